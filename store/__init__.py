@@ -1,0 +1,1 @@
+"""The database: records, schema, and the queries that the rest of Kedge asks by name."""

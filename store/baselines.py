@@ -1,0 +1,92 @@
+"""Baselines: versions of an endpoint's statistics.json and constraints.json, never overwritten."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select
+
+from store.records import Baseline
+from store.rows import one
+from store.schema import baselines
+
+_COLUMNS = [baselines.c[name] for name in Baseline.__slots__]
+
+
+def add(
+    connection: Connection,
+    monitor_id: int,
+    *,
+    statistics: str,
+    constraints: str,
+    source: str,
+    source_digest: str,
+    records: int,
+    features: int,
+    now: datetime,
+) -> Baseline:
+    """Store a new version, numbered from 1 on."""
+    last = select(func.coalesce(func.max(baselines.c.version), 0)).where(baselines.c.monitor_id == monitor_id)
+    version = connection.execute(last).scalar_one() + 1
+    connection.execute(
+        insert(baselines).values(
+            monitor_id=monitor_id,
+            version=version,
+            created_at=now,
+            source=source,
+            source_digest=source_digest,
+            records=records,
+            features=features,
+            # mtime 0: the same text gives the same bytes
+            statistics=gzip.compress(statistics.encode(), mtime=0),
+            constraints=gzip.compress(constraints.encode(), mtime=0),
+        )
+    )
+    added = by_version(connection, monitor_id, version)
+    assert added is not None  # noqa: S101 (written above, in this transaction)
+    return added
+
+
+def versions(connection: Connection, monitor_id: int) -> tuple[Baseline, ...]:
+    """All versions, newest first."""
+    rows = connection.execute(
+        select(*_COLUMNS).where(baselines.c.monitor_id == monitor_id).order_by(baselines.c.version.desc())
+    )
+    return tuple(Baseline(**row) for row in rows.mappings())
+
+
+def by_version(connection: Connection, monitor_id: int, version: int) -> Baseline | None:
+    """One version."""
+    return one(
+        Baseline,
+        connection.execute(
+            select(*_COLUMNS).where(baselines.c.monitor_id == monitor_id, baselines.c.version == version)
+        ),
+    )
+
+
+def by_id(connection: Connection, baseline_id: int) -> Baseline | None:
+    """The version with this key."""
+    return one(Baseline, connection.execute(select(*_COLUMNS).where(baselines.c.id == baseline_id)))
+
+
+def by_digest(connection: Connection, monitor_id: int, source_digest: str) -> Baseline | None:
+    """The newest version made of files with this digest: the same files are not imported twice."""
+    return one(
+        Baseline,
+        connection.execute(
+            select(*_COLUMNS)
+            .where(baselines.c.monitor_id == monitor_id, baselines.c.source_digest == source_digest)
+            .order_by(baselines.c.version.desc())
+            .limit(1)
+        ),
+    )
+
+
+def texts(connection: Connection, baseline_id: int) -> tuple[str, str]:
+    """The texts of statistics.json and constraints.json."""
+    row = connection.execute(
+        select(baselines.c.statistics, baselines.c.constraints).where(baselines.c.id == baseline_id)
+    ).one()
+    return gzip.decompress(row.statistics).decode(), gzip.decompress(row.constraints).decode()

@@ -1,0 +1,299 @@
+"""Consumed objects and what they gave: each counted once, whatever is delivered twice.
+
+Every function here is called within a transaction that holds the monitor's lease (store.monitors.hold).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+
+from store import windows
+from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
+from store.rows import to_json
+from store.schema import labels, objects, predictions, rejects, segments
+from store.schema import windows as windows_table
+
+PredictionRow = tuple[str, int, datetime, str, int, float | None]
+"""join hash, row in the request, window start, variant, deployment id, prediction"""
+LabelRow = tuple[str, int, float | None]
+"""join hash, row in the request, label"""
+
+
+def known_etags(
+    connection: Connection, monitor_id: int, kind: ObjectKind, keys: Sequence[str]
+) -> dict[str, str]:
+    """Key → ETag of those of these keys that are counted already."""
+    found: dict[str, str] = {}
+    for at in range(0, len(keys), 500):
+        rows = connection.execute(
+            select(objects.c.key, objects.c.etag).where(
+                objects.c.monitor_id == monitor_id,
+                objects.c.kind == kind,
+                objects.c.key.in_(keys[at : at + 500]),
+            )
+        )
+        found.update((row.key, row.etag) for row in rows)
+    return found
+
+
+def replace(
+    connection: Connection,
+    monitor_id: int,
+    consumed: ConsumedObject,
+    *,
+    segments_given: Sequence[Segment] = (),
+    rejects_given: Sequence[RejectCount] = (),
+    predictions_given: Iterable[PredictionRow] = (),
+    labels_given: Iterable[LabelRow] = (),
+    now: datetime,
+) -> None:
+    """Count an object: what it gave before is taken out, and every window touched is to be judged again."""
+    object_id = _clear(connection, monitor_id, consumed)
+    values = {
+        "kind": consumed.kind,
+        "etag": consumed.etag,
+        "size": consumed.size,
+        "variant": consumed.variant,
+        "records": consumed.records,
+        "rejected": consumed.rejected,
+        "consumed_at": now,
+    }
+    if object_id is None:
+        added = insert(objects).values(
+            monitor_id=monitor_id, bucket=consumed.bucket, key=consumed.key, **values
+        )
+        object_id = connection.execute(added.returning(objects.c.id)).scalar_one()
+    else:
+        connection.execute(update(objects).where(objects.c.id == object_id).values(**values))
+    _insert_segments(connection, monitor_id, object_id, segments_given)
+    _insert_rejects(connection, object_id, rejects_given)
+    _insert_predictions(connection, monitor_id, object_id, predictions_given)
+    if consumed.kind is ObjectKind.GROUND_TRUTH:
+        _insert_labels(connection, monitor_id, object_id, labels_given)
+
+
+def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) -> int | None:
+    object_id = connection.execute(
+        select(objects.c.id).where(
+            objects.c.monitor_id == monitor_id,
+            objects.c.bucket == consumed.bucket,
+            objects.c.key == consumed.key,
+        )
+    ).scalar_one_or_none()
+    if object_id is None:
+        return None
+    touched = select(
+        segments.c.window_start, segments.c.window_end, segments.c.variant, segments.c.deployment_id
+    ).where(segments.c.object_id == object_id)
+    windows.touch(connection, monitor_id, [tuple(row) for row in connection.execute(touched)])
+    _mark_labelled(connection, monitor_id, object_id)
+    for table in (segments, rejects, predictions, labels):
+        connection.execute(delete(table).where(table.c.object_id == object_id))
+    return int(object_id)
+
+
+def _insert_segments(
+    connection: Connection, monitor_id: int, object_id: int, given: Sequence[Segment]
+) -> None:
+    if not given:
+        return
+    connection.execute(
+        insert(segments),
+        [
+            {
+                "object_id": object_id,
+                "monitor_id": monitor_id,
+                **{name: getattr(segment, name) for name in Segment.__slots__},
+            }
+            for segment in given
+        ],
+    )
+    windows.touch(
+        connection, monitor_id, [(s.window_start, s.window_end, s.variant, s.deployment_id) for s in given]
+    )
+
+
+def _insert_rejects(connection: Connection, object_id: int, given: Sequence[RejectCount]) -> None:
+    if given:
+        connection.execute(
+            insert(rejects),
+            [
+                {
+                    "object_id": object_id,
+                    "kind": reject.kind,
+                    "count": reject.count,
+                    "examples": to_json([[e.line, e.column, e.detail] for e in reject.examples]),
+                }
+                for reject in given
+            ],
+        )
+
+
+def _insert_predictions(
+    connection: Connection, monitor_id: int, object_id: int, given: Iterable[PredictionRow]
+) -> None:
+    names = ("join_hash", "row", "window_start", "variant", "deployment_id", "prediction")
+    rows = [
+        {"object_id": object_id, "monitor_id": monitor_id, **dict(zip(names, row, strict=True))}
+        for row in given
+    ]
+    if rows:
+        connection.execute(insert(predictions), rows)
+
+
+def _insert_labels(
+    connection: Connection, monitor_id: int, object_id: int, given: Iterable[LabelRow]
+) -> None:
+    rows = [
+        {"object_id": object_id, "monitor_id": monitor_id, "join_hash": join_hash, "row": row, "label": label}
+        for join_hash, row, label in given
+    ]
+    if rows:
+        connection.execute(insert(labels), rows)
+    _mark_labelled(connection, monitor_id, object_id)
+
+
+def _mark_labelled(connection: Connection, monitor_id: int, object_id: int) -> None:
+    """The windows in which the inferences were made that this object labels."""
+    joined = and_(
+        labels.c.object_id == object_id,
+        predictions.c.monitor_id == monitor_id,
+        predictions.c.join_hash == labels.c.join_hash,
+        predictions.c.row == labels.c.row,
+    )
+    hit = (
+        select(predictions.c.window_start, predictions.c.variant, predictions.c.deployment_id)
+        .where(joined)
+        .distinct()
+        .subquery()
+    )
+    window = windows_table
+    connection.execute(
+        update(window)
+        .where(
+            window.c.monitor_id == monitor_id,
+            exists().where(
+                hit.c.window_start == window.c.start,
+                hit.c.variant == window.c.variant,
+                hit.c.deployment_id == window.c.deployment_id,
+            ),
+        )
+        .values(quality_dirty=True)
+    )
+
+
+def profiles(
+    connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
+) -> tuple[bytes, ...]:
+    """The encoded profiles of a window's segments, in key order."""
+    rows = connection.execute(
+        select(segments.c.profile)
+        .join(objects, objects.c.id == segments.c.object_id)
+        .where(
+            segments.c.monitor_id == monitor_id,
+            segments.c.window_start == start,
+            segments.c.variant == variant,
+            segments.c.deployment_id == deployment_id,
+        )
+        .order_by(objects.c.bucket, objects.c.key)
+    )
+    return tuple(row.profile for row in rows)
+
+
+def labelled(
+    connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
+) -> tuple[tuple[str, int, float | None, float | None], ...]:
+    """(join hash, row, prediction, label) of a window's labelled records.
+
+    Of several labels for one record the one in the last key counts.
+    """
+    rows = connection.execute(
+        select(predictions.c.join_hash, predictions.c.row, predictions.c.prediction, labels.c.label)
+        .join(
+            labels,
+            and_(
+                labels.c.monitor_id == predictions.c.monitor_id,
+                labels.c.join_hash == predictions.c.join_hash,
+                labels.c.row == predictions.c.row,
+            ),
+        )
+        .join(objects, objects.c.id == labels.c.object_id)
+        .where(
+            predictions.c.monitor_id == monitor_id,
+            predictions.c.window_start == start,
+            predictions.c.variant == variant,
+            predictions.c.deployment_id == deployment_id,
+        )
+        .order_by(objects.c.key, labels.c.id)
+    )
+    last = {(row.join_hash, row.row): tuple(row) for row in rows}
+    return tuple(last[key] for key in sorted(last))
+
+
+def rejected_in(
+    connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
+) -> int:
+    """How many records were lost in the objects that gave this window its segments."""
+    mine = select(segments.c.object_id).where(
+        segments.c.monitor_id == monitor_id,
+        segments.c.window_start == start,
+        segments.c.variant == variant,
+        segments.c.deployment_id == deployment_id,
+    )
+    total = select(func.coalesce(func.sum(objects.c.rejected), 0)).where(objects.c.id.in_(mine))
+    return int(connection.execute(total).scalar_one())
+
+
+def reject_counts(connection: Connection, monitor_id: int) -> dict[str, int]:
+    """Bad lines and values by kind, over all that is kept."""
+    rows = connection.execute(
+        select(rejects.c.kind, func.sum(rejects.c.count))
+        .join(objects, objects.c.id == rejects.c.object_id)
+        .where(objects.c.monitor_id == monitor_id)
+        .group_by(rejects.c.kind)
+        .order_by(rejects.c.kind)
+    )
+    return {kind: int(count) for kind, count in rows}
+
+
+def recent_rejects(connection: Connection, monitor_id: int, limit: int = 20) -> tuple[RejectedObject, ...]:
+    """The objects with something bad in them that were consumed last."""
+    with_rejects = exists().where(rejects.c.object_id == objects.c.id)
+    newest = connection.execute(
+        select(objects.c.id, objects.c.bucket, objects.c.key, objects.c.consumed_at)
+        .where(objects.c.monitor_id == monitor_id, with_rejects)
+        .order_by(objects.c.consumed_at.desc(), objects.c.key.desc())
+        .limit(limit)
+    ).all()
+    rows = connection.execute(
+        select(rejects).where(rejects.c.object_id.in_([row.id for row in newest])).order_by(rejects.c.kind)
+    ).all()
+    return tuple(
+        RejectedObject(
+            row.bucket,
+            row.key,
+            row.consumed_at,
+            tuple(_reject(reject) for reject in rows if reject.object_id == row.id),
+        )
+        for row in newest
+    )
+
+
+def _reject(row: Row[Any]) -> RejectCount:
+    examples = tuple(RejectExample(*example) for example in json.loads(row.examples))
+    return RejectCount(row.kind, row._mapping["count"], examples)
+
+
+def totals(connection: Connection, monitor_id: int) -> tuple[int, int]:
+    """(capture objects, records) counted so far."""
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(objects.c.records), 0)).where(
+            objects.c.monitor_id == monitor_id, objects.c.kind == ObjectKind.CAPTURE
+        )
+    ).one()
+    return int(row[0]), int(row[1])

@@ -1,0 +1,254 @@
+"""Executions: each judgement of a window, revision by revision, with its rows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
+
+from store.records import (
+    CheckRow,
+    DriftPoint,
+    Execution,
+    ExecutionKind,
+    ExecutionStatus,
+    FeatureResult,
+    MetricRow,
+    NewExecution,
+    Outcome,
+    QualityPoint,
+    Window,
+)
+from store.schema import baselines, check_results, executions, feature_results, metrics, windows
+
+
+def record(connection: Connection, window: Window, new: NewExecution, now: datetime) -> Execution:
+    """Store a judgement as the window's next revision of its kind."""
+    same = and_(executions.c.window_id == window.id, executions.c.kind == new.kind)
+    last = connection.execute(
+        select(func.coalesce(func.max(executions.c.revision), 0)).where(same)
+    ).scalar_one()
+    connection.execute(update(executions).where(same, executions.c.latest).values(latest=False))
+    added = insert(executions).values(
+        monitor_id=window.monitor_id,
+        window_id=window.id,
+        kind=new.kind,
+        revision=last + 1,
+        status=new.status,
+        baseline_id=new.baseline_id,
+        distance_mode=new.distance_mode,
+        judged_at=now,
+        records=new.records,
+        rejected=new.rejected,
+        violations=sum(check.outcome is Outcome.VIOLATED for check in new.checks),
+        message=new.message,
+        config_digest=new.config_digest,
+        latest=True,
+    )
+    execution_id = connection.execute(added.returning(executions.c.id)).scalar_one()
+    _insert_rows(connection, execution_id, new)
+    if new.kind is ExecutionKind.DATA_QUALITY:
+        connection.execute(
+            update(windows).where(windows.c.id == window.id).values(dirty=False, revision=last + 1)
+        )
+    stored = by_id(connection, execution_id)
+    assert stored is not None  # noqa: S101 (written above, in this transaction)
+    return stored
+
+
+def _insert_rows(connection: Connection, execution_id: int, new: NewExecution) -> None:
+    key = {"execution_id": execution_id}
+    if new.features:
+        rows = [{**key, "position": at, **asdict(f)} for at, f in enumerate(new.features)]
+        connection.execute(insert(feature_results), rows)
+    if new.checks:
+        connection.execute(insert(check_results), [{**key, **asdict(check)} for check in new.checks])
+    if new.metrics:
+        connection.execute(insert(metrics), [{**key, **asdict(metric)} for metric in new.metrics])
+
+
+def _executions() -> Select[Any]:
+    own = (
+        "id monitor_id window_id kind revision status distance_mode judged_at records rejected violations "
+        "message config_digest latest published_at"
+    )
+    return (
+        select(
+            *[executions.c[name] for name in own.split()],
+            windows.c.start,
+            windows.c.end,
+            windows.c.variant,
+            windows.c.deployment_id,
+            baselines.c.version.label("baseline_version"),
+        )
+        .join(windows, windows.c.id == executions.c.window_id)
+        .outerjoin(baselines, baselines.c.id == executions.c.baseline_id)
+    )
+
+
+def _fetch(connection: Connection, query: Select[Any]) -> tuple[Execution, ...]:
+    return tuple(
+        Execution(**{**row, "kind": ExecutionKind(row["kind"]), "status": ExecutionStatus(row["status"])})
+        for row in connection.execute(query).mappings()
+    )
+
+
+def by_id(connection: Connection, execution_id: int) -> Execution | None:
+    """The execution with this key."""
+    found = _fetch(connection, _executions().where(executions.c.id == execution_id))
+    return found[0] if found else None
+
+
+def select_ids(connection: Connection, ids: Select[tuple[int]]) -> tuple[Execution, ...]:
+    """The executions that a query of keys names."""
+    return _fetch(connection, _executions().where(executions.c.id.in_(ids)))
+
+
+def of_window(connection: Connection, window_id: int) -> tuple[Execution, ...]:
+    """Every revision of both kinds, newest first."""
+    query = _executions().where(executions.c.window_id == window_id)
+    return _fetch(connection, query.order_by(executions.c.id.desc()))
+
+
+def latest(
+    connection: Connection,
+    monitor_id: int,
+    kind: ExecutionKind,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: int = 500,
+) -> tuple[Execution, ...]:
+    """The last revisions of the windows of a period, newest window first."""
+    query = _executions().where(
+        executions.c.monitor_id == monitor_id, executions.c.kind == kind, executions.c.latest
+    )
+    if start is not None:
+        query = query.where(windows.c.start >= start)
+    if end is not None:
+        query = query.where(windows.c.end <= end)
+    return _fetch(connection, query.order_by(windows.c.start.desc(), windows.c.variant).limit(limit))
+
+
+def before(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, limit: int
+) -> tuple[Execution, ...]:
+    """The last revisions of the windows of this variant and era that begin before `start`, newest first."""
+    query = _executions().where(
+        executions.c.monitor_id == monitor_id,
+        executions.c.kind == ExecutionKind.DATA_QUALITY,
+        executions.c.latest,
+        windows.c.variant == variant,
+        windows.c.deployment_id == deployment_id,
+        windows.c.start < start,
+    )
+    return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
+
+
+def features(connection: Connection, execution_id: int) -> tuple[FeatureResult, ...]:
+    """The execution's features, in the baseline's order."""
+    names = FeatureResult.__slots__
+    rows = connection.execute(
+        select(*[feature_results.c[name] for name in names])
+        .where(feature_results.c.execution_id == execution_id)
+        .order_by(feature_results.c.position)
+    )
+    return tuple(FeatureResult(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows.mappings())
+
+
+def checks(connection: Connection, execution_id: int) -> tuple[CheckRow, ...]:
+    """The execution's checks, as they were made."""
+    rows = connection.execute(
+        select(*[check_results.c[name] for name in CheckRow.__slots__])
+        .where(check_results.c.execution_id == execution_id)
+        .order_by(check_results.c.id)
+    )
+    return tuple(CheckRow(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows.mappings())
+
+
+def metric_rows(connection: Connection, execution_id: int) -> tuple[MetricRow, ...]:
+    """The execution's metrics, by name."""
+    rows = connection.execute(
+        select(*[metrics.c[name] for name in MetricRow.__slots__])
+        .where(metrics.c.execution_id == execution_id)
+        .order_by(metrics.c.name)
+    )
+    return tuple(MetricRow(**row) for row in rows.mappings())
+
+
+def drift_series(
+    connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
+) -> tuple[DriftPoint, ...]:
+    """Every feature's distance in every window of a period, oldest first."""
+    query = (
+        select(
+            windows.c.start,
+            windows.c.variant,
+            feature_results.c.feature,
+            feature_results.c.drift,
+            feature_results.c.threshold,
+            feature_results.c.outcome,
+            executions.c.id.label("execution_id"),
+        )
+        .join(executions, executions.c.id == feature_results.c.execution_id)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(executions.c.monitor_id == monitor_id, executions.c.latest)
+        .order_by(windows.c.start, windows.c.variant, feature_results.c.position)
+    )
+    rows = connection.execute(_within(query, start, end)).mappings()
+    return tuple(DriftPoint(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
+
+
+def quality_series(
+    connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
+) -> tuple[QualityPoint, ...]:
+    """Every quality metric in every labelled window of a period, oldest first."""
+    query = (
+        select(
+            windows.c.start,
+            windows.c.variant,
+            executions.c.id,
+            *[metrics.c[name] for name in MetricRow.__slots__],
+        )
+        .join(executions, executions.c.id == metrics.c.execution_id)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(
+            executions.c.monitor_id == monitor_id,
+            executions.c.latest,
+            executions.c.kind == ExecutionKind.MODEL_QUALITY,
+        )
+        .order_by(windows.c.start, windows.c.variant, metrics.c.name)
+    )
+    return tuple(
+        QualityPoint(
+            row.start,
+            row.variant,
+            MetricRow(row.name, row.value, row.low, row.high, row._mapping["count"]),
+            row.id,
+        )
+        for row in connection.execute(_within(query, start, end))
+    )
+
+
+def _within(query: Select[Any], start: datetime | None, end: datetime | None) -> Select[Any]:
+    if start is not None:
+        query = query.where(windows.c.start >= start)
+    return query if end is None else query.where(windows.c.end <= end)
+
+
+def unpublished(connection: Connection, monitor_id: int, limit: int = 50) -> tuple[Execution, ...]:
+    """Last revisions of data quality whose result tree is not written yet, oldest first."""
+    query = _executions().where(
+        executions.c.monitor_id == monitor_id,
+        executions.c.kind == ExecutionKind.DATA_QUALITY,
+        executions.c.latest,
+        executions.c.published_at.is_(None),
+    )
+    return _fetch(connection, query.order_by(executions.c.id).limit(limit))
+
+
+def published(connection: Connection, execution_id: int, at: datetime) -> None:
+    """The execution's result tree is written."""
+    connection.execute(update(executions).where(executions.c.id == execution_id).values(published_at=at))

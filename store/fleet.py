@@ -1,0 +1,79 @@
+"""The fleet at a glance, in a fixed number of queries however many endpoints there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from sqlalchemy import Connection, and_, func, select
+
+from store import executions, incidents, monitors
+from store.records import Execution, ExecutionKind, FleetRow, Incident, Outcome
+from store.schema import baselines, feature_results, windows
+from store.schema import executions as executions_table
+from store.schema import incidents as incidents_table
+
+
+def overview(connection: Connection) -> tuple[FleetRow, ...]:
+    """Every watched endpoint with its newest judged window."""
+    newest = _newest_executions(connection)
+    drift = _drift(connection, [execution.id for execution in newest.values()])
+    breaches = _open_incidents(connection)
+    versions = _baseline_versions(connection)
+    rows = []
+    for monitor in monitors.watched(connection):
+        last = newest.get(monitor.id)
+        worst, drifted = drift.get(last.id, (None, 0)) if last else (None, 0)
+        rows.append(
+            FleetRow(monitor, last, worst, drifted, tuple(breaches[monitor.id]), versions.get(monitor.id))
+        )
+    return tuple(rows)
+
+
+def _newest_executions(connection: Connection) -> dict[int, Execution]:
+    ranked = (
+        select(
+            executions_table.c.id,
+            func.row_number()
+            .over(
+                partition_by=executions_table.c.monitor_id,
+                order_by=(windows.c.start.desc(), executions_table.c.id.desc()),
+            )
+            .label("place"),
+        )
+        .join(windows, windows.c.id == executions_table.c.window_id)
+        .where(executions_table.c.latest, executions_table.c.kind == ExecutionKind.DATA_QUALITY)
+        .subquery()
+    )
+    found = executions.select_ids(connection, select(ranked.c.id).where(ranked.c.place == 1))
+    return {execution.monitor_id: execution for execution in found}
+
+
+def _drift(connection: Connection, execution_ids: list[int]) -> dict[int, tuple[float | None, int]]:
+    over = and_(
+        feature_results.c.drift > feature_results.c.threshold,
+        feature_results.c.outcome == Outcome.VIOLATED,
+    )
+    rows = connection.execute(
+        select(
+            feature_results.c.execution_id,
+            func.max(feature_results.c.drift),
+            func.count().filter(over),
+        )
+        .where(feature_results.c.execution_id.in_(execution_ids))
+        .group_by(feature_results.c.execution_id)
+    )
+    return {row[0]: (row[1], int(row[2])) for row in rows}
+
+
+def _open_incidents(connection: Connection) -> defaultdict[int, list[Incident]]:
+    found: defaultdict[int, list[Incident]] = defaultdict(list)
+    for incident in incidents.fetch(connection, incidents_table.c.closed_at.is_(None)):
+        found[incident.monitor_id].append(incident)
+    return found
+
+
+def _baseline_versions(connection: Connection) -> dict[int, int]:
+    rows = connection.execute(
+        select(baselines.c.monitor_id, func.max(baselines.c.version)).group_by(baselines.c.monitor_id)
+    )
+    return {row[0]: int(row[1]) for row in rows}

@@ -1,0 +1,134 @@
+"""Incidents, and every change of one as a row."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from store.records import Incident, IncidentChange, IncidentEvent, IncidentKind
+from store.rows import to_json
+from store.schema import incident_events, incidents
+
+_COLUMNS = [incidents.c[name] for name in Incident.__slots__]
+
+
+def open_ones(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:
+    """Incidents that are not closed, oldest first."""
+    return fetch(connection, incidents.c.monitor_id == monitor_id, incidents.c.closed_at.is_(None))
+
+
+def history(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:
+    """Every incident of the endpoint, oldest first."""
+    return fetch(connection, incidents.c.monitor_id == monitor_id)
+
+
+def by_id(connection: Connection, incident_id: int) -> Incident | None:
+    """The incident with this key."""
+    found = fetch(connection, incidents.c.id == incident_id)
+    return found[0] if found else None
+
+
+def fetch(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Incident, ...]:
+    """Incidents under any condition, oldest first."""
+    rows = connection.execute(select(*_COLUMNS).where(*conditions).order_by(incidents.c.id)).mappings()
+    return tuple(
+        Incident(**{**row, "kind": IncidentKind(row["kind"]), "features": tuple(json.loads(row["features"]))})
+        for row in rows
+    )
+
+
+def add(
+    connection: Connection,
+    *,
+    monitor_id: int,
+    deployment_id: int,
+    variant: str,
+    kind: IncidentKind,
+    window: datetime,
+    severity: float,
+    features: tuple[str, ...],
+    summary: str,
+    execution_id: int | None,
+    now: datetime,
+) -> Incident:
+    """Open an incident."""
+    added = insert(incidents).values(
+        monitor_id=monitor_id,
+        deployment_id=deployment_id,
+        variant=variant,
+        kind=kind,
+        opened_at=now,
+        first_window=window,
+        last_window=window,
+        severity=severity,
+        features=to_json(features),
+        summary=summary,
+        breached_windows=1,
+    )
+    incident_id = connection.execute(added.returning(incidents.c.id)).scalar_one()
+    _event(connection, incident_id, IncidentChange.OPENED, summary, execution_id, now)
+    opened = by_id(connection, incident_id)
+    assert opened is not None  # noqa: S101 (written above, in this transaction)
+    return opened
+
+
+def worsen(
+    connection: Connection,
+    incident: Incident,
+    *,
+    window: datetime,
+    severity: float,
+    features: tuple[str, ...],
+    summary: str,
+    execution_id: int | None,
+    now: datetime,
+) -> None:
+    """Another window breached: the incident keeps its worst, and all features that were touched."""
+    connection.execute(
+        update(incidents)
+        .where(incidents.c.id == incident.id)
+        .values(
+            last_window=max(window, incident.last_window),
+            first_window=min(window, incident.first_window),
+            severity=max(severity, incident.severity),
+            features=to_json(features),
+            summary=summary,
+            breached_windows=incident.breached_windows + 1,
+        )
+    )
+    _event(connection, incident.id, IncidentChange.WORSENED, summary, execution_id, now)
+
+
+def close(
+    connection: Connection, incident: Incident, *, reason: str, execution_id: int | None, now: datetime
+) -> None:
+    """Close an incident."""
+    connection.execute(update(incidents).where(incidents.c.id == incident.id).values(closed_at=now))
+    _event(connection, incident.id, IncidentChange.CLOSED, reason, execution_id, now)
+
+
+def _event(
+    connection: Connection,
+    incident_id: int,
+    change: IncidentChange,
+    reason: str,
+    execution_id: int | None,
+    now: datetime,
+) -> None:
+    connection.execute(
+        insert(incident_events).values(
+            incident_id=incident_id, at=now, change=change, reason=reason, execution_id=execution_id
+        )
+    )
+
+
+def events(connection: Connection, incident_id: int) -> tuple[IncidentEvent, ...]:
+    """An incident's changes, oldest first."""
+    rows = connection.execute(
+        select(*[incident_events.c[name] for name in IncidentEvent.__slots__])
+        .where(incident_events.c.incident_id == incident_id)
+        .order_by(incident_events.c.id)
+    )
+    return tuple(IncidentEvent(**{**row, "change": IncidentChange(row["change"])}) for row in rows.mappings())

@@ -1,0 +1,110 @@
+"""Monitors: one row an endpoint, and the lease by which replicas share them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from store.records import Monitor
+from store.rows import one
+from store.schema import monitors
+
+
+class LeaseLostError(Exception):
+    """Another replica holds the monitor now: what was under way is rolled back and left to it."""
+
+
+_COLUMNS = [monitors.c[name] for name in Monitor.__slots__]
+
+
+def register(connection: Connection, name: str, config_digest: str, now: datetime) -> Monitor:
+    """The monitor of this endpoint, made when missing, with its configuration's digest brought up to date."""
+    found = by_name(connection, name)
+    if found is None:
+        connection.execute(
+            insert(monitors).values(name=name, config_digest=config_digest, created_at=now, watched=True)
+        )
+    else:
+        changed = update(monitors).where(monitors.c.id == found.id)
+        connection.execute(changed.values(config_digest=config_digest, watched=True))
+    registered = by_name(connection, name)
+    assert registered is not None  # noqa: S101 (it was written a line above, in this transaction)
+    return registered
+
+
+def unwatch_others(connection: Connection, names: Collection[str]) -> None:
+    """Endpoints no longer in kedge.yaml keep their history and leave the fleet page."""
+    connection.execute(update(monitors).where(monitors.c.name.not_in(names)).values(watched=False))
+
+
+def by_name(connection: Connection, name: str) -> Monitor | None:
+    """The monitor of an endpoint, if it was ever registered."""
+    return one(Monitor, connection.execute(select(*_COLUMNS).where(monitors.c.name == name)))
+
+
+def watched(connection: Connection) -> tuple[Monitor, ...]:
+    """The monitors of today's kedge.yaml, by name."""
+    rows = connection.execute(select(*_COLUMNS).where(monitors.c.watched).order_by(monitors.c.name))
+    return tuple(Monitor(**row) for row in rows.mappings())
+
+
+def claim(connection: Connection, monitor_id: int, owner: str, now: datetime, until: datetime) -> bool:
+    """Take the monitor's lease if it is free, run out, or ours already (wall time)."""
+    free = or_(
+        monitors.c.lease_until.is_(None), monitors.c.lease_until < now, monitors.c.lease_owner == owner
+    )
+    taken = connection.execute(
+        update(monitors)
+        .where(and_(monitors.c.id == monitor_id, free))
+        .values(lease_owner=owner, lease_until=until)
+    )
+    return taken.rowcount == 1
+
+
+def hold(connection: Connection, monitor_id: int, owner: str, until: datetime) -> None:
+    """Renew our lease within the transaction that writes; raises LeaseLostError when it is another's.
+
+    The row lock this takes makes every writer of a monitor wait for the one before, so that a replica that
+    slept through its lease can't write beside its successor.
+    """
+    held = connection.execute(
+        update(monitors)
+        .where(monitors.c.id == monitor_id, monitors.c.lease_owner == owner)
+        .values(lease_until=until)
+    )
+    if held.rowcount != 1:
+        raise LeaseLostError(f"the lease of monitor {monitor_id} was taken by another replica")
+
+
+def release(connection: Connection, monitor_id: int, owner: str) -> None:
+    """Give the lease back; nothing happens if it is no longer ours."""
+    ours = and_(monitors.c.id == monitor_id, monitors.c.lease_owner == owner)
+    connection.execute(update(monitors).where(ours).values(lease_owner=None, lease_until=None))
+
+
+def set_problem(connection: Connection, monitor_id: int, problem: str | None, now: datetime) -> None:
+    """What keeps this endpoint from being monitored, in one sentence, or None when nothing does."""
+    same = monitors.c.problem.is_(None) if problem is None else monitors.c.problem == problem
+    connection.execute(
+        update(monitors)
+        .where(
+            monitors.c.id == monitor_id,
+            ~same if problem is None else or_(monitors.c.problem.is_(None), ~same),
+        )
+        .values(problem=problem, problem_at=None if problem is None else now)
+    )
+
+
+def saw_inference(connection: Connection, monitor_id: int, at: datetime) -> None:
+    """The newest inference time counted so far."""
+    newer = or_(monitors.c.last_inference_at.is_(None), monitors.c.last_inference_at < at)
+    connection.execute(
+        update(monitors).where(monitors.c.id == monitor_id, newer).values(last_inference_at=at)
+    )
+
+
+def swept(connection: Connection, monitor_id: int, at: datetime) -> None:
+    """When the sweep for objects beyond the lateness last ran."""
+    connection.execute(update(monitors).where(monitors.c.id == monitor_id).values(swept_at=at))

@@ -1,0 +1,331 @@
+"""What the database holds, as values: frozen, and without a trace of SQLAlchemy.
+
+All times are UTC and aware. `id` is the row's key; a record that was not stored yet does not exist here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a check ends; a check that could not run is a value, never an exception."""
+
+    OK = "OK"
+    VIOLATED = "VIOLATED"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    ERROR = "ERROR"
+
+
+class ExecutionStatus(StrEnum):
+    """A monitoring execution's end, in Model Monitor's words."""
+
+    COMPLETED = "Completed"
+    COMPLETED_WITH_VIOLATIONS = "CompletedWithViolations"
+    FAILED = "Failed"
+
+
+class ExecutionKind(StrEnum):
+    """What an execution judged: the data of a window, or the model's realised quality in it."""
+
+    DATA_QUALITY = "DataQuality"
+    MODEL_QUALITY = "ModelQuality"
+
+
+class ObjectKind(StrEnum):
+    """What a consumed object holds."""
+
+    CAPTURE = "capture"
+    GROUND_TRUTH = "ground_truth"
+
+
+class IncidentKind(StrEnum):
+    """What a lasting breach is about. A data fault blocks retraining."""
+
+    DATA_FAULT = "data_fault"
+    DRIFT = "drift"
+    QUALITY = "quality"
+
+
+class IncidentChange(StrEnum):
+    """Why an incident's row changed."""
+
+    OPENED = "opened"
+    WORSENED = "worsened"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """One endpoint of kedge.yaml, as the service last saw it."""
+
+    id: int
+    name: str
+    config_digest: str
+    created_at: datetime
+    problem: str | None
+    problem_at: datetime | None
+    last_inference_at: datetime | None
+    swept_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """An era: the time during which one endpoint config was in force, from `started_at` on."""
+
+    id: int
+    monitor_id: int
+    endpoint_config: str | None
+    model_package: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    mixed_until: datetime | None
+    baseline_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """One version of an endpoint's baseline; the files' texts are fetched apart, they are large."""
+
+    id: int
+    monitor_id: int
+    version: int
+    created_at: datetime
+    source: str
+    records: int
+    features: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What one object gave one window: the profile of its records, encoded."""
+
+    window_start: datetime
+    window_end: datetime
+    variant: str
+    deployment_id: int
+    records: int
+    first_at: datetime
+    last_at: datetime
+    profile: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RejectCount:
+    """Lines or values of one object that were bad in one way; `examples` say where, never what they held."""
+
+    kind: str
+    count: int
+    examples: tuple[RejectExample, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectExample:
+    """One bad line or value: where it stands and what is wrong with it."""
+
+    line: int | None
+    column: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedObject:
+    """A consumed object with something bad in it, for a person to find it again."""
+
+    bucket: str
+    key: str
+    consumed_at: datetime
+    rejects: tuple[RejectCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumedObject:
+    """An object whose records are counted, once for each (bucket, key) and ETag."""
+
+    kind: ObjectKind
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    variant: str
+    records: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of inference time on one variant in one era, and how far it is judged."""
+
+    id: int
+    monitor_id: int
+    start: datetime
+    end: datetime
+    variant: str
+    deployment_id: int
+    records: int
+    revision: int
+    dirty: bool
+    quality_dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureResult:
+    """One feature in one execution. `drift` is the distance to the baseline in the execution's mode."""
+
+    feature: str
+    data_type: str
+    completeness: float | None
+    mean: float | None
+    std_dev: float | None
+    minimum: float | None
+    maximum: float | None
+    distinct: float | None
+    drift: float | None
+    threshold: float | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One check's result: `check` in Model Monitor's names, `detail` in one sentence."""
+
+    feature: str
+    check: str
+    outcome: Outcome
+    value: float | None
+    threshold: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A metric with its bootstrap interval, and how many records it rests on."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One judgement of a window; a later revision supersedes it (`latest` is then false)."""
+
+    id: int
+    monitor_id: int
+    window_id: int
+    kind: ExecutionKind
+    revision: int
+    status: ExecutionStatus
+    start: datetime
+    end: datetime
+    variant: str
+    deployment_id: int
+    baseline_version: int | None
+    distance_mode: str
+    judged_at: datetime
+    records: int
+    rejected: int
+    violations: int
+    message: str
+    config_digest: str
+    latest: bool
+    published_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """A judgement about to be stored, with all its rows."""
+
+    kind: ExecutionKind
+    status: ExecutionStatus
+    baseline_id: int | None
+    distance_mode: str
+    records: int
+    rejected: int
+    message: str
+    config_digest: str
+    features: tuple[FeatureResult, ...] = ()
+    checks: tuple[CheckRow, ...] = ()
+    metrics: tuple[MetricRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A lasting breach on an endpoint in an era: what, since when, how bad, on which features."""
+
+    id: int
+    monitor_id: int
+    deployment_id: int
+    variant: str
+    kind: IncidentKind
+    opened_at: datetime
+    closed_at: datetime | None
+    first_window: datetime
+    last_window: datetime
+    severity: float
+    features: tuple[str, ...]
+    summary: str
+    breached_windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentEvent:
+    """One change of an incident."""
+
+    at: datetime
+    change: IncidentChange
+    reason: str
+    execution_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A drift report that was written, and where it lies."""
+
+    id: int
+    monitor_id: int
+    created_at: datetime
+    start: datetime
+    end: datetime
+    uri: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One endpoint at a glance."""
+
+    monitor: Monitor
+    last_execution: Execution | None
+    max_drift: float | None
+    drifted_features: int
+    open_incidents: tuple[Incident, ...]
+    baseline_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPoint:
+    """One feature's distance in one window, for the picture over time."""
+
+    start: datetime
+    variant: str
+    feature: str
+    drift: float | None
+    threshold: float | None
+    outcome: Outcome
+    execution_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class QualityPoint:
+    """One metric in one window, with its interval."""
+
+    start: datetime
+    variant: str
+    metric: MetricRow
+    execution_id: int

@@ -1,0 +1,114 @@
+"""Windows: what is to be judged, and what was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from store.records import Window
+from store.rows import one
+from store.schema import windows
+
+WindowKey = tuple[datetime, datetime, str, int]
+"""start, end, variant, deployment id"""
+
+_COLUMNS = [windows.c[name] for name in Window.__slots__]
+
+
+def touch(connection: Connection, monitor_id: int, keys: Iterable[WindowKey]) -> None:
+    """Mark windows for judging, and make those that are new."""
+    for start, end, variant, deployment_id in sorted(set(keys)):
+        marked = connection.execute(
+            update(windows)
+            .where(
+                windows.c.monitor_id == monitor_id,
+                windows.c.start == start,
+                windows.c.variant == variant,
+                windows.c.deployment_id == deployment_id,
+            )
+            .values(dirty=True, quality_dirty=True)
+        )
+        if marked.rowcount == 0:
+            connection.execute(
+                insert(windows).values(
+                    monitor_id=monitor_id,
+                    start=start,
+                    end=end,
+                    variant=variant,
+                    deployment_id=deployment_id,
+                    records=0,
+                    revision=0,
+                    dirty=True,
+                    quality_dirty=True,
+                )
+            )
+
+
+def due(connection: Connection, monitor_id: int, ended_before: datetime) -> tuple[Window, ...]:
+    """Windows to judge that ended by then, oldest first."""
+    return _select(
+        connection, windows.c.monitor_id == monitor_id, windows.c.dirty, windows.c.end <= ended_before
+    )
+
+
+def due_for_quality(connection: Connection, monitor_id: int, ended_before: datetime) -> tuple[Window, ...]:
+    """Judged windows whose labels or predictions changed since their quality was measured."""
+    return _select(
+        connection,
+        windows.c.monitor_id == monitor_id,
+        windows.c.quality_dirty,
+        windows.c.end <= ended_before,
+        windows.c.revision > 0,
+    )
+
+
+def between(connection: Connection, monitor_id: int, start: datetime, end: datetime) -> tuple[Window, ...]:
+    """Windows that lie within a period, oldest first."""
+    return _select(
+        connection, windows.c.monitor_id == monitor_id, windows.c.start >= start, windows.c.end <= end
+    )
+
+
+def by_id(connection: Connection, window_id: int) -> Window | None:
+    """The window with this key."""
+    return one(Window, connection.execute(select(*_COLUMNS).where(windows.c.id == window_id)))
+
+
+def span(connection: Connection, monitor_id: int) -> tuple[datetime, datetime] | None:
+    """The period that the endpoint's windows cover, or None before the first."""
+    all_windows = _select(connection, windows.c.monitor_id == monitor_id)
+    return (all_windows[0].start, max(w.end for w in all_windows)) if all_windows else None
+
+
+def mark(connection: Connection, window_ids: Iterable[int]) -> None:
+    """Judge these again at the next tick."""
+    connection.execute(update(windows).where(windows.c.id.in_(list(window_ids))).values(dirty=True))
+
+
+def compact(connection: Connection, window_id: int, profile: bytes, records: int) -> None:
+    """Keep the merged profile of a judged window."""
+    connection.execute(
+        update(windows).where(windows.c.id == window_id).values(profile=profile, records=records)
+    )
+
+
+def profile(connection: Connection, window_id: int) -> bytes | None:
+    """The merged profile of a judged window."""
+    found: bytes | None = connection.execute(
+        select(windows.c.profile).where(windows.c.id == window_id)
+    ).scalar_one_or_none()
+    return found
+
+
+def quality_measured(connection: Connection, window_id: int) -> None:
+    """The window's quality rests on all labels there are."""
+    connection.execute(update(windows).where(windows.c.id == window_id).values(quality_dirty=False))
+
+
+def _select(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Window, ...]:
+    rows = connection.execute(
+        select(*_COLUMNS).where(*conditions).order_by(windows.c.start, windows.c.variant, windows.c.id)
+    )
+    return tuple(Window(**row) for row in rows.mappings())
