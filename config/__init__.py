@@ -1,0 +1,1 @@
+"""What the owner says in kedge.yaml: its model, loading, conditions, and the account's endpoints."""

@@ -1,0 +1,185 @@
+"""kedge.yaml as values. Every value is checked when it is made, whether from the file or in a program."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
+
+from config import addresses, cron, durations
+from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
+from config.retraining import Retrain
+
+_DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+
+
+class Distance(StrEnum):
+    """Whose numbers: Model Monitor's, bugs included, or right ones."""
+
+    COMPAT = "compat"
+    CORRECT = "correct"
+
+
+class ProblemType(StrEnum):
+    """What the model answers; it decides which metrics of quality there are."""
+
+    REGRESSION = "regression"
+    BINARY_CLASSIFICATION = "binary_classification"
+    MULTICLASS_CLASSIFICATION = "multiclass_classification"
+
+
+def _pairs(value: object) -> object:
+    """A mapping of texts as sorted pairs, which are hashable and have one order."""
+    if not isinstance(value, Mapping):
+        return value
+    if not all(isinstance(text, str) for pair in value.items() for text in pair):
+        raise ValueError('must hold texts alone; put values such as on, off or 1 in quotes: {kedge: "on"}')
+    return tuple(sorted(value.items()))
+
+
+class Discover(Part):
+    """Which endpoints to watch without an entry of their own: every tag and the glob must fit."""
+
+    tags: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = ()
+    name_glob: Text = "*"
+
+
+class Hooks(Part):
+    """The owner's own scripts around decoding, run in a process of their own."""
+
+    preprocess: Text | None = None
+    postprocess: Text | None = None
+
+
+class Report(Part):
+    """When to write a drift report (crontab's five fields, UTC) and the folder to write it to."""
+
+    cron: Text
+    to: Folder
+
+    @field_validator("cron")
+    @classmethod
+    def _understood(cls, expression: str) -> str:
+        cron.trigger(expression)
+        return " ".join(expression.split())
+
+
+class Retention(Part):
+    """How long hourly profiles and metrics are kept."""
+
+    profiles: PositiveDuration = timedelta(days=30)
+    metrics: PositiveDuration = timedelta(days=400)
+
+
+def _divides_a_day(window: timedelta) -> timedelta:
+    if not _MINUTE <= window <= _DAY:
+        raise ValueError(f"{durations.spell(window)} is no window; it takes 1m to 1d")
+    if _DAY % window:
+        raise ValueError(
+            f"{durations.spell(window)} does not divide a day; take one that does, such as 5m, 15m, 1h or 6h"
+        )
+    return window
+
+
+def _distinct(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    seen: set[str] = set()
+    for name in names or ():
+        if name in seen:
+            raise ValueError(f"names {name!r} twice; name each column once")
+        seen.add(name)
+    return names
+
+
+class Endpoint(Part):
+    """One monitored endpoint, or one variant of it.
+
+    `columns` names a record's columns by position, output columns first; None takes the baseline's.
+    """
+
+    name: AwsName
+    variant: AwsName | None = None
+    role: Annotated[str, Read(addresses.role)] | None = None
+    capture: Folder
+    notifications: Annotated[str, Read(addresses.web)] | None = None
+    columns: Annotated[Names, Field(min_length=1)] | None = None
+    output_columns: Annotated[Names, Field(min_length=1)] | None = None
+    exclude: Names = ()
+    hooks: Hooks = Hooks()
+    baseline: Folder | None = None
+    results: Folder | None = None
+    problem_type: Annotated[ProblemType, one_of(ProblemType)] | None = None
+    prediction: Text | None = None
+    ground_truth: Folder | None = None
+    label_horizon: PositiveDuration = timedelta(days=30)
+    window: PositiveDuration = timedelta(hours=1)
+    grace: Duration = timedelta(minutes=15)
+    lateness: PositiveDuration = timedelta(hours=48)
+    sample_rows: Annotated[int, Field(ge=0)] = 0
+    report: Report | None = None
+    retention: Retention = Retention()
+    distance: Annotated[Distance, one_of(Distance)] = Distance.CORRECT
+    retrain: Retrain | None = None
+
+    _window = field_validator("window")(_divides_a_day)
+    _columns = field_validator("columns", "output_columns", "exclude")(_distinct)
+
+    @model_validator(mode="after")
+    def _coherent(self) -> Self:
+        if self.ground_truth is not None and self.prediction is None:
+            raise ValueError(
+                "has ground_truth but no prediction; name the column of the model's answer: prediction: NAME"
+            )
+        if self.prediction is not None and self.output_columns and self.prediction not in self.output_columns:
+            raise ValueError(
+                f"has a prediction {self.prediction!r} that is not among its output_columns; add it there"
+            )
+        if self.lateness < self.grace:
+            raise ValueError(
+                f"has a lateness of {durations.spell(self.lateness)}, "
+                f"less than its grace of {durations.spell(self.grace)}; make it longer"
+            )
+        return self
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the canonical form, in hex; order, comments and spelt-out defaults don't matter."""
+        return _digest(self)
+
+
+class Config(Part):
+    """The whole of kedge.yaml. `database` is a SQLAlchemy URL and may hold a password: it is in no repr."""
+
+    database: Text = Field("sqlite:///kedge.db", repr=False)
+    region: Annotated[str, Read(addresses.region)] | None = None
+    discover: Discover | None = None
+    endpoints: tuple[Endpoint, ...] = ()
+
+    @field_validator("database")
+    @classmethod
+    def _url(cls, database: str) -> str:
+        if (
+            not database.startswith(("sqlite:", "sqlite+", "postgresql:", "postgresql+"))
+            or "://" not in database
+        ):
+            raise ValueError(
+                "is no database that Kedge knows; write sqlite:///FILE or postgresql+psycopg://HOST/NAME"
+            )
+        return database
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the canonical form, in hexadecimal; a password in `database` is no part of it."""
+        return _digest(self)
+
+
+def _digest(part: BaseModel) -> str:
+    canonical = part.model_dump(mode="json", by_alias=True)
+    if "database" in canonical:
+        canonical["database"] = addresses.masked(canonical["database"])
+    return hashlib.sha256(json.dumps(canonical, sort_keys=True).encode()).hexdigest()
