@@ -1,0 +1,92 @@
+"""Where captures, labels and results lie in S3: keys carry the hour, in UTC.
+
+<prefix>/<endpoint>/<variant>/yyyy/mm/dd/hh/MM-SS-mmm-<uuid>.jsonl     captures
+<prefix>/yyyy/mm/dd/hh/<anything>                                      ground truth
+<prefix>/<endpoint>/<schedule>/yyyy/mm/dd/hh/                          results of an execution
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_HOUR = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureKey:
+    """What the key of a captured object says; `hour` is the start of the hour of the inferences, in UTC."""
+
+    endpoint: str
+    variant: str
+    hour: datetime
+
+
+def parse_key(key: str, prefix: str) -> CaptureKey | None:
+    """What `key` says, or None where it lies outside the layout below `prefix`."""
+    parts = _below(key, prefix)
+    if parts is None or len(parts) != 7 or not all(parts):
+        return None
+    hour = _hour(parts[2:6])
+    return None if hour is None else CaptureKey(parts[0], parts[1], hour)
+
+
+def parse_label_key(key: str, prefix: str) -> datetime | None:
+    """The hour in which the labels of `key` were collected, or None outside the layout."""
+    parts = _below(key, prefix)
+    if parts is None or len(parts) < 5 or not all(parts):
+        return None
+    return _hour(parts[:4])
+
+
+def hour_prefix(prefix: str, endpoint: str, variant: str, hour: datetime) -> str:
+    """The prefix of every capture of one hour, with its closing "/"."""
+    return _join(prefix, endpoint, variant, _hour_path(hour))
+
+
+def label_prefix(prefix: str, hour: datetime) -> str:
+    """The prefix of every label collected in one hour, with its closing "/"."""
+    return _join(prefix, _hour_path(hour))
+
+
+def start_after(prefix: str, endpoint: str, variant: str, since: datetime) -> str:
+    """A key before every capture of the hour of `since`, and after everything of earlier hours.
+
+    Listing from here on finds captures of that hour and later ones.
+    """
+    return hour_prefix(prefix, endpoint, variant, since)
+
+
+def label_start_after(prefix: str, since: datetime) -> str:
+    """The same for labels."""
+    return label_prefix(prefix, since)
+
+
+def result_prefix(prefix: str, endpoint: str, schedule: str, hour: datetime) -> str:
+    """Where the files of one execution go, with its closing "/"."""
+    return _join(prefix, endpoint, schedule, _hour_path(hour))
+
+
+def _below(key: str, prefix: str) -> list[str] | None:
+    """The parts of `key` below `prefix`."""
+    base = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+    return key[len(base) :].split("/") if key.startswith(base) else None
+
+
+def _hour(parts: list[str]) -> datetime | None:
+    match = _HOUR.fullmatch("/".join(parts))
+    if match is None:
+        return None
+    try:
+        return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[arg-type, misc]
+    except ValueError:
+        return None
+
+
+def _hour_path(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y/%m/%d/%H")
+
+
+def _join(*parts: str) -> str:
+    return "/".join(part.strip("/") for part in parts if part.strip("/")) + "/"

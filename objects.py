@@ -1,0 +1,410 @@
+"""Objects behind one small surface: S3 and plain folders look the same to everything above.
+
+    Objects             the surface: list, folders, read, write, exists
+    ├── S3Objects       one bucket, through a boto3 client made by `s3_client` (or anywhere else)
+    └── FolderObjects   one folder of this machine, for file:// and tests
+
+Keys use "/" everywhere. Whatever goes wrong is a `PlaceError`: its kind for programs, one sentence for people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+
+class PlaceProblem(StrEnum):
+    """Why a place could not be used."""
+
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    NO_BUCKET = "no_bucket"
+    NO_KEY = "no_key"
+    BAD_URI = "bad_uri"
+
+
+class PlaceError(Exception):
+    """One sentence that names the bucket and the key and says what to do; never a credential."""
+
+    def __init__(self, kind: PlaceProblem, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """One stored object: `size` in bytes, `modified` in UTC, `etag` without its quotes."""
+
+    bucket: str
+    key: str
+    etag: str
+    size: int
+    modified: datetime
+
+
+class Objects(Protocol):
+    """A bucket, or a folder that stands for one. Every method may raise `PlaceError`."""
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
+        """Objects whose key begins with `prefix` and sorts after `start_after`, in key order (UTF-8 bytes)."""
+        ...
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names one level below `prefix` (a folder, with or without its closing "/"), sorted."""
+        ...
+
+    def read(self, key: str) -> bytes:
+        """The bytes of `key`."""
+        ...
+
+    def read_with_etag(self, key: str) -> tuple[bytes, str]:
+        """The bytes of `key` and the ETag of exactly these bytes."""
+        ...
+
+    def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """Store `data` under `key`, whole or not at all, replacing what was there."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under exactly `key`."""
+        ...
+
+
+class S3Client(Protocol):
+    """What is used of a boto3 S3 client."""
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any: ...  # noqa: N803, D102
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> Any: ...  # noqa: N803, D102
+
+    def head_object(self, *, Bucket: str, Key: str) -> Any: ...  # noqa: N803, D102
+
+    def get_paginator(self, operation_name: str, /) -> Any: ...  # noqa: D102
+
+
+def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
+    """A boto3 S3 client from the ordinary credential chain; `AWS_ENDPOINT_URL` is honoured.
+
+    Args:
+        region: AWS region; None takes the environment's.
+        role: ARN of a role to assume first, to read across accounts. Its credentials renew themselves.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        max_pool_connections=32,
+    )
+    session = boto3.Session(region_name=region)
+    if role is not None:
+        session = _assumed(session, role, region)
+    client: S3Client = session.client("s3", config=config)
+    return client
+
+
+def _assumed(session: Any, role: str, region: str | None) -> Any:
+    """A session in the given role, renewed before it ends."""
+    import boto3
+    from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+    from botocore.session import get_session
+
+    fetcher = AssumeRoleCredentialFetcher(
+        client_creator=session._session.create_client,
+        source_credentials=session.get_credentials(),
+        role_arn=role,
+        extra_args={"RoleSessionName": "kedge"},
+    )
+    inner = get_session()
+    inner._credentials = DeferredRefreshableCredentials(
+        method="assume-role", refresh_using=fetcher.fetch_credentials
+    )
+    return boto3.Session(botocore_session=inner, region_name=region or session.region_name)
+
+
+class S3Objects:
+    """The objects of one bucket."""
+
+    def __init__(self, bucket: str, client: S3Client) -> None:
+        self.bucket = bucket
+        self._client = client
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
+        """See `Objects.list`; pages of 1000 are fetched as they are asked for."""
+        more = {"StartAfter": start_after} if start_after else {}
+        with _s3_faults(self.bucket, prefix):
+            pages = self._client.get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, **more):
+                for item in page.get("Contents", ()):
+                    yield ObjectRef(
+                        self.bucket,
+                        item["Key"],
+                        item["ETag"].strip('"'),
+                        item["Size"],
+                        item["LastModified"].astimezone(UTC),
+                    )
+
+    def folders(self, prefix: str) -> list[str]:
+        """See `Objects.folders`."""
+        base = _as_folder(prefix)
+        with _s3_faults(self.bucket, base):
+            pages = self._client.get_paginator("list_objects_v2")
+            found = [
+                entry["Prefix"][len(base) : -1]
+                for page in pages.paginate(Bucket=self.bucket, Prefix=base, Delimiter="/")
+                for entry in page.get("CommonPrefixes", ())
+            ]
+        return sorted(found)
+
+    def read(self, key: str) -> bytes:
+        """See `Objects.read`."""
+        return self.read_with_etag(key)[0]
+
+    def read_with_etag(self, key: str) -> tuple[bytes, str]:
+        """See `Objects.read_with_etag`."""
+        with _s3_faults(self.bucket, key):
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+            data: bytes = answer["Body"].read()
+        return data, str(answer["ETag"]).strip('"')
+
+    def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """See `Objects.write`."""
+        with _s3_faults(self.bucket, key):
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
+
+    def exists(self, key: str) -> bool:
+        """See `Objects.exists`."""
+        try:
+            with _s3_faults(self.bucket, key):
+                self._client.head_object(Bucket=self.bucket, Key=key)
+        except PlaceError as error:
+            if error.kind is PlaceProblem.NO_KEY:
+                return False
+            raise
+        return True
+
+
+def _as_folder(prefix: str) -> str:
+    return prefix if not prefix or prefix.endswith("/") else prefix + "/"
+
+
+@contextmanager
+def _s3_faults(bucket: str, key: str) -> Iterator[None]:
+    """Turn what boto3 raises into `PlaceError`."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+    where = f"s3://{bucket}/{key}"
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        raise _refused(code, bucket, where) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise PlaceError(
+            PlaceProblem.DENIED,
+            f"no AWS credentials to use {where}: give them in the environment, a profile or an instance role",
+        ) from error
+    except BotoCoreError as error:
+        raise PlaceError(
+            PlaceProblem.UNREACHABLE,
+            f"cannot reach {where} ({type(error).__name__}): check the network, the region and AWS_ENDPOINT_URL",
+        ) from error
+
+
+_NO_KEY = {"NoSuchKey", "404", "NotFound"}
+_DENIED = {
+    "403", "AccessDenied", "AllAccessDisabled", "ExpiredToken", "Forbidden", "InvalidAccessKeyId",
+    "InvalidToken", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException",
+}  # fmt: skip
+
+
+def _refused(code: str, bucket: str, where: str) -> PlaceError:
+    """The error for an answer of S3 that carries an error code."""
+    if code == "NoSuchBucket":
+        return PlaceError(
+            PlaceProblem.NO_BUCKET,
+            f"there is no bucket {bucket} (for {where}): check its name and the region",
+        )
+    if code in _NO_KEY:
+        return PlaceError(PlaceProblem.NO_KEY, f"there is no object {where}: check the key")
+    if code in _DENIED:
+        return PlaceError(
+            PlaceProblem.DENIED,
+            f"access to {where} is denied ({code}): allow s3:GetObject, s3:PutObject and s3:ListBucket "
+            f"to the identity in use",
+        )
+    return PlaceError(
+        PlaceProblem.UNREACHABLE, f"S3 answered {code or 'an error'} for {where}: try again later"
+    )
+
+
+class FolderObjects:
+    """The files below a folder of this machine; its `bucket` is "".
+
+    The ETag is a digest of the content, so a file rewritten with the same bytes is the same object, and one
+    changed within the clock's grain is another.
+    """
+
+    bucket = ""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
+        """See `Objects.list`."""
+        with _file_faults(self.root / prefix):
+            keys = sorted(self._keys(prefix), key=str.encode)
+        after = start_after.encode()
+        for key in keys:
+            if key.encode() > after:
+                with _file_faults(self.root / key):
+                    yield self._ref(key)
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        """Keys that begin with `prefix`, walking only the deepest folder that it names."""
+        start = self.root / prefix.rpartition("/")[0]
+        for folder, _, names in os.walk(start):
+            base = Path(folder).relative_to(self.root).as_posix()
+            for name in names:
+                key = name if base == "." else f"{base}/{name}"
+                if key.startswith(prefix) and not name.startswith(_TEMPORARY):
+                    yield key
+
+    def _ref(self, key: str) -> ObjectRef:
+        path = self.root / key
+        status = path.stat()
+        with path.open("rb") as file:
+            etag = hashlib.file_digest(file, _digest).hexdigest()
+        return ObjectRef("", key, etag, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def folders(self, prefix: str) -> list[str]:
+        """See `Objects.folders`; a folder that is not there has none below it."""
+        path = self.root / prefix
+        with _file_faults(path):
+            return sorted(entry.name for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
+
+    def read(self, key: str) -> bytes:
+        """See `Objects.read`."""
+        path = self._path(key)
+        with _file_faults(path):
+            return path.read_bytes()
+
+    def read_with_etag(self, key: str) -> tuple[bytes, str]:
+        """See `Objects.read_with_etag`."""
+        data = self.read(key)
+        return data, _digest(data).hexdigest()
+
+    def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        """See `Objects.write`; the content type has nowhere to go in a folder."""
+        path = self._path(key)
+        with _file_faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.chmod(temporary, 0o644)
+                os.replace(temporary, path)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+
+    def exists(self, key: str) -> bool:
+        """See `Objects.exists`."""
+        path = self._path(key)
+        with _file_faults(path):
+            return path.is_file()
+
+    def _path(self, key: str) -> Path:
+        """The file of a key, which never lies outside the root."""
+        parts = key.split("/")
+        if ".." in parts or key.startswith("/") or "\0" in key:
+            raise PlaceError(
+                PlaceProblem.BAD_URI, f"the key {key!r} leads out of {self.root}: give a key below the folder"
+            )
+        return self.root / key
+
+
+_TEMPORARY = ".kedge-"
+
+
+def _digest(data: bytes = b"") -> Any:
+    return hashlib.blake2b(data, digest_size=16)
+
+
+@contextmanager
+def _file_faults(path: Path) -> Iterator[None]:
+    """Turn what the file system raises into `PlaceError`."""
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise PlaceError(PlaceProblem.NO_KEY, f"there is no file {path}: check the path") from error
+    except PermissionError as error:
+        raise PlaceError(
+            PlaceProblem.DENIED, f"access to {path} is denied: let this user read (and write) it"
+        ) from error
+    except OSError as error:
+        raise PlaceError(
+            PlaceProblem.UNREACHABLE, f"cannot use {path} ({error.strerror}): check the disk and the mount"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a configured address points: `objects`, the key `prefix` in it (no closing "/"), and the address."""
+
+    objects: S3Objects | FolderObjects
+    prefix: str
+    uri: str
+
+    def key(self, name: str) -> str:
+        """The key of `name` below this place."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+
+def open_place(uri: str, s3: S3Client | Callable[[], S3Client] | None = None) -> Place:
+    """The place that `uri` names: s3://bucket/prefix, file:///folder or a plain path.
+
+    Args:
+        uri: the address.
+        s3: a client, or what makes one (called only for s3://); None makes one by `s3_client()`.
+
+    Raises:
+        PlaceError: BAD_URI.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme == "s3":
+        return _s3_place(uri, s3)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise PlaceError(
+                PlaceProblem.BAD_URI, f"the address {uri} names no folder: write file:///path/of/folder"
+            )
+        return Place(FolderObjects(Path(unquote(parts.path))), "", uri)
+    if "://" in uri or not uri or "\0" in uri:
+        raise PlaceError(
+            PlaceProblem.BAD_URI,
+            f"the address {uri!r} is not one: write s3://bucket/prefix, file:///folder or a path",
+        )
+    return Place(FolderObjects(Path(uri).expanduser()), "", uri)
+
+
+def _s3_place(uri: str, s3: S3Client | Callable[[], S3Client] | None) -> Place:
+    bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+    if not bucket or "@" in bucket:
+        raise PlaceError(
+            PlaceProblem.BAD_URI, "the address names no bucket: write s3://bucket/prefix, without credentials"
+        )
+    client = s3_client() if s3 is None else s3() if callable(s3) else s3
+    return Place(S3Objects(bucket, client), prefix.strip("/"), uri)
