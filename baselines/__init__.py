@@ -1,0 +1,1 @@
+"""What data should look like: profiles, and Model Monitor's statistics and constraints."""

@@ -1,0 +1,166 @@
+"""The summary of many records: a value that adds up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import polars as pl
+
+from baselines.profile.categories import BOUND, Categories, count_texts
+from baselines.profile.column import ColumnProfile
+from baselines.profile.distinct import Registers
+from baselines.profile.moments import Floats
+from baselines.profile.sample import RowSample
+from baselines.profile.types import TypeCounts, classify, is_boolean, is_integral, is_numeric, type_counts
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`rows` records, column by column in order.
+
+    `widths` says how many records had how many columns. Records of a wrong width are counted there alone:
+    they are not in `rows`, nor in any column.
+    """
+
+    rows: int
+    columns: Mapping[str, ColumnProfile]
+    widths: Mapping[int, int] = field(default_factory=dict)
+    sample: RowSample = field(default_factory=RowSample.empty)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def empty(cls, names: Iterable[str] = ()) -> Profile:
+        """The profile of no records, with these columns."""
+        return cls(0, {name: ColumnProfile() for name in names})
+
+    def __add__(self, other: Profile) -> Profile:
+        """Both as one; a column that only one of them has is missing in the rows of the other."""
+        names = dict.fromkeys((*self.columns, *other.columns))
+        return Profile(
+            rows=self.rows + other.rows,
+            columns={name: self.column(name) + other.column(name) for name in names},
+            widths=_sum_counts(self.widths, other.widths),
+            sample=self.sample + other.sample,
+        )
+
+    def column(self, name: str) -> ColumnProfile:
+        """The profile of a column; where there is none, that of a column whose every value is missing."""
+        return self.columns.get(name) or ColumnProfile(TypeCounts(missing=self.rows))
+
+
+def profile_frame(
+    frame: pl.DataFrame,
+    *,
+    text: Collection[str] = (),
+    ids: pl.Series | None = None,
+    sample_rows: int = 0,
+    widths: Mapping[int, int] | None = None,
+    exact: bool = False,
+    onto: Profile | None = None,
+) -> Profile:
+    """The profile of a frame of String columns, in which null is a missing value.
+
+    `text` names the columns whose categories are wanted; the others are taken for numbers. `ids` are the
+    event ids of the rows, for a sample of `sample_rows` of them. `widths` counts records of other widths, which
+    are not in the frame. `onto` is what was profiled before: the result is then its sum with this frame, except
+    that sketches, and with `exact` all digits, are those of one stream read in order.
+    """
+    before = onto or Profile.empty(frame.columns)
+    fresh = {
+        **_numeric_columns(frame.drop([name for name in frame.columns if name in text]), before, exact),
+        **{name: _text_column(frame[name], before.column(name)) for name in frame.columns if name in text},
+    }
+    absent = ColumnProfile(TypeCounts(missing=frame.height))
+    own = {frame.width: frame.height} if frame.height else {}
+    return Profile(
+        rows=before.rows + frame.height,
+        columns={
+            name: fresh.get(name) or before.column(name) + absent
+            for name in dict.fromkeys((*before.columns, *frame.columns))
+        },
+        widths=_sum_counts(before.widths, _sum_counts(own, widths or {})),
+        sample=before.sample + _sample(frame, ids, sample_rows),
+    )
+
+
+def _sample(frame: pl.DataFrame, ids: pl.Series | None, rows: int) -> RowSample:
+    return RowSample.empty(rows) if ids is None else RowSample.of(frame, ids, rows)
+
+
+def _numeric_columns(frame: pl.DataFrame, before: Profile, exact: bool) -> dict[str, ColumnProfile]:
+    """All columns are scanned in one query, so that polars spreads them over the cores.
+
+    They are taken by position, since polars reads a name such as `^a$` as a pattern.
+    """
+    every = range(frame.width)
+    scanned = frame.select(
+        *(_number(pl.nth(i)).alias(f"number{i}") for i in every),
+        *(is_numeric(pl.nth(i)).alias(f"numeric{i}") for i in every),
+        *(is_integral(pl.nth(i)).alias(f"integral{i}") for i in every),
+    )
+    return {
+        values.name: _numeric_column(
+            _Scan(values, scanned[f"number{i}"], scanned[f"numeric{i}"], scanned[f"integral{i}"]),
+            before.column(values.name),
+            exact,
+        )
+        for i, values in enumerate(frame.get_columns())
+    }
+
+
+def _number(values: pl.Expr) -> pl.Expr:
+    return pl.when(is_numeric(values)).then(values.cast(pl.Float64, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """A column as text, as numbers (null for anything else), and which of it is numeric and integral."""
+
+    values: pl.Series
+    numbers: pl.Series
+    numeric: pl.Series
+    integral: pl.Series
+
+    def finite(self) -> Floats:
+        """The finite numbers in order; `1e400` is a number by its pattern but has no value."""
+        numbers = self.numbers
+        if numbers.count() != self.numeric.sum():  # deequ's patterns allow one space before the digits
+            spaced = self.values.filter(self.numeric)
+            numbers = spaced.str.replace(" ", "", literal=True).cast(pl.Float64)
+        array = numbers.drop_nulls().to_numpy()
+        return np.asarray(array[np.isfinite(array)])
+
+
+def _numeric_column(scan: _Scan, before: ColumnProfile, exact: bool) -> ColumnProfile:
+    numbers = scan.finite()
+    stray = count_texts(scan.values.filter(~scan.numeric))
+    types = type_counts(
+        rows=len(scan.values),
+        missing=scan.values.null_count(),
+        numeric=int(scan.numeric.sum()),
+        integral=int(scan.integral.sum()),
+        boolean=int(stray.filter(is_boolean(pl.col("text")))["count"].sum()),
+    )
+    return replace(
+        before + _of_texts(types, stray),
+        moments=before.moments.extend(numbers, exact=exact),
+        sketch=before.sketch.extend(numbers),
+    )
+
+
+def _text_column(values: pl.Series, before: ColumnProfile) -> ColumnProfile:
+    return before + _of_texts(classify(values), count_texts(values))
+
+
+def _of_texts(types: TypeCounts, texts: pl.DataFrame) -> ColumnProfile:
+    if texts.height > BOUND:
+        overflow = Categories(overflowed=True)
+        return ColumnProfile(types, categories=overflow, registers=Registers.of(texts["text"]))
+    return ColumnProfile(types, categories=Categories(dict(texts.iter_rows())))
+
+
+def _sum_counts(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
