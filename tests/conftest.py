@@ -96,10 +96,10 @@ def _moto() -> Iterator[str]:
 
 
 @pytest.fixture
-def aws(_moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+def aws(_moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The address of an empty AWS on loopback, the only one that boto3 finds for the test's time."""
     import boto3
-    from moto.core.model_instances import reset_model_data
+    import httpx
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -115,8 +115,8 @@ def aws(_moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    yield _moto
-    reset_model_data()
+    httpx.post(f"{_moto}/moto-api/reset", trust_env=False).raise_for_status()
+    return _moto
 
 
 @pytest.fixture(scope="session")
