@@ -11,7 +11,7 @@ _STATE_MACHINE = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachi
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
 # SageMaker's own patterns: EndpointName and VariantName; ModelPackageGroupName (EntityName) is the same.
 _NAME = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}", re.ASCII)
-_CREDENTIALS = re.compile(r"://[^\s/]*@")
+_CREDENTIALS = re.compile(r"://\S*@")  # up to the last @: a password may hold one, or a slash
 
 
 class AddressError(ValueError):
@@ -35,14 +35,12 @@ def folder(text: str) -> str:
 
 
 def _s3(text: str, rest: str) -> str:
-    bucket, _, key = rest.partition("/")
+    bucket = rest.partition("/")[0]
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise AddressError(
             f"{masked(text)!r} names no S3 bucket; "
             "a bucket is 3 to 63 lower-case letters, digits, dots and hyphens: s3://bucket/prefix"
         )
-    if "//" in key or key.startswith("/"):
-        raise AddressError(f"{text!r} has two slashes in a row in its prefix; write one")
     return text.rstrip("/")
 
 

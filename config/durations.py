@@ -19,6 +19,8 @@ def parse(text: str) -> timedelta:
     Raises:
         DurationError: where the text has another form, or is longer than time itself.
     """
+    if text.startswith("-"):
+        raise DurationError(f"{text!r} is negative; write one from 0s up")
     found = _FORM.fullmatch(text.strip())
     if found is None or found.lastindex is None:
         raise DurationError(f"{text!r} is no duration; write one such as 90s, 15m, 1h30m or 30d")

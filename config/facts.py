@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+class DiscoveryError(Exception):
+    """What AWS refuses, or an endpoint lacks, in one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiscoveredEndpoint:
     """One line of the account's list of endpoints; tags as sorted pairs, empty where none were asked for."""

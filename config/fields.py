@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
 
@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from config import addresses, durations
 
+_PLAIN = (bool, int, float, date, tuple, dict)  # what YAML knows besides text
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -33,10 +34,11 @@ class Part(BaseModel):
 class Read:
     """Annotates a field whose value `read` makes of a text, and `write` makes a text again.
 
-    What is no text is left to the field's type. The canonical form of a configuration, of which the digest
-    is taken, holds what `write` gives.
+    Plain YAML that is no text is refused, by naming `wanted`; a value of the field's own type passes. The
+    canonical form of a configuration, of which the digest is taken, holds what `write` gives.
     """
 
+    wanted: str
     read: Callable[[str], Any]
     write: Callable[[Any], str] = str
 
@@ -48,7 +50,11 @@ class Read:
         )
 
     def _value(self, given: object) -> object:
-        return self.read(given) if isinstance(given, str) else given
+        if isinstance(given, str):
+            return self.read(given)
+        if given is not None and isinstance(given, _PLAIN):
+            raise ValueError(f"must be {self.wanted}")
+        return given
 
 
 def one_of(kind: type[_E]) -> Read:
@@ -60,13 +66,15 @@ def one_of(kind: type[_E]) -> Read:
         except ValueError:
             raise ValueError(f"{text!r} is none of {', '.join(kind)}") from None
 
-    return Read(read)
+    return Read(f"one of {', '.join(kind)}", read)
 
+
+_DURATION = Read("a duration such as 15m", durations.parse, durations.spell)
 
 Text = Annotated[str, Field(min_length=1)]
 Names = tuple[Text, ...]
-Folder = Annotated[str, Read(addresses.folder)]
-AwsName = Annotated[str, Read(addresses.aws_name)]
+Folder = Annotated[str, Read("an address such as s3://bucket/prefix", addresses.folder)]
+AwsName = Annotated[str, Read("a name; put it in quotes", addresses.aws_name)]
 # Whole seconds from 0 up: `spell` refuses what is built otherwise than from text.
-Duration = Annotated[timedelta, Field(ge=timedelta(0)), Read(durations.parse, durations.spell)]
-PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), Read(durations.parse, durations.spell)]
+Duration = Annotated[timedelta, Field(ge=timedelta(0)), _DURATION]
+PositiveDuration = Annotated[timedelta, Field(gt=timedelta(0)), _DURATION]

@@ -91,22 +91,22 @@ def _distinct(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     seen: set[str] = set()
     for name in names or ():
         if name in seen:
-            raise ValueError(f"names {name!r} twice; name each column once")
+            raise ValueError(f"names {name!r} twice; name each once")
         seen.add(name)
     return names
 
 
 class Endpoint(Part):
-    """One monitored endpoint, or one variant of it.
+    """One monitored endpoint; all of its variants, or the one that `variant` names.
 
     `columns` names a record's columns by position, output columns first; None takes the baseline's.
     """
 
     name: AwsName
     variant: AwsName | None = None
-    role: Annotated[str, Read(addresses.role)] | None = None
+    role: Annotated[str, Read("the ARN of a role", addresses.role)] | None = None
     capture: Folder
-    notifications: Annotated[str, Read(addresses.web)] | None = None
+    notifications: Annotated[str, Read("the URL of a queue", addresses.web)] | None = None
     columns: Annotated[Names, Field(min_length=1)] | None = None
     output_columns: Annotated[Names, Field(min_length=1)] | None = None
     exclude: Names = ()
@@ -156,7 +156,7 @@ class Config(Part):
     """The whole of kedge.yaml. `database` is a SQLAlchemy URL and may hold a password: it is in no repr."""
 
     database: Text = Field("sqlite:///kedge.db", repr=False)
-    region: Annotated[str, Read(addresses.region)] | None = None
+    region: Annotated[str, Read("a region such as eu-west-1", addresses.region)] | None = None
     discover: Discover | None = None
     endpoints: tuple[Endpoint, ...] = ()
 
@@ -171,6 +171,12 @@ class Config(Part):
                 "is no database that Kedge knows; write sqlite:///FILE or postgresql+psycopg://HOST/NAME"
             )
         return database
+
+    @field_validator("endpoints")
+    @classmethod
+    def _named_once(cls, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
+        _distinct(tuple(endpoint.name for endpoint in endpoints))
+        return endpoints
 
     @property
     def digest(self) -> str:

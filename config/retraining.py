@@ -126,7 +126,7 @@ class TargetKind(StrEnum):
 class Target(Part):
     """What runs the training: exactly one of a Step Functions state machine and a local worker's command."""
 
-    step_functions: Annotated[str, Read(addresses.state_machine)] | None = None
+    step_functions: Annotated[str, Read("the ARN of a state machine", addresses.state_machine)] | None = None
     local: Text | None = None
 
     @model_validator(mode="after")
@@ -161,11 +161,15 @@ class Retrain(Part):
     """When to retrain and what to do with the result; `persistence` is the key ``for``."""
 
     when: Annotated[tuple[_Condition, ...], Field(min_length=1)]
-    persistence: Annotated[Persistence, Read(Persistence.parse)] = Field(Persistence(1, 1), alias="for")
+    persistence: Annotated[Persistence, Read("a number of windows such as 3 of 4", Persistence.parse)] = (
+        Field(Persistence(1, 1), alias="for")
+    )
     cooldown: Duration = timedelta(hours=24)
-    limit: Annotated[Limit, Read(Limit.parse)] = Limit(3, timedelta(days=7))
+    limit: Annotated[Limit, Read("a limit such as 3 per 7d", Limit.parse)] = Limit(3, timedelta(days=7))
     target: Target
     accept: _Condition = Field(default_factory=lambda: expressions.parse("rmse < champion"))
     registry: AwsName
     approval: Annotated[Approval, one_of(Approval)] = Approval.MANUAL
-    rollout: Annotated[Rollout, Read(Rollout.parse)] = Rollout(RolloutKind.NONE)
+    rollout: Annotated[Rollout, Read("canary 10% for 30m, all-at-once or none", Rollout.parse)] = Rollout(
+        RolloutKind.NONE
+    )
