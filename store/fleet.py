@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from store import executions, incidents, monitors
-from store.records import Execution, ExecutionKind, FleetRow, Incident, Outcome
+from store.records import Execution, ExecutionKind, FleetRow, Incident, Monitor, Outcome
 from store.schema import baselines, feature_results, windows
 from store.schema import executions as executions_table
 from store.schema import incidents as incidents_table
@@ -15,12 +16,23 @@ from store.schema import incidents as incidents_table
 
 def overview(connection: Connection) -> tuple[FleetRow, ...]:
     """Every watched endpoint with its newest judged window."""
-    newest = _newest_executions(connection)
+    return _rows(connection, monitors.watched(connection), None)
+
+
+def of_monitors(connection: Connection, chosen: Sequence[Monitor]) -> tuple[FleetRow, ...]:
+    """These endpoints, in their order, each with its newest judged window."""
+    return _rows(connection, chosen, [monitor.id for monitor in chosen])
+
+
+def _rows(
+    connection: Connection, chosen: Sequence[Monitor], only: Collection[int] | None
+) -> tuple[FleetRow, ...]:
+    newest = _newest_executions(connection, only)
     drift = _drift(connection, [execution.id for execution in newest.values()])
-    breaches = _open_incidents(connection)
-    versions = _baseline_versions(connection)
+    breaches = _open_incidents(connection, only)
+    versions = _baseline_versions(connection, only)
     rows = []
-    for monitor in monitors.watched(connection):
+    for monitor in chosen:
         last = newest.get(monitor.id)
         worst, drifted = drift.get(last.id, (None, 0)) if last else (None, 0)
         rows.append(
@@ -29,7 +41,11 @@ def overview(connection: Connection) -> tuple[FleetRow, ...]:
     return tuple(rows)
 
 
-def _newest_executions(connection: Connection) -> dict[int, Execution]:
+def _among(column: ColumnElement[int], only: Collection[int] | None) -> ColumnElement[bool]:
+    return true() if only is None else column.in_(only)
+
+
+def _newest_executions(connection: Connection, only: Collection[int] | None) -> dict[int, Execution]:
     ranked = (
         select(
             executions_table.c.id,
@@ -41,7 +57,11 @@ def _newest_executions(connection: Connection) -> dict[int, Execution]:
             .label("place"),
         )
         .join(windows, windows.c.id == executions_table.c.window_id)
-        .where(executions_table.c.latest, executions_table.c.kind == ExecutionKind.DATA_QUALITY)
+        .where(
+            executions_table.c.latest,
+            executions_table.c.kind == ExecutionKind.DATA_QUALITY,
+            _among(executions_table.c.monitor_id, only),
+        )
         .subquery()
     )
     found = executions.select_ids(connection, select(ranked.c.id).where(ranked.c.place == 1))
@@ -65,15 +85,18 @@ def _drift(connection: Connection, execution_ids: list[int]) -> dict[int, tuple[
     return {row[0]: (row[1], int(row[2])) for row in rows}
 
 
-def _open_incidents(connection: Connection) -> defaultdict[int, list[Incident]]:
+def _open_incidents(connection: Connection, only: Collection[int] | None) -> defaultdict[int, list[Incident]]:
     found: defaultdict[int, list[Incident]] = defaultdict(list)
-    for incident in incidents.fetch(connection, incidents_table.c.closed_at.is_(None)):
+    mine = _among(incidents_table.c.monitor_id, only)
+    for incident in incidents.fetch(connection, incidents_table.c.closed_at.is_(None), mine):
         found[incident.monitor_id].append(incident)
     return found
 
 
-def _baseline_versions(connection: Connection) -> dict[int, int]:
+def _baseline_versions(connection: Connection, only: Collection[int] | None) -> dict[int, int]:
     rows = connection.execute(
-        select(baselines.c.monitor_id, func.max(baselines.c.version)).group_by(baselines.c.monitor_id)
+        select(baselines.c.monitor_id, func.max(baselines.c.version))
+        .where(_among(baselines.c.monitor_id, only))
+        .group_by(baselines.c.monitor_id)
     )
     return {row[0]: int(row[1]) for row in rows}

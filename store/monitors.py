@@ -44,6 +44,11 @@ def by_name(connection: Connection, name: str) -> Monitor | None:
     return one(Monitor, connection.execute(select(*_COLUMNS).where(monitors.c.name == name)))
 
 
+def by_id(connection: Connection, monitor_id: int) -> Monitor | None:
+    """The monitor with this key."""
+    return one(Monitor, connection.execute(select(*_COLUMNS).where(monitors.c.id == monitor_id)))
+
+
 def watched(connection: Connection) -> tuple[Monitor, ...]:
     """The monitors of today's kedge.yaml, by name."""
     rows = connection.execute(select(*_COLUMNS).where(monitors.c.watched).order_by(monitors.c.name))

@@ -296,6 +296,17 @@ class Report:
     note: str
 
 
+class FleetState(StrEnum):
+    """An endpoint's state in a word, the most pressing first: each hides those after it."""
+
+    PROBLEM = "problem"
+    DATA_FAULT = "data fault"
+    QUALITY = "quality loss"
+    DRIFTING = "drifting"
+    WAITING = "waiting for data"
+    QUIET = "quiet"
+
+
 @dataclass(frozen=True, slots=True)
 class FleetRow:
     """One endpoint at a glance."""
@@ -306,6 +317,38 @@ class FleetRow:
     drifted_features: int
     open_incidents: tuple[Incident, ...]
     baseline_version: int | None
+
+    @property
+    def state(self) -> FleetState:
+        """The most pressing of what is known; store.attention counts and filters by the same rule."""
+        kinds = {incident.kind for incident in self.open_incidents}
+        if self.monitor.problem is not None:
+            return FleetState.PROBLEM
+        if IncidentKind.DATA_FAULT in kinds:
+            return FleetState.DATA_FAULT
+        if IncidentKind.QUALITY in kinds:
+            return FleetState.QUALITY
+        if IncidentKind.DRIFT in kinds:
+            return FleetState.DRIFTING
+        return FleetState.WAITING if self.last_execution is None else FleetState.QUIET
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPage:
+    """Some endpoints of a fleet, and how many of it there are in each state."""
+
+    rows: tuple[FleetRow, ...]
+    matching: int
+    counts: dict[FleetState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetTotals:
+    """What was counted of one endpoint since its history begins."""
+
+    endpoint: str
+    records: int
+    rejects: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
