@@ -1,12 +1,24 @@
-"""Model Monitor's constraints.json: what it says, how it is suggested, read and written."""
+"""Model Monitor's constraints.json: what it says, how a data set suggests it, read and written."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
+import orjson
+
+from baselines.fields import Fields, FieldsError
+from baselines.jackson import Json, render
+from baselines.profile.categories import Categories
+from baselines.profile.column import ColumnProfile
+from baselines.profile.profile import Profile
 from baselines.profile.types import DataType
+from baselines.statistics import HISTOGRAM_BOUND, file_type
+
+# deequ suggests a range of categories where at most a tenth of them occur only once (CategoricalRangeRule).
+MAX_SHARE_OF_SINGLE_CATEGORIES = 0.1
 
 
 class ConstraintsError(ValueError):
@@ -98,3 +110,175 @@ class Constraints:
         if feature is None or feature.overrides is None:
             return self.monitoring
         return replace(self.monitoring, **feature.overrides.settings())
+
+
+def suggest(profile: Profile) -> Constraints:
+    """The constraints that Model Monitor's baselining suggests for data like this."""
+    return Constraints(tuple(_suggested(name, column) for name, column in profile.columns.items()))
+
+
+def _suggested(name: str, column: ColumnProfile) -> FeatureConstraints:
+    kind = file_type(column.inferred_type)
+    numbers = kind.numeric and column.moments.count > 0
+    return FeatureConstraints(
+        name=name,
+        inferred_type=kind,
+        completeness=column.completeness,
+        is_non_negative=column.moments.minimum >= 0 if numbers else None,
+        domains=_domain(column.categories) if kind is DataType.STRING else None,
+    )
+
+
+def _domain(categories: Categories) -> tuple[str, ...] | None:
+    counts = categories.counts
+    single = sum(count == 1 for count in counts.values())
+    if not 0 < len(counts) <= HISTOGRAM_BOUND or single > MAX_SHARE_OF_SINGLE_CATEGORIES * len(counts):
+        return None
+    return tuple(text for text, _ in categories.ranked())
+
+
+def write(constraints: Constraints) -> str:
+    """The text of a constraints.json, overrides in the place and spelling of the documentation."""
+    return render(
+        {
+            "version": constraints.version,
+            "features": [_feature_json(feature) for feature in constraints.features],
+            "monitoring_config": _config_json(_config_settings(constraints.monitoring)),
+        }
+    )
+
+
+def _feature_json(feature: FeatureConstraints) -> Json:
+    entry: dict[str, Json] = {
+        "name": feature.name,
+        "inferred_type": str(feature.inferred_type),
+        "completeness": feature.completeness,
+    }
+    if feature.is_non_negative is not None:
+        entry["num_constraints"] = {"is_non_negative": feature.is_non_negative}
+    if feature.domains is not None:
+        entry["string_constraints"] = {"domains": feature.domains}
+    if feature.overrides is not None:
+        entry["monitoringConfigOverrides"] = _config_json(feature.overrides.settings())
+    return entry
+
+
+def _config_settings(config: MonitoringConfig) -> dict[str, Any]:
+    """All settings but the categorical ones that older containers do not know, where they say nothing."""
+    settings = {each.name: getattr(config, each.name) for each in fields(config)}
+    if config.categorical_comparison_threshold is None:
+        del settings["categorical_comparison_threshold"]
+        if config.categorical_drift_method is CategoricalDriftMethod.LINFINITY:
+            del settings["categorical_drift_method"]
+    return settings
+
+
+_TOP = ("evaluate_constraints", "emit_metrics", "datatype_check_threshold", "domain_content_threshold")
+
+
+def _config_json(settings: Mapping[str, Any]) -> Json:
+    written = {name: _setting_json(value) for name, value in settings.items()}
+    top: dict[str, Json] = {name: value for name, value in written.items() if name in _TOP}
+    distribution = {name: value for name, value in written.items() if name not in _TOP}
+    return {**top, "distribution_constraints": distribution} if distribution else top
+
+
+def _setting_json(value: bool | float | StrEnum) -> Json:
+    if isinstance(value, bool):
+        return "Enabled" if value else "Disabled"
+    return str(value) if isinstance(value, StrEnum) else float(value)
+
+
+def read(text: str | bytes, where: str) -> Constraints:
+    """The constraints of a constraints.json; `where` names the file in errors.
+
+    Settings that the file leaves out have Model Monitor's defaults. Overrides are found in the places and
+    spellings of the documentation and of the SDK; the names of 2019 (`enable_comparisons`, `min_domain_mass`)
+    and of the documentation (`linf_robust`) are understood. Raises ConstraintsError.
+    """
+    try:
+        return _constraints(Fields.root(orjson.loads(text)))
+    except orjson.JSONDecodeError as error:
+        raise ConstraintsError(
+            f"{where} is not a constraints.json: line {error.lineno}, column {error.colno} is not JSON; "
+            "correct it there or export the baseline again"
+        ) from None
+    except FieldsError as error:
+        raise ConstraintsError(
+            f"{where} is not a data-quality constraints.json: {error}; correct it there"
+        ) from None
+
+
+def _constraints(document: Fields) -> Constraints:
+    monitoring = document.optional("monitoring_config")
+    return Constraints(
+        features=tuple(_feature(entry) for entry in document.objects("features")),
+        monitoring=MonitoringConfig(**dict(_settings(monitoring))) if monitoring else MonitoringConfig(),
+        version=document.number("version") if document.has("version") else 0.0,
+    )
+
+
+def _feature(entry: Fields) -> FeatureConstraints:
+    numeric, textual = entry.optional("num_constraints"), entry.optional("string_constraints")
+    overrides = _overrides(*(place for place in (entry, numeric, textual) if place))
+    return FeatureConstraints(
+        name=entry.text("name"),
+        inferred_type=entry.choice("inferred_type", DataType),
+        completeness=entry.share("completeness") if entry.has("completeness") else 0.0,
+        is_non_negative=_non_negative(numeric),
+        domains=textual.texts("domains") if textual and textual.has("domains") else None,
+        overrides=ConfigOverrides(**dict(_settings(overrides))) if overrides else None,
+    )
+
+
+def _non_negative(numeric: Fields | None) -> bool | None:
+    if numeric is None or not numeric.has("is_non_negative"):
+        return None
+    return numeric.switch("is_non_negative")
+
+
+def _overrides(*places: Fields) -> Fields | None:
+    for place in places:
+        for name in ("monitoringConfigOverrides", "monitoring_config_overrides"):
+            if place.has(name):
+                return place.inner(name)
+    return None
+
+
+def _method(fields: Fields, name: str) -> DistanceMethod:
+    return fields.choice(name, DistanceMethod, {"linf_robust": "Robust", "linf_simple": "Simple"})
+
+
+def _drift_method(fields: Fields, name: str) -> CategoricalDriftMethod:
+    return fields.choice(
+        name, CategoricalDriftMethod, {"l_infinity": "LInfinity", "chi_squared": "ChiSquared"}
+    )
+
+
+# Where each setting may stand, later places winning, and how it is read.
+_PLACES: tuple[tuple[str, str, str, Callable[[Fields, str], object]], ...] = (
+    ("", "evaluate_constraints", "evaluate_constraints", Fields.switch),
+    ("", "emit_metrics", "emit_metrics", Fields.switch),
+    ("", "datatype_check_threshold", "datatype_check_threshold", Fields.share),
+    ("distribution_constraints", "min_domain_mass", "domain_content_threshold", Fields.share),
+    ("", "domain_content_threshold", "domain_content_threshold", Fields.share),
+    ("distribution_constraints", "enable_comparisons", "perform_comparison", Fields.switch),
+    ("distribution_constraints", "perform_comparison", "perform_comparison", Fields.switch),
+    ("distribution_constraints", "comparison_threshold", "comparison_threshold", Fields.threshold),
+    ("distribution_constraints", "comparison_method", "comparison_method", _method),
+    (
+        "distribution_constraints",
+        "categorical_comparison_threshold",
+        "categorical_comparison_threshold",
+        Fields.threshold,
+    ),
+    ("distribution_constraints", "categorical_drift_method", "categorical_drift_method", _drift_method),
+)
+
+
+def _settings(config: Fields) -> Iterator[tuple[str, Any]]:
+    """The settings that a configuration or an override spells out."""
+    for place, key, setting, read_value in _PLACES:
+        fields = config.optional(place) if place else config
+        if fields is not None and fields.has(key):
+            yield setting, read_value(fields, key)

@@ -35,6 +35,10 @@ class Categories:
             both[text] = both.get(text, 0) + count
         return Categories.bounded(both)
 
+    def ranked(self) -> list[tuple[str, int]]:
+        """Texts and their counts, the most frequent first, equally frequent ones by text."""
+        return sorted(self.counts.items(), key=lambda item: (-item[1], item[0]))
+
 
 def count_texts(texts: pl.Series) -> pl.DataFrame:
     """The different texts of a series and how often each occurs: `text`, `count`, as they first occur.

@@ -22,8 +22,9 @@ class ColumnProfile:
     """What the values of one column look like.
 
     Of a numeric column, `moments` and `sketch` are of the finite numbers and `categories` of the stray
-    values, which are no numbers; of a text column, `categories` are of every present value. `registers` are there once the
-    categories overflowed. `distinct_estimate` is set where a file says it and the values are gone.
+    values, which are no numbers; of a text column, `categories` are of every present value. `registers` are
+    there once the categories overflowed. `distinct_estimate` is set where a file says it and the values are
+    gone.
     """
 
     types: TypeCounts = field(default_factory=TypeCounts)
@@ -70,12 +71,14 @@ class ColumnProfile:
 
     @property
     def distinct_count(self) -> float | None:
-        """How many different texts there are, exact up to 1000; None for a numeric column."""
+        """How many different texts there are, exact up to 1000, else estimated; None for a numeric column."""
         if self.distinct_estimate is not None:
             return self.distinct_estimate
         if self.inferred_type.numeric:
             return None
-        return self.registers.estimate() if self.registers else float(len(self.categories.counts))
+        if self.registers is None:
+            return float(len(self.categories.counts))
+        return float(round(self.registers.estimate()))
 
     @property
     def std_dev(self) -> float:

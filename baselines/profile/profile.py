@@ -64,9 +64,9 @@ def profile_frame(
     """The profile of a frame of String columns, in which null is a missing value.
 
     `text` names the columns whose categories are wanted; the others are taken for numbers. `ids` are the
-    event ids of the rows, for a sample of `sample_rows` of them. `widths` counts records of other widths, which
-    are not in the frame. `onto` is what was profiled before: the result is then its sum with this frame, except
-    that sketches, and with `exact` all digits, are those of one stream read in order.
+    event ids of the rows, for a sample of `sample_rows` of them. `widths` counts records of other widths,
+    which are not in the frame. `onto` is what was profiled before: the result is then its sum with this
+    frame, except that sketches, and with `exact` all digits, are those of one stream read in order.
     """
     before = onto or Profile.empty(frame.columns)
     fresh = {
@@ -97,7 +97,7 @@ def _numeric_columns(frame: pl.DataFrame, before: Profile, exact: bool) -> dict[
     """
     every = range(frame.width)
     scanned = frame.select(
-        *(_number(pl.nth(i)).alias(f"number{i}") for i in every),
+        *(pl.nth(i).cast(pl.Float64, strict=False).alias(f"number{i}") for i in every),
         *(is_numeric(pl.nth(i)).alias(f"numeric{i}") for i in every),
         *(is_integral(pl.nth(i)).alias(f"integral{i}") for i in every),
     )
@@ -111,13 +111,12 @@ def _numeric_columns(frame: pl.DataFrame, before: Profile, exact: bool) -> dict[
     }
 
 
-def _number(values: pl.Expr) -> pl.Expr:
-    return pl.when(is_numeric(values)).then(values.cast(pl.Float64, strict=False))
-
-
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A column as text, as numbers (null for anything else), and which of it is numeric and integral."""
+    """A column as text, as far as polars reads it as numbers, and which of it is numeric and integral.
+
+    polars reads more than deequ's patterns (`.5`, `inf`) and less (`- 5`).
+    """
 
     values: pl.Series
     numbers: pl.Series
@@ -126,29 +125,33 @@ class _Scan:
 
     def finite(self) -> Floats:
         """The finite numbers in order; `1e400` is a number by its pattern but has no value."""
-        numbers = self.numbers
-        if numbers.count() != self.numeric.sum():  # deequ's patterns allow one space before the digits
+        every = int(self.numeric.sum()) == len(self.values)
+        numbers = self.numbers if every else self.numbers.filter(self.numeric)
+        if numbers.null_count():  # the patterns allow one space before the digits
             spaced = self.values.filter(self.numeric)
             numbers = spaced.str.replace(" ", "", literal=True).cast(pl.Float64)
-        array = numbers.drop_nulls().to_numpy()
+        array = numbers.to_numpy()
         return np.asarray(array[np.isfinite(array)])
 
 
 def _numeric_column(scan: _Scan, before: ColumnProfile, exact: bool) -> ColumnProfile:
     numbers = scan.finite()
-    stray = count_texts(scan.values.filter(~scan.numeric))
-    types = type_counts(
-        rows=len(scan.values),
-        missing=scan.values.null_count(),
-        numeric=int(scan.numeric.sum()),
-        integral=int(scan.integral.sum()),
-        boolean=int(stray.filter(is_boolean(pl.col("text")))["count"].sum()),
-    )
     return replace(
-        before + _of_texts(types, stray),
+        before + _without_numbers(scan),
         moments=before.moments.extend(numbers, exact=exact),
         sketch=before.sketch.extend(numbers),
     )
+
+
+def _without_numbers(scan: _Scan) -> ColumnProfile:
+    """The types and the stray values of a numeric column."""
+    rows, missing = len(scan.values), scan.values.null_count()
+    numeric, integral = int(scan.numeric.sum()), int(scan.integral.sum())
+    if numeric + missing == rows:  # the ordinary case, and counting texts is dear in a small frame
+        return ColumnProfile(TypeCounts(integral, numeric - integral, missing=missing))
+    stray = count_texts(scan.values.filter(~scan.numeric))
+    boolean = int(stray.filter(is_boolean(pl.col("text")))["count"].sum())
+    return _of_texts(type_counts(rows, missing, numeric, integral, boolean), stray)
 
 
 def _text_column(values: pl.Series, before: ColumnProfile) -> ColumnProfile:

@@ -75,7 +75,7 @@ class TypeCounts:
         return DataType.FRACTIONAL if self.fractional else DataType.INTEGRAL
 
     def matching(self, expected: DataType) -> int:
-        """Present values that satisfy an expected type; an Integral is a Fractional too, anything a String."""
+        """Present values that satisfy an expected type: Integrals are Fractional too, anything a String."""
         match expected:
             case DataType.INTEGRAL:
                 return self.integral
