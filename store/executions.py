@@ -123,28 +123,38 @@ def latest(
 ) -> tuple[Execution, ...]:
     """The last revisions of the windows of a period, newest window first."""
     query = _executions().where(
-        executions.c.monitor_id == monitor_id, executions.c.kind == kind, executions.c.latest
+        windows.c.monitor_id == monitor_id, executions.c.kind == kind, executions.c.latest
     )
-    if start is not None:
-        query = query.where(windows.c.start >= start)
-    if end is not None:
-        query = query.where(windows.c.end <= end)
-    return _fetch(connection, query.order_by(windows.c.start.desc(), windows.c.variant).limit(limit))
+    newest_first = _within(query, start, end).order_by(
+        windows.c.start.desc(), windows.c.variant, executions.c.id.desc()
+    )
+    return _fetch(connection, newest_first.limit(limit))
 
 
 def before(
     connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, limit: int
 ) -> tuple[Execution, ...]:
     """The last revisions of the windows of this variant and era that begin before `start`, newest first."""
-    query = _executions().where(
-        executions.c.monitor_id == monitor_id,
+    query = _of_era(monitor_id, variant, deployment_id).where(windows.c.start < start)
+    return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
+
+
+def after(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, limit: int
+) -> tuple[Execution, ...]:
+    """The last revisions of the windows of this variant and era that begin after `start`, oldest first."""
+    query = _of_era(monitor_id, variant, deployment_id).where(windows.c.start > start)
+    return _fetch(connection, query.order_by(windows.c.start).limit(limit))
+
+
+def _of_era(monitor_id: int, variant: str, deployment_id: int) -> Select[Any]:
+    return _executions().where(
+        windows.c.monitor_id == monitor_id,
         executions.c.kind == ExecutionKind.DATA_QUALITY,
         executions.c.latest,
         windows.c.variant == variant,
         windows.c.deployment_id == deployment_id,
-        windows.c.start < start,
     )
-    return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
 
 
 def features(connection: Connection, execution_id: int) -> tuple[FeatureResult, ...]:
@@ -194,8 +204,8 @@ def drift_series(
         )
         .join(executions, executions.c.id == feature_results.c.execution_id)
         .join(windows, windows.c.id == executions.c.window_id)
-        .where(executions.c.monitor_id == monitor_id, executions.c.latest)
-        .order_by(windows.c.start, windows.c.variant, feature_results.c.position)
+        .where(windows.c.monitor_id == monitor_id, executions.c.latest)
+        .order_by(windows.c.start, windows.c.variant, executions.c.id, feature_results.c.position)
     )
     rows = connection.execute(_within(query, start, end)).mappings()
     return tuple(DriftPoint(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
@@ -215,11 +225,11 @@ def quality_series(
         .join(executions, executions.c.id == metrics.c.execution_id)
         .join(windows, windows.c.id == executions.c.window_id)
         .where(
-            executions.c.monitor_id == monitor_id,
+            windows.c.monitor_id == monitor_id,
             executions.c.latest,
             executions.c.kind == ExecutionKind.MODEL_QUALITY,
         )
-        .order_by(windows.c.start, windows.c.variant, metrics.c.name)
+        .order_by(windows.c.start, windows.c.variant, executions.c.id, metrics.c.name)
     )
     return tuple(
         QualityPoint(

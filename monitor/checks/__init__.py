@@ -1,0 +1,1 @@
+"""Checks: each a pure function from profiles and constraints to a result."""

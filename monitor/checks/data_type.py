@@ -1,0 +1,28 @@
+"""Are a feature's values of the type that the constraints name?"""
+
+from __future__ import annotations
+
+from baselines.constraints import FeatureConstraints
+from baselines.profile.column import ColumnProfile
+from baselines.profile.types import DataType
+from monitor.checks.names import Check, insufficient, not_applicable, percent
+from store.records import CheckRow, Outcome
+
+
+def check_data_type(column: ColumnProfile, constraint: FeatureConstraints, threshold: float) -> CheckRow:
+    """The share of present values whose type satisfies the constraint, against the threshold."""
+    name, expected = constraint.name, constraint.inferred_type
+    if expected is DataType.UNKNOWN:
+        return not_applicable(name, Check.DATA_TYPE, "The baseline has no values of this feature.")
+    if column.num_present == 0:
+        return insufficient(name, Check.DATA_TYPE, "No value of this feature is present.")
+    share = column.types.matching(expected) / column.num_present
+    if share < threshold:
+        detail = (
+            f"Data type match requirement is not met. Expected data type: {expected}, "
+            f"Expected match: {percent(threshold)}. Observed: Only {percent(share)} of data is {expected}."
+        )
+        return CheckRow(name, Check.DATA_TYPE, Outcome.VIOLATED, share, threshold, detail)
+    return CheckRow(
+        name, Check.DATA_TYPE, Outcome.OK, share, threshold, f"{percent(share)} of data is {expected}."
+    )

@@ -1,0 +1,137 @@
+"""Is a feature distributed as its baseline says?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
+from baselines.profile.column import ColumnProfile
+from baselines.profile.types import DataType
+from config.model import Distance
+from monitor.checks.names import Check, insufficient, not_applicable
+from monitor.distances.chi_squared import chi_squared
+from monitor.distances.l_infinity import l_infinity
+from monitor.distances.robust import correction, robust, shift_in_sd
+from monitor.distances.simple import simple
+from monitor.distances.step import step_cdf
+from store.records import CheckRow, Outcome
+
+_NUMERIC = frozenset({DataType.INTEGRAL, DataType.FRACTIONAL})
+BLIND_ABOVE = 0.5
+"""Where only a gap this large could have been seen (a shift of 1.3 sd), "no drift" says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A distance, its threshold, and how many records each side had."""
+
+    distance: float
+    threshold: float
+    current: float
+    baseline: float
+
+
+def check_drift(
+    name: str, current: ColumnProfile, baseline: ColumnProfile, config: MonitoringConfig, mode: Distance
+) -> CheckRow:
+    """The distance between the two distributions, against the threshold of the constraints.
+
+    `compat` compares only columns of one inferred type, as Model Monitor does; `correct` compares numbers
+    with numbers whether whole or not, and goes on comparing them when a few values are no numbers.
+    """
+    if not config.perform_comparison:
+        return not_applicable(name, Check.DRIFT, "The constraints disable the comparison.")
+    expected, found = baseline.inferred_type, current.inferred_type
+    if mode is Distance.COMPAT and expected is not found:
+        return not_applicable(
+            name, Check.DRIFT, f"Inferred data type don't match for column: {expected} against {found}."
+        )
+    if current.num_present == 0:
+        return insufficient(name, Check.DRIFT, "No value of this feature is present.")
+    if expected in _NUMERIC:
+        return _numeric(name, current, baseline, config, mode)
+    if config.categorical_drift_method is CategoricalDriftMethod.CHISQUARED:
+        return _chi_squared(name, current, baseline, config)
+    return _categorical(name, current, baseline, config, mode)
+
+
+def _numeric(
+    name: str, current: ColumnProfile, baseline: ColumnProfile, config: MonitoringConfig, mode: Distance
+) -> CheckRow:
+    if current.sketch.count == 0:
+        return not_applicable(name, Check.DRIFT, "The baseline is numeric and no value is a number.")
+    if baseline.sketch.count == 0:
+        return not_applicable(name, Check.DRIFT, "The baseline holds no sketch of this feature.")
+    ours, theirs = step_cdf(current.sketch, mode), step_cdf(baseline.sketch, mode)
+    measured = _Measured(simple(ours, theirs), config.comparison_threshold, ours.total, theirs.total)
+    return _verdict(name, measured, config, mode)
+
+
+def _categorical(
+    name: str, current: ColumnProfile, baseline: ColumnProfile, config: MonitoringConfig, mode: Distance
+) -> CheckRow:
+    ours, theirs = current.categories, baseline.categories
+    why = _incomparable(current, baseline)
+    if why:
+        return not_applicable(name, Check.DRIFT, why)
+    measured = _Measured(
+        l_infinity(ours.counts, theirs.counts),
+        config.categorical_threshold,
+        sum(ours.counts.values()),
+        sum(theirs.counts.values()),
+    )
+    return _verdict(name, measured, config, mode)
+
+
+def _incomparable(current: ColumnProfile, baseline: ColumnProfile) -> str | None:
+    if baseline.categories.overflowed or not baseline.categories.counts:
+        return "The baseline holds no histogram of this feature: it has too many values."
+    if current.categories.overflowed:
+        return "The feature has too many values now to compare their shares."
+    return None
+
+
+def _verdict(name: str, measured: _Measured, config: MonitoringConfig, mode: Distance) -> CheckRow:
+    n, m, threshold = measured.current, measured.baseline, measured.threshold
+    is_robust = config.comparison_method is DistanceMethod.ROBUST
+    distance = robust(measured.distance, n, m) if is_robust else measured.distance
+    if distance > threshold:
+        detail = f"Baseline drift distance: {distance!r} exceeds threshold: {threshold!r}"
+        return CheckRow(name, Check.DRIFT, Outcome.VIOLATED, distance, threshold, detail)
+    visible = threshold + (correction(n, m) if is_robust else 0.0)
+    seen = f"{n:.0f} values could have shown a distance of {visible:.2f}, a shift of {_sd(visible)}"
+    if mode is Distance.CORRECT and visible > BLIND_ABOVE:
+        return CheckRow(
+            name, Check.DRIFT, Outcome.INSUFFICIENT_DATA, distance, threshold, f"Too few values: {seen}."
+        )
+    detail = f"Baseline drift distance: {distance!r} is within threshold: {threshold!r}; {seen}."
+    return CheckRow(name, Check.DRIFT, Outcome.OK, distance, threshold, detail)
+
+
+def _sd(distance: float) -> str:
+    shift = shift_in_sd(distance)
+    return "any size" if math.isinf(shift) else f"{shift:.2f} standard deviations"
+
+
+def _chi_squared(
+    name: str, current: ColumnProfile, baseline: ColumnProfile, config: MonitoringConfig
+) -> CheckRow:
+    """The p-value (Robust) or the statistic (Simple), as deequ returns them.
+
+    Which way Model Monitor compares them is not public: a p-value below the threshold violates, and a
+    statistic above it.
+    """
+    why = _incomparable(current, baseline)
+    if why:
+        return not_applicable(name, Check.DRIFT, why)
+    fit = chi_squared(current.categories.counts, baseline.categories.counts)
+    if math.isnan(fit.statistic):
+        return insufficient(name, Check.DRIFT, "Too few values for a chi-squared test.")
+    threshold = config.categorical_threshold
+    by_p = config.comparison_method is DistanceMethod.ROBUST
+    value = fit.p_value if by_p else fit.statistic
+    violated = value < threshold if by_p else value > threshold
+    word = "exceeds" if violated else "is within"
+    detail = f"Baseline drift distance: {value!r} {word} threshold: {threshold!r}"
+    return CheckRow(name, Check.DRIFT, Outcome.VIOLATED if violated else Outcome.OK, value, threshold, detail)

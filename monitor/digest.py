@@ -1,0 +1,130 @@
+"""One captured object, digested: what it gives each window. A pure function of its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from baselines.profile import codec
+from baselines.profile.profile import Profile, profile_frame
+from monitor.capture.columns import Schema
+from monitor.capture.decode import Decoded
+from monitor.capture.ground_truth import hash_ids, join_ids
+from monitor.capture.rejects import Rejects
+from monitor.windows import place_in_time
+from store.captures import PredictionRow
+from store.records import Deployment, RejectCount, RejectExample, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What one object gives: segments, bad lines, and its predictions for the ledger."""
+
+    segments: tuple[Segment, ...]
+    rejects: tuple[RejectCount, ...]
+    predictions: tuple[PredictionRow, ...]
+    records: int
+    rejected: int
+    newest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How an endpoint's objects are digested."""
+
+    schema: Schema
+    window: timedelta
+    eras: Sequence[Deployment]
+    sample_rows: int
+    prediction: str | None
+    """The column whose values go to the ledger; None keeps no ledger."""
+
+
+def digest(decoded: Decoded, variant: str, recipe: Recipe) -> Digest:
+    """Split an object's records by window and era, and profile each part."""
+    records = place_in_time(decoded.records, recipe.window, recipe.eras)
+    misfits = _misfit_widths(decoded.misfits, recipe)
+    parts = dict(records.partition_by("@window", "@era", as_dict=True, maintain_order=True))
+    segments = tuple(
+        _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe)
+        for key in sorted({*parts, *misfits})
+    )
+    return Digest(
+        segments=segments,
+        rejects=reject_counts(decoded.rejects),
+        predictions=_predictions(records, variant, recipe),
+        records=records.height,
+        rejected=decoded.rejects.lost,
+        newest=max((segment.last_at for segment in segments), default=None),
+    )
+
+
+def reject_counts(rejects: Rejects) -> tuple[RejectCount, ...]:
+    """Rejects as the store keeps them."""
+    return tuple(
+        RejectCount(
+            kind,
+            count,
+            tuple(RejectExample(e.line, e.column, e.detail) for e in rejects.examples if e.kind == kind),
+        )
+        for kind, count in rejects.counts.items()
+    )
+
+
+_PartKey = tuple[object, ...]
+
+
+def _misfit_widths(misfits: pl.DataFrame, recipe: Recipe) -> dict[_PartKey, dict[int, int]]:
+    placed = place_in_time(misfits.drop_nulls("@time"), recipe.window, recipe.eras)
+    found: dict[_PartKey, dict[int, int]] = {}
+    for window, era, width, count in placed.group_by("@window", "@era", "@width").len().iter_rows():
+        found.setdefault((window, era), {})[width] = count
+    return found
+
+
+def _segment(
+    part: pl.DataFrame | None, widths: Mapping[int, int], key: _PartKey, variant: str, recipe: Recipe
+) -> Segment:
+    start, era = key
+    assert isinstance(start, datetime)  # noqa: S101 (the key of a partition by "@window")
+    assert isinstance(era, int)  # noqa: S101
+    end = start + recipe.window
+    if part is None:
+        profile, first, last, rows = Profile.empty(_kept(recipe)), start, start, 0
+    else:
+        profile = profile_frame(
+            part.select(_kept(recipe)),
+            text=recipe.schema.text - recipe.schema.exclude,
+            ids=_row_ids(part),
+            sample_rows=recipe.sample_rows,
+        )
+        first, last, rows = part["@time"].min(), part["@time"].max(), part.height  # type: ignore[assignment]
+    # excluded columns hold their place in a record, so the width is the schema's, not the frame's
+    own = {len(recipe.schema.names): rows} if rows else {}
+    encoded = codec.encode(replace(profile, widths={**own, **widths}))
+    return Segment(start, end, variant, era, rows, first, last, encoded)
+
+
+def _kept(recipe: Recipe) -> list[str]:
+    return [name for name in recipe.schema.names if name not in recipe.schema.exclude]
+
+
+def _row_ids(part: pl.DataFrame) -> pl.Series:
+    return part.select(pl.col("@event_id") + "/" + pl.col("@row").cast(pl.String)).to_series()
+
+
+def _predictions(records: pl.DataFrame, variant: str, recipe: Recipe) -> tuple[PredictionRow, ...]:
+    if recipe.prediction is None or records.is_empty():
+        return ()
+    ledger = records.select(
+        hash_ids(join_ids(records)).alias("hash"),
+        pl.col("@row").cast(pl.Int64),
+        "@window",
+        pl.lit(variant).alias("variant"),
+        "@era",
+        pl.col(recipe.prediction).cast(pl.Float64, strict=False),
+    )
+    return tuple(ledger.rows())

@@ -1,0 +1,1 @@
+"""Distances between what a feature is and what its baseline says: one idea a file, pure functions."""

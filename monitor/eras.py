@@ -1,0 +1,87 @@
+"""Eras: noticing that another endpoint config is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from monitor.windows import EPOCH
+from store import deployments
+from store.records import Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What AWS says about an endpoint: its config, since when, and whether traffic is still shifting."""
+
+    endpoint_config: str
+    since: datetime
+    updating: bool = False
+
+
+class Change(StrEnum):
+    """What the answer means for the endpoint's eras."""
+
+    NONE = "none"
+    NAME = "name"
+    BEGIN = "begin"
+    SETTLE = "settle"
+
+
+def change(eras: Sequence[Deployment], now_in_force: InForce | None) -> Change:
+    """Compare AWS's answer with the last era on record.
+
+    An update that is under way leaves the old config in the answer: the era begins once the new config is
+    named, and the time from there to InService is mixed.
+    """
+    if now_in_force is None or not eras:
+        return Change.NONE
+    last = eras[-1]
+    if last.endpoint_config is None:
+        return Change.NAME
+    if last.endpoint_config != now_in_force.endpoint_config:
+        return Change.BEGIN
+    settled = last.mixed_until is not None and last.mixed_until == last.started_at
+    return Change.SETTLE if settled and not now_in_force.updating else Change.NONE
+
+
+def follow(
+    connection: Connection, monitor_id: int, now_in_force: InForce | None, now: datetime
+) -> tuple[Deployment, ...]:
+    """Bring the eras up to date; the first one begins at EPOCH, so that no capture is before it.
+
+    While an update shifts traffic, `mixed_until` equals `started_at`; it is set when AWS says InService.
+    """
+    eras = deployments.eras(connection, monitor_id)
+    if not eras:
+        deployments.begin(
+            connection,
+            monitor_id,
+            started_at=EPOCH,
+            endpoint_config=now_in_force.endpoint_config if now_in_force else None,
+            model_package=None,
+        )
+        return deployments.eras(connection, monitor_id)
+    last, what = eras[-1], change(eras, now_in_force)
+    if now_in_force is None or what is Change.NONE:
+        return eras
+    config = now_in_force.endpoint_config
+    if what is Change.BEGIN:
+        began = max(min(now_in_force.since, now), last.started_at)
+        deployments.begin(
+            connection,
+            monitor_id,
+            started_at=began,
+            endpoint_config=config,
+            model_package=None,
+            mixed_until=began if now_in_force.updating else None,
+            baseline_id=last.baseline_id,
+        )
+    else:
+        settled = now if what is Change.SETTLE else last.mixed_until
+        deployments.name_config(connection, last.id, config, last.model_package, settled)
+    return deployments.eras(connection, monitor_id)

@@ -1,0 +1,198 @@
+"""Closing windows: segments merge, the result is judged, and incidents follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection
+
+from baselines.constraints import Constraints
+from baselines.profile import codec
+from baselines.profile.profile import Profile
+from baselines.versions import LoadedBaseline
+from config.model import Endpoint
+from monitor import quality
+from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
+from monitor.judge import Verdict, judge
+from monitor.violations import completion_message
+from store import captures, executions, incidents, windows
+from store.records import (
+    Execution,
+    ExecutionKind,
+    ExecutionStatus,
+    Incident,
+    IncidentKind,
+    MetricRow,
+    NewExecution,
+    Window,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Who judges: the endpoint's entry and the baseline of the window's era."""
+
+    endpoint: Endpoint
+    baseline: LoadedBaseline
+
+
+def merged_profile(connection: Connection, window: Window) -> Profile:
+    """A window's profile: its segments added up in key order, or what was kept when they were let go."""
+    encoded = captures.profiles(
+        connection, window.monitor_id, window.start, window.variant, window.deployment_id
+    )
+    if not encoded:
+        kept = windows.profile(connection, window.id)
+        return codec.decode(kept) if kept else Profile.empty()
+    total = codec.decode(encoded[0])
+    for segment in encoded[1:]:
+        total = total + codec.decode(segment)
+    return total
+
+
+def judge_window(connection: Connection, window: Window, bench: Bench, now: datetime) -> Execution:
+    """Judge a window as it stands, store the next revision, and bring its incidents up to date."""
+    profile = merged_profile(connection, window)
+    rejected = captures.rejected_in(
+        connection, window.monitor_id, window.start, window.variant, window.deployment_id
+    )
+    verdict = judge(profile, bench.baseline.profile, _kept(bench), bench.endpoint.distance)
+    windows.compact(connection, window.id, codec.encode(profile), profile.rows)
+    execution = executions.record(connection, window, _execution(verdict, profile, rejected, bench), now)
+    _follow_incidents(connection, execution, breaches(verdict.checks, profile.rows, rejected), now)
+    return execution
+
+
+def _kept(bench: Bench) -> Constraints:
+    constraints = bench.baseline.constraints
+    kept = tuple(f for f in constraints.features if f.name not in bench.endpoint.exclude)
+    return replace(constraints, features=kept)
+
+
+def _execution(verdict: Verdict, profile: Profile, rejected: int, bench: Bench) -> NewExecution:
+    violations = len(verdict.violations)
+    return NewExecution(
+        kind=ExecutionKind.DATA_QUALITY,
+        status=ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violations else ExecutionStatus.COMPLETED,
+        baseline_id=bench.baseline.baseline.id,
+        distance_mode=bench.endpoint.distance,
+        records=profile.rows,
+        rejected=rejected,
+        message=completion_message(violations),
+        config_digest=bench.endpoint.digest,
+        features=verdict.features,
+        checks=verdict.checks,
+    )
+
+
+def _follow_incidents(
+    connection: Connection, execution: Execution, found: tuple[Breach, ...], now: datetime
+) -> None:
+    by_kind = {breach.kind: breach for breach in found}
+    mine = [
+        incident
+        for incident in incidents.open_ones(connection, execution.monitor_id)
+        if (incident.variant, incident.deployment_id) == (execution.variant, execution.deployment_id)
+    ]
+    for kind in (IncidentKind.DATA_FAULT, IncidentKind.DRIFT):
+        open_incident = next((incident for incident in mine if incident.kind is kind), None)
+        _follow(connection, execution, kind, open_incident, by_kind.get(kind), now)
+
+
+def _follow(
+    connection: Connection,
+    execution: Execution,
+    kind: IncidentKind,
+    open_incident: Incident | None,
+    breach: Breach | None,
+    now: datetime,
+) -> None:
+    def quiet(neighbours: Callable[..., tuple[Execution, ...]]) -> int:
+        near = neighbours(
+            connection,
+            execution.monitor_id,
+            execution.variant,
+            execution.deployment_id,
+            execution.start,
+            QUIET_WINDOWS,
+        )
+        return _quiet_in_a_row(connection, near, kind)
+
+    decision, reason = decide(
+        open_incident, breach, execution.start, quiet(executions.before), quiet(executions.after)
+    )
+    if decision is Decision.OPEN and breach is not None:
+        incidents.add(
+            connection,
+            monitor_id=execution.monitor_id,
+            deployment_id=execution.deployment_id,
+            variant=execution.variant,
+            kind=kind,
+            window=execution.start,
+            severity=breach.severity,
+            features=breach.features,
+            summary=breach.summary,
+            execution_id=execution.id,
+            now=now,
+        )
+    elif decision is Decision.WORSEN and breach is not None and open_incident is not None:
+        incidents.worsen(
+            connection,
+            open_incident,
+            window=execution.start,
+            severity=breach.severity,
+            features=tuple(dict.fromkeys((*open_incident.features, *breach.features))),
+            summary=breach.summary,
+            execution_id=execution.id,
+            now=now,
+        )
+    elif decision is Decision.CLOSE and open_incident is not None:
+        incidents.close(connection, open_incident, reason=reason, execution_id=execution.id, now=now)
+
+
+def _quiet_in_a_row(connection: Connection, near: tuple[Execution, ...], kind: IncidentKind) -> int:
+    for count, execution in enumerate(near):
+        found = breaches(executions.checks(connection, execution.id), execution.records, execution.rejected)
+        if any(breach.kind is kind for breach in found):
+            return count
+    return len(near)
+
+
+def measure_quality(
+    connection: Connection, window: Window, endpoint: Endpoint, now: datetime
+) -> Execution | None:
+    """Measure the window's realised quality on the labels there are now; None when that changes nothing."""
+    pairs = captures.labelled(
+        connection, window.monitor_id, window.start, window.variant, window.deployment_id
+    )
+    windows.quality_measured(connection, window.id)
+    predictions = np.array([pair[2] for pair in pairs], dtype=np.float64)
+    labels = np.array([pair[3] for pair in pairs], dtype=np.float64)
+    found = quality.regression(predictions, labels, seed=int(window.start.timestamp()))
+    if found == _measured_before(connection, window):
+        return None
+    return executions.record(
+        connection,
+        window,
+        NewExecution(
+            kind=ExecutionKind.MODEL_QUALITY,
+            status=ExecutionStatus.COMPLETED,
+            baseline_id=None,
+            distance_mode=endpoint.distance,
+            records=len(pairs),
+            rejected=0,
+            message=f"{len(pairs)} of {window.records} records are labelled.",
+            config_digest=endpoint.digest,
+            metrics=found,
+        ),
+        now,
+    )
+
+
+def _measured_before(connection: Connection, window: Window) -> tuple[MetricRow, ...]:
+    of_window = executions.of_window(connection, window.id)
+    last = next((e for e in of_window if e.kind is ExecutionKind.MODEL_QUALITY and e.latest), None)
+    return executions.metric_rows(connection, last.id) if last else ()

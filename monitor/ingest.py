@@ -1,0 +1,203 @@
+"""Ingest: new objects become segments, each in the transaction that records it as consumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+import structlog
+from sqlalchemy import Connection
+
+from monitor.capture import layout, rejects
+from monitor.capture.decode import decode
+from monitor.capture.ground_truth import decode_labels, hash_ids
+from monitor.digest import Digest, Recipe, digest, reject_counts
+from objects import ObjectRef, Place, PlaceError, PlaceProblem
+from store import captures, monitors
+from store.captures import LabelRow
+from store.records import ConsumedObject, ObjectKind
+
+log = structlog.get_logger(__name__)
+
+FOLD_OBJECTS = 64
+FOLD_BYTES = 32 * 1024 * 1024
+
+Transaction = Callable[[], AbstractContextManager[Connection]]
+"""A writing transaction that holds the monitor's lease, or raises LeaseLostError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A listed object, and the variant its key names ("" for labels)."""
+
+    ref: ObjectRef
+    variant: str
+    in_layout: bool = True
+
+
+def list_captures(place: Place, endpoint: str, variant: str | None, since: datetime) -> Iterator[Found]:
+    """Every captured object of the hours from `since` on, variant by variant, in key order."""
+    folder = place.key(endpoint)
+    for name in [variant] if variant else place.objects.folders(folder):
+        after = layout.start_after(place.prefix, endpoint, name, since)
+        for ref in place.objects.list(f"{folder}/{name}/", after):
+            yield Found(ref, name, layout.parse_key(ref.key, place.prefix) is not None)
+
+
+def list_labels(place: Place, since: datetime) -> Iterator[Found]:
+    """Every object of labels collected in the hours from `since` on."""
+    prefix = f"{place.prefix.strip('/')}/" if place.prefix.strip("/") else ""
+    for ref in place.objects.list(prefix, layout.label_start_after(place.prefix, since)):
+        yield Found(ref, "", layout.parse_label_key(ref.key, place.prefix) is not None)
+
+
+def unseen(
+    connection: Connection, monitor_id: int, kind: ObjectKind, listed: Sequence[Found]
+) -> tuple[Found, ...]:
+    """Those that were not counted yet, or were written again since."""
+    known = captures.known_etags(connection, monitor_id, kind, [found.ref.key for found in listed])
+    return tuple(found for found in listed if known.get(found.ref.key) != found.ref.etag)
+
+
+def consume_captures(
+    place: Place,
+    new: Iterable[Found],
+    *,
+    monitor_id: int,
+    recipe: Recipe,
+    transaction: Transaction,
+    now: datetime,
+    limit_bytes: int,
+) -> int:
+    """Read, digest and count objects, many small ones to a transaction; returns how many were counted."""
+    counted = 0
+    for fold in _folds(new):
+        digested = [
+            (found, etag, _digest(found, data, recipe, limit_bytes))
+            for found, data, etag in _read(place, fold)
+        ]
+        with transaction() as connection:
+            for found, etag, result in digested:
+                _count_capture(connection, monitor_id, found, etag, result, now)
+        counted += len(digested)
+    return counted
+
+
+def _folds(new: Iterable[Found]) -> Iterator[list[Found]]:
+    """Objects to be counted in one transaction: few enough that it stays short."""
+    pending = iter(new)
+    while fold := list(islice(pending, 1)):
+        size = fold[0].ref.size
+        while size < FOLD_BYTES and len(fold) < FOLD_OBJECTS and (more := next(pending, None)):
+            fold.append(more)
+            size += more.ref.size
+        yield fold
+
+
+def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, str]]:
+    for found in fold:
+        try:
+            data, etag = place.objects.read_with_etag(found.ref.key)
+        except PlaceError as error:
+            if error.kind is not PlaceProblem.NO_KEY:
+                raise
+            log.info("object_gone", bucket=found.ref.bucket, key=found.ref.key)
+            continue
+        yield found, data, etag
+
+
+def _digest(found: Found, data: bytes, recipe: Recipe, limit_bytes: int) -> Digest:
+    if not found.in_layout:
+        bad = rejects.one(
+            rejects.RejectKind.OUTSIDE_LAYOUT, "the key is not <endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
+        )
+        return Digest((), reject_counts(bad), (), 0, bad.lost, None)
+    return digest(decode(data, recipe.schema, limit_bytes=limit_bytes), found.variant, recipe)
+
+
+def _count_capture(
+    connection: Connection, monitor_id: int, found: Found, etag: str, result: Digest, now: datetime
+) -> None:
+    captures.replace(
+        connection,
+        monitor_id,
+        ConsumedObject(
+            ObjectKind.CAPTURE,
+            found.ref.bucket,
+            found.ref.key,
+            etag,
+            found.ref.size,
+            found.variant,
+            result.records,
+            result.rejected,
+        ),
+        segments_given=result.segments,
+        rejects_given=result.rejects,
+        predictions_given=result.predictions,
+        now=now,
+    )
+    if result.newest is not None:
+        monitors.saw_inference(connection, monitor_id, result.newest)
+    for bad in result.rejects:
+        where = bad.examples[0] if bad.examples else None
+        log.warning(
+            "rejected",
+            bucket=found.ref.bucket,
+            key=found.ref.key,
+            kind=bad.kind,
+            count=bad.count,
+            line=where.line if where else None,
+        )
+
+
+def consume_labels(
+    place: Place, new: Iterable[Found], *, monitor_id: int, transaction: Transaction, now: datetime
+) -> int:
+    """Read and count ground truth; the windows it labels are marked to be measured again."""
+    counted = 0
+    for fold in _folds(new):
+        read = list(_read(place, fold))
+        with transaction() as connection:
+            for found, data, etag in read:
+                _count_labels(connection, monitor_id, found, data, etag, now)
+        counted += len(read)
+    return counted
+
+
+def _count_labels(
+    connection: Connection, monitor_id: int, found: Found, data: bytes, etag: str, now: datetime
+) -> None:
+    labels = decode_labels(data)
+    rows: list[LabelRow] = list(
+        zip(
+            hash_ids(labels.frame["join_id"]).to_list(),
+            labels.frame["row"].to_list(),
+            labels.frame["label"].cast(float, strict=False).to_list(),
+            strict=True,
+        )
+    )
+    captures.replace(
+        connection,
+        monitor_id,
+        ConsumedObject(
+            ObjectKind.GROUND_TRUTH,
+            found.ref.bucket,
+            found.ref.key,
+            etag,
+            found.ref.size,
+            "",
+            len(rows),
+            labels.rejects.lost,
+        ),
+        rejects_given=reject_counts(labels.rejects),
+        labels_given=rows,
+        now=now,
+    )
+
+
+def since(now: datetime, lateness: timedelta) -> datetime:
+    """The first hour that is still listed."""
+    return now - lateness

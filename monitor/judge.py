@@ -1,0 +1,116 @@
+"""The verdict on a window: every check on every feature, a pure function of profiles and constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from baselines.constraints import Constraints, FeatureConstraints
+from baselines.profile.column import ColumnProfile
+from baselines.profile.profile import Profile
+from config.model import Distance
+from monitor.checks.columns import check_columns
+from monitor.checks.completeness import check_completeness
+from monitor.checks.data_type import check_data_type
+from monitor.checks.domain import check_domain
+from monitor.checks.drift import check_drift
+from monitor.checks.names import Check, insufficient, not_applicable
+from store.records import CheckRow, FeatureResult, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the checks found: a row for each feature in the baseline's order, and a row for each check."""
+
+    features: tuple[FeatureResult, ...]
+    checks: tuple[CheckRow, ...]
+
+    @property
+    def violations(self) -> tuple[CheckRow, ...]:
+        """The checks that were violated."""
+        return tuple(check for check in self.checks if check.outcome is Outcome.VIOLATED)
+
+
+def judge(current: Profile, baseline: Profile, constraints: Constraints, mode: Distance) -> Verdict:
+    """Hold a profile against a baseline.
+
+    Where the number of columns is wrong, that is the one violation, as in Model Monitor: the columns can't be
+    told apart then. A check that fails is an ERROR row and stops nothing else.
+    """
+    columns = check_columns(current.rows, current.widths, len(constraints.features))
+    if columns is not None:
+        return Verdict((), (columns,))
+    features, checks = [], []
+    for constraint in constraints.features:
+        column = current.columns.get(constraint.name)
+        if column is None:
+            continue
+        results = _check_feature(column, baseline.columns.get(constraint.name), constraint, constraints, mode)
+        checks.extend(results)
+        features.append(_summary(constraint.name, column, results))
+    return Verdict(tuple(features), tuple(checks))
+
+
+def _check_feature(
+    column: ColumnProfile,
+    baseline: ColumnProfile | None,
+    constraint: FeatureConstraints,
+    constraints: Constraints,
+    mode: Distance,
+) -> list[CheckRow]:
+    name, config = constraint.name, constraints.config_for(constraint.name)
+    if not config.evaluate_constraints:
+        why = "The constraints disable the checks of this feature."
+        return [
+            not_applicable(name, check, why)
+            for check in (Check.DATA_TYPE, Check.COMPLETENESS, Check.DOMAIN, Check.DRIFT)
+        ]
+    if column.types.rows == 0:
+        return [insufficient(name, Check.COMPLETENESS, "There are no records.")]
+
+    def drift() -> CheckRow:
+        if baseline is None:
+            return not_applicable(name, Check.DRIFT, "The baseline's statistics don't have this feature.")
+        return check_drift(name, column, baseline, config, mode)
+
+    made: dict[Check, Callable[[], CheckRow]] = {
+        Check.DATA_TYPE: lambda: check_data_type(column, constraint, config.datatype_check_threshold),
+        Check.COMPLETENESS: lambda: check_completeness(column, constraint),
+        Check.DOMAIN: lambda: check_domain(column, constraint, config.domain_content_threshold),
+        Check.DRIFT: drift,
+    }
+    return [_guarded(name, check, make) for check, make in made.items()]
+
+
+def _guarded(name: str, check: Check, make: Callable[[], CheckRow]) -> CheckRow:
+    try:
+        return make()
+    except Exception as error:  # a failed metric is a value: one bad column never stops a window
+        return CheckRow(name, check, Outcome.ERROR, None, None, f"The check failed: {type(error).__name__}.")
+
+
+_GRAVITY = (
+    Outcome.VIOLATED,
+    Outcome.ERROR,
+    Outcome.INSUFFICIENT_DATA,
+    Outcome.OK,
+    Outcome.NOT_APPLICABLE,
+)
+
+
+def _summary(name: str, column: ColumnProfile, results: list[CheckRow]) -> FeatureResult:
+    drift = next((row for row in results if row.check == Check.DRIFT), None)
+    moments = column.moments if column.moments.count else None
+    return FeatureResult(
+        feature=name,
+        data_type=column.inferred_type,
+        completeness=column.completeness if column.types.rows else None,
+        mean=moments.mean if moments else None,
+        std_dev=column.std_dev if moments else None,
+        minimum=moments.minimum if moments else None,
+        maximum=moments.maximum if moments else None,
+        distinct=column.distinct_count,
+        drift=drift.value if drift else None,
+        threshold=drift.threshold if drift else None,
+        outcome=min((row.outcome for row in results), key=_GRAVITY.index),
+    )

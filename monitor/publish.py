@@ -1,0 +1,51 @@
+"""The result tree: what an execution found, in Model Monitor's files, for those who read it there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from baselines import constraints as constraints_file
+from baselines import statistics as statistics_file
+from baselines.profile import codec
+from baselines.versions import CONSTRAINTS, STATISTICS
+from monitor.capture.layout import result_prefix
+from monitor.violations import write
+from objects import Place
+from store import executions, windows
+from store.records import Execution, Outcome
+
+VIOLATIONS = "constraint_violations.json"
+_HOUR = timedelta(hours=1)
+
+
+def schedule_name(variant: str) -> str:
+    """The name that stands where Model Monitor has its schedule's: each variant has a tree of its own."""
+    return f"kedge-{variant}"
+
+
+def files(connection: Connection, execution: Execution) -> dict[str, str]:
+    """The three files of an execution, by name."""
+    violated = [row for row in executions.checks(connection, execution.id) if row.outcome is Outcome.VIOLATED]
+    found = {VIOLATIONS: write(violated)}
+    encoded = windows.profile(connection, execution.window_id)
+    if encoded is not None:
+        profile = codec.decode(encoded)
+        found[STATISTICS] = statistics_file.write(profile)
+        found[CONSTRAINTS] = constraints_file.write(constraints_file.suggest(profile))
+    return found
+
+
+def folder(place: Place, endpoint: str, execution: Execution) -> str:
+    """Where an execution's files go: the hour its window ends at, and the minute where hours are too coarse."""
+    path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant), execution.end)
+    whole_hours = (execution.end - execution.start) % _HOUR == timedelta(0)
+    return path if whole_hours else f"{path}{execution.end:%M}/"
+
+
+def publish(place: Place, endpoint: str, execution: Execution, written: dict[str, str]) -> None:
+    """Write the files; doing it again writes the same. The violations go last: readers wait for them."""
+    base = folder(place, endpoint, execution)
+    for name in sorted(written, key=lambda name: name == VIOLATIONS):
+        place.objects.write(base + name, written[name].encode(), "application/json")

@@ -1,0 +1,40 @@
+"""From an endpoint's entry and its baseline to the columns of a captured record."""
+
+from __future__ import annotations
+
+from baselines.constraints import Constraints
+from baselines.profile.types import DataType
+from config.model import Endpoint
+from monitor.capture.columns import Schema
+
+_TEXT = frozenset({DataType.STRING, DataType.BOOLEAN})
+
+
+class SchemaError(ValueError):
+    """The entry's columns and the baseline's don't agree, in one sentence."""
+
+
+def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
+    """The columns by position: the entry's, or else the baseline's, output columns first."""
+    names = endpoint.columns or tuple(feature.name for feature in constraints.features)
+    outputs = endpoint.output_columns or ((endpoint.prediction,) if endpoint.prediction else names[:1])
+    if unknown := [name for name in (*outputs, *endpoint.exclude) if name not in names]:
+        raise SchemaError(
+            f"endpoint {endpoint.name}: the column {unknown[0]!r} is neither in its columns nor in its "
+            f"baseline: the columns are {', '.join(names)}"
+        )
+    if names[: len(outputs)] != outputs:
+        # an entry without columns takes the baseline's order and can't move the outputs to the front
+        raise SchemaError(
+            f"endpoint {endpoint.name}: the output columns {', '.join(outputs)} do not come first in "
+            f"{', '.join(names)}: captured CSV rows are output columns, then input columns"
+        )
+    described = {feature.name: feature for feature in constraints.features}
+    known = [described[name] for name in names if name in described]
+    return Schema(
+        names=names,
+        text=frozenset(feature.name for feature in known if feature.inferred_type in _TEXT),
+        outputs=outputs,
+        exclude=frozenset(endpoint.exclude),
+        domains={f.name: frozenset(f.domains) for f in known if f.domains is not None},
+    )

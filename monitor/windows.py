@@ -1,0 +1,51 @@
+"""Windows and eras, as pure functions of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from store.records import Deployment
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The first era begins here: whatever was captured before Kedge came belongs to it."""
+
+
+def window_start(at: datetime, length: timedelta) -> datetime:
+    """The start of the window that holds a moment; `length` divides a day.
+
+    >>> window_start(datetime(2026, 5, 1, 10, 59, tzinfo=UTC), timedelta(minutes=15)).isoformat()
+    '2026-05-01T10:45:00+00:00'
+    """
+    return at - (at - EPOCH) % length
+
+
+def place_in_time(records: pl.DataFrame, length: timedelta, eras: Sequence[Deployment]) -> pl.DataFrame:
+    """The frame with "@window" (UTC) and "@era" (deployment id) for each record, by its "@time".
+
+    `eras` are in the order of time and the first begins at EPOCH or before every record.
+    """
+    starts = pl.DataFrame(
+        {"@began": [era.started_at for era in eras], "@era": [era.id for era in eras]},
+        schema={"@began": pl.Datetime("us", "UTC"), "@era": pl.Int64},
+    )
+    placed = records.with_columns(
+        pl.col("@time").dt.truncate(f"{int(length.total_seconds())}s").alias("@window")
+    )
+    order = placed.with_row_index("@place").sort("@time", maintain_order=True)
+    joined = order.join_asof(
+        starts, left_on="@time", right_on="@began", strategy="backward", check_sortedness=False
+    )
+    return joined.sort("@place").drop("@place", "@began")
+
+
+def closes_at(end: datetime, grace: timedelta) -> datetime:
+    """When a window is judged first: its grace lets captures arrive that S3 delivers late."""
+    return end + grace
+
+
+def era_of(at: datetime, eras: Sequence[Deployment]) -> Deployment:
+    """The era in force at a moment; `eras` are in the order of time."""
+    return next((era for era in reversed(eras) if era.started_at <= at), eras[0])
