@@ -1,35 +1,158 @@
-"""An AWS on loopback: moto's server, with Step Functions executing, and what moto lacks (see `aws_operations`)."""
+"""An AWS on loopback: moto's server with Step Functions executing, and what moto lacks.
+
+In a process of its own: `python -m demo.aws --port 5000`, which prints its address when it answers.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import urllib.request
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+HOST = "127.0.0.1"
+REGION = "eu-west-1"
+ACCESS_KEY = "local"  # moto takes any; it is no secret
+PORT_VARIABLE = "MOTO_PORT"  # moto's Step Functions find the other services by it
+
+EXECUTE = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+
 
 class LocalAws:
-    """A context manager: entering starts the server on 127.0.0.1, leaving stops it and forgets everything in it."""
+    """A context manager: entering starts the server on 127.0.0.1, leaving stops it and forgets what it held.
+
+    One at a time in a process, since moto's state is the process's. `port` 0 takes a free one;
+    `update_seconds` is how long an endpoint is `Updating`. A port that is taken raises OSError.
+    """
 
     def __init__(self, port: int = 0, update_seconds: float = 1.0) -> None:
-        self.port = port
-        self.update_seconds = update_seconds
+        self._wanted = port
+        self._update_seconds = update_seconds
+        self._port: int | None = None
+        self._leaving = ExitStack()
 
     def __enter__(self) -> Self:
-        raise NotImplementedError
+        from moto.server import ThreadedMotoServer
+
+        from demo import missing_operations
+
+        _require_free(self._wanted)
+        missing_operations.install(self._update_seconds)
+        self._leaving.callback(logging.getLogger("werkzeug").setLevel, logging.getLogger("werkzeug").level)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        server = ThreadedMotoServer(ip_address=HOST, port=self._wanted, verbose=False)
+        server.start()
+        self._leaving.callback(server.stop)
+        self._port = server.get_host_and_port()[1]
+        self._leaving.callback(_set_variable, PORT_VARIABLE, os.environ.get(PORT_VARIABLE))
+        os.environ[PORT_VARIABLE] = str(self._port)
+        self._leaving.callback(self._tell_moto, "reset", {})
+        self._tell_moto("config", EXECUTE)
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        self._leaving.close()
+        self._port = None
+
+    @property
+    def port(self) -> int:
+        """The port it answers on."""
+        if self._port is None:
+            raise RuntimeError("the local AWS is not running: enter it with `with LocalAws() as aws`")
+        return self._port
 
     @property
     def endpoint_url(self) -> str:
         """`http://127.0.0.1:PORT`."""
-        raise NotImplementedError
+        return f"http://{HOST}:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What a child process needs in its environment to take this for its AWS."""
-        raise NotImplementedError
+        """What a child process needs in its environment to take this for its AWS, and no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": f"{HOST},localhost",
+        }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
         """A boto3 client of this AWS, whatever the environment says."""
-        raise NotImplementedError
+        return client(self.endpoint_url, service)
+
+    def _tell_moto(self, subject: str, body: dict[str, Any]) -> None:
+        request = urllib.request.Request(  # noqa: S310 - our own server on loopback
+            f"{self.endpoint_url}/moto-api/{subject}",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method="POST",
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30):
+            pass
+
+
+def client(endpoint_url: str, service: str) -> Any:  # noqa: ANN401
+    """A boto3 client of the local AWS at `endpoint_url`, which may run in another process."""
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session(
+        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY, region_name=REGION
+    )
+    return session.client(service, endpoint_url=endpoint_url, config=Config(proxies={}))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, or until the parent is gone where `--with-parent` asks for that."""
+    parser = argparse.ArgumentParser(prog="python -m demo.aws", description="An AWS on loopback.")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--update-seconds", type=float, default=1.0, help="how long an endpoint is Updating")
+    parser.add_argument("--with-parent", action="store_true", help="stop when the parent process has gone")
+    options = parser.parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    parent = os.getppid()
+    with LocalAws(options.port, options.update_seconds) as aws:
+        sys.stdout.write(f"{aws.endpoint_url}\n")
+        sys.stdout.flush()
+        while not stop.wait(0.5):
+            if options.with_parent and os.getppid() != parent:
+                break
+
+
+def _require_free(port: int) -> None:
+    # moto's server thread would die of a taken port and leave its starter waiting.
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise OSError(
+                f"port {port} on {HOST} is taken ({error.strerror}): give another, or 0 for any"
+            ) from error
+
+
+def _set_variable(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Business time, as the story tells it to `kedge serve`: one ISO 8601 instant in a file that is replaced whole."""
+"""Business time, as the story tells it to `kedge serve`: an ISO 8601 instant in a file replaced whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class StoryClock:
-    """The writer of the file that `KEDGE_CLOCK` names; a reader sees the old instant or the new, never half of one."""
+    """Writes the file that `KEDGE_CLOCK` names; a reader sees one instant or the next, never half of one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,0 +1,163 @@
+"""What moto's SageMaker lacks or does otherwise than AWS, added to it in process.
+
+Added: UpdateEndpoint, with the endpoint `Updating` for a while before it is `InService`; DeleteModelPackage.
+Put right: CreateModelPackage honours ClientToken; UpdateModelPackage keeps what it was not given;
+DescribeEndpoint tells the state of data capture; making an endpoint, config, model or group twice is refused.
+Used by the demo and by tests alone; the sources are SageMaker's API reference and botocore's service model.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import SageMakerModelBackend
+from moto.sagemaker.responses import SageMakerResponse
+
+Operation = Callable[[Any], Any]
+"""A method of moto's response class: the request, with moto's parameters and backend, to an answer."""
+
+NAMED_ONCE = {
+    "create_endpoint": ("EndpointName", "endpoints", "endpoint"),
+    "create_endpoint_config": ("EndpointConfigName", "endpoint_configs", "endpoint configuration"),
+    "create_model": ("ModelName", "_models", "model"),
+    "create_model_package_group": ("ModelPackageGroupName", "model_package_groups", "model package group"),
+}
+"""Operation: its parameter that names the thing, moto's dictionary of such things, and the word for it."""
+
+KEPT_BY_UPDATE = {
+    "ApprovalDescription": "approval_description",
+    "CustomerMetadataProperties": "customer_metadata_properties",
+}
+
+
+def install(update_seconds: float) -> None:
+    """Teach this process's moto; a second call only sets anew how long an endpoint's update takes."""
+    SageMakerResponse.update_endpoint = functools.partialmethod(
+        _update_endpoint, update_seconds=update_seconds
+    )
+    _install_lasting()
+
+
+@functools.cache
+def _install_lasting() -> None:
+    SageMakerResponse.delete_model_package = _delete_model_package
+    SageMakerModelBackend.list_model_packages = _without_deleted(SageMakerModelBackend.list_model_packages)
+    for name, (parameter, shelf, noun) in NAMED_ONCE.items():
+        _wrap(name, functools.partial(_named_once, parameter=parameter, shelf=shelf, noun=noun))
+    _wrap("describe_endpoint", _with_capture_state)
+    _wrap("create_model_package", _once_per_token)
+    _wrap("update_model_package", _keeping)
+
+
+def _wrap(name: str, around: Callable[[Operation], Operation]) -> None:
+    setattr(SageMakerResponse, name, around(getattr(SageMakerResponse, name)))
+
+
+def _update_endpoint(request: Any, *, update_seconds: float) -> Any:  # noqa: ANN401 - moto's own types are untyped
+    name, config_name = request._get_param("EndpointName"), request._get_param("EndpointConfigName")
+    backend = request.sagemaker_backend
+    backend.describe_endpoint(name)
+    config = _config(backend, config_name)
+    endpoint = backend.endpoints[name]
+    if endpoint.endpoint_status != "InService":
+        raise ValidationError(message=f'Cannot update in-progress endpoint "{endpoint.arn}".')
+    endpoint.endpoint_status = "Updating"
+    endpoint.last_modified_time = datetime.now(UTC)
+    endpoint.last_deployment_config = request._get_param("DeploymentConfig")
+    endpoint.pending_deployment_summary = {"EndpointConfigName": config_name}
+    timer = threading.Timer(update_seconds, _switch, (endpoint, config))
+    timer.daemon = True
+    timer.start()
+    return ActionResult({"EndpointArn": endpoint.arn})
+
+
+def _config(backend: Any, name: str) -> Any:  # noqa: ANN401
+    if name not in backend.endpoint_configs:
+        raise ValidationError(message=f'Could not find endpoint configuration "{name}".')
+    return backend.endpoint_configs[name]
+
+
+def _switch(endpoint: Any, config: Any) -> None:  # noqa: ANN401
+    endpoint.endpoint_config_name = config.endpoint_config_name
+    endpoint.production_variants = endpoint._process_production_variants(config.production_variants)
+    endpoint.data_capture_config = config.data_capture_config
+    endpoint.pending_deployment_summary = None
+    endpoint.last_modified_time = datetime.now(UTC)
+    endpoint.endpoint_status = "InService"
+
+
+def _delete_model_package(request: Any) -> Any:  # noqa: ANN401
+    backend = request.sagemaker_backend
+    package = backend.describe_model_package(model_package_name=request._get_param("ModelPackageName"))
+    # It stays on the shelf under another key: moto numbers versions by counting, AWS never reuses a number.
+    package.deleted = True
+    backend.model_packages[f"deleted {package.arn}"] = backend.model_packages.pop(package.arn)
+    return EmptyResult()
+
+
+def _without_deleted(listing: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(listing)
+    def list_model_packages(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        page, token = listing(*args, **kwargs)
+        return [package for package in page if not getattr(package, "deleted", False)], token
+
+    return list_model_packages
+
+
+def _named_once(operation: Operation, parameter: str, shelf: str, noun: str) -> Operation:
+    @functools.wraps(operation)
+    def create(request: Any) -> Any:  # noqa: ANN401
+        name = request._get_param(parameter)
+        if name in getattr(request.sagemaker_backend, shelf):
+            raise ValidationError(message=f'Cannot create already existing {noun} "{name}".')
+        return operation(request)
+
+    return create
+
+
+def _with_capture_state(operation: Operation) -> Operation:
+    @functools.wraps(operation)
+    def describe_endpoint(request: Any) -> Any:  # noqa: ANN401
+        answer = dict(operation(request).result)
+        capture = answer.pop("DataCaptureConfig", None)
+        if capture:
+            state = "Started" if capture.get("EnableCapture") else "Stopped"
+            percentage = capture["InitialSamplingPercentage"]
+            answer["DataCaptureConfig"] = capture | {
+                "CaptureStatus": state,
+                "CurrentSamplingPercentage": percentage,
+            }
+        return ActionResult(answer)
+
+    return describe_endpoint
+
+
+def _once_per_token(operation: Operation) -> Operation:
+    @functools.wraps(operation)
+    def create_model_package(request: Any) -> Any:  # noqa: ANN401
+        token = request._get_param("ClientToken")
+        packages = request.sagemaker_backend.model_packages.values()
+        made = next((package.arn for package in packages if token and package.client_token == token), None)
+        return ActionResult({"ModelPackageArn": made}) if made else operation(request)
+
+    return create_model_package
+
+
+def _keeping(operation: Operation) -> Operation:
+    @functools.wraps(operation)
+    def update_model_package(request: Any) -> Any:  # noqa: ANN401
+        package = request.sagemaker_backend.describe_model_package(request._get_param("ModelPackageArn"))
+        before = {name: getattr(package, name) for name in KEPT_BY_UPDATE.values()}
+        answer = operation(request)
+        for parameter, name in KEPT_BY_UPDATE.items():
+            if request._get_param(parameter) is None:
+                setattr(package, name, before[name])
+        return answer
+
+    return update_model_package
