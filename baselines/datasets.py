@@ -1,0 +1,148 @@
+"""Data sets in CSV, JSON Lines or Parquet, read in order and in batches of String columns.
+
+Null is a missing value: an empty CSV cell, a JSON null or an absent key, a Parquet null or NaN.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import polars as pl
+
+from baselines.csv_batches import RowError, csv_batches
+
+_ROWS = 100_000
+_BYTES = 8 << 20
+
+
+class DatasetError(ValueError):
+    """A data set that no baseline can be made of, in one sentence."""
+
+
+class DatasetFormat(StrEnum):
+    """What a data set is written in."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
+
+
+_SUFFIXES = {
+    ".csv": DatasetFormat.CSV,
+    ".json": DatasetFormat.JSON_LINES,
+    ".jsonl": DatasetFormat.JSON_LINES,
+    ".ndjson": DatasetFormat.JSON_LINES,
+    ".parquet": DatasetFormat.PARQUET,
+}
+
+
+def format_of(where: str) -> DatasetFormat:
+    """The format that a name's suffix says. Raises DatasetError."""
+    suffix = Path(where).suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise DatasetError(
+            f"{where} has a suffix that says no format: name it {', '.join(_SUFFIXES)}, or give its format"
+        )
+    return _SUFFIXES[suffix]
+
+
+def batches(source: bytes | Path, kind: DatasetFormat, header: bool, where: str) -> Iterator[pl.DataFrame]:
+    """The rows of a data set, some at a time, in String columns; `where` names it in errors.
+
+    Without a `header` the columns of a CSV are `_c0`, `_c1` and so on. JSON Lines may bring columns that
+    earlier batches did not have. Raises DatasetError.
+    """
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+            yield from _READERS[kind](stream, header)
+    except OSError as error:
+        raise DatasetError(f"{where} cannot be read: {error.strerror or error}; give another file") from None
+    except RowError as error:
+        raise DatasetError(f"{where}{error}") from None
+    except pl.exceptions.PolarsError:
+        raise DatasetError(
+            f"{where} is not {kind} that can be read; write it again or give its format"
+        ) from None
+
+
+def _csv(stream: BinaryIO, header: bool) -> Iterator[pl.DataFrame]:
+    return csv_batches(stream, header=header, size=_BYTES)
+
+
+def _json_lines(stream: BinaryIO, _header: bool) -> Iterator[pl.DataFrame]:
+    number = 1
+    while lines := stream.readlines(_BYTES):
+        typed = _typed_lines(lines)
+        yield _any_lines(lines, number) if typed is None else typed
+        number += len(lines)
+
+
+def _typed_lines(lines: list[bytes]) -> pl.DataFrame | None:
+    """The fast way, for lines in which each key has values of one type; None for any others."""
+    try:
+        frame = pl.read_ndjson(b"".join(lines), infer_schema_length=None)
+    except pl.exceptions.PolarsError:
+        return None
+    if any(kind.is_nested() for kind in frame.dtypes):
+        return None
+    return frame.select(_as_text(i, kind) for i, kind in enumerate(frame.dtypes))
+
+
+def _any_lines(lines: list[bytes], number: int) -> pl.DataFrame:
+    """The exact way, which finds the line that is wrong."""
+    records = [_record(line, number + i) for i, line in enumerate(lines) if line.strip()]
+    names = dict.fromkeys(name for record in records for name in record)
+    return pl.DataFrame(
+        [pl.Series(name, [each.get(name) for each in records], dtype=pl.String) for name in names]
+    )
+
+
+def _record(line: bytes, number: int) -> dict[str, str | None]:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise RowError(f", line {number}: is not JSON; correct it or leave it out") from None
+    if not isinstance(record, dict):
+        raise RowError(f", line {number}: is not a JSON object; write one object a line")
+    return {name: _json_text(name, value, number) for name, value in record.items()}
+
+
+def _json_text(name: str, value: object, number: int) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list)):
+        raise RowError(
+            f", line {number}, key {name}: holds an object or a list; flatten it to one value a key"
+        )
+    return str(value).lower()
+
+
+def _parquet(stream: BinaryIO, _header: bool) -> Iterator[pl.DataFrame]:
+    source = pl.scan_parquet(stream)
+    schema = source.collect_schema()
+    for name, kind in schema.items():
+        if kind.is_nested() or kind in (pl.Binary, pl.Object):
+            raise RowError(f", column {name}: holds {kind} values; flatten it to numbers or text")
+    columns = [_as_text(i, kind) for i, kind in enumerate(schema.dtypes())]
+    for batch in source.collect_batches(chunk_size=_ROWS, maintain_order=True):
+        yield batch.select(columns)
+
+
+def _as_text(position: int, kind: pl.DataType) -> pl.Expr:
+    """A typed column as the texts whose types are inferred: a float's text says that it is one."""
+    column = pl.nth(position)
+    if kind.is_float():  # 32-bit floats widen first, as Spark's do
+        return column.cast(pl.Float64).fill_nan(None).cast(pl.String)
+    return column.cast(pl.String)
+
+
+_READERS: dict[DatasetFormat, Callable[[BinaryIO, bool], Iterator[pl.DataFrame]]] = {
+    DatasetFormat.CSV: _csv,
+    DatasetFormat.JSON_LINES: _json_lines,
+    DatasetFormat.PARQUET: _parquet,
+}
