@@ -137,8 +137,8 @@ def shifted(frame: pl.DataFrame, sd: float, seed: int) -> pl.DataFrame:
     """The animals of `frame` in richer water, where they grow faster: bigger, heavier, and younger for it.
 
     Every measure grows by a factor that moves its mean by `sd` of its standard deviations in `frame` (so give
-    the whole population at once), and rings fall by a factor of 1 + `YOUTH`·sd: the population changes, and the
-    relation of rings to size with it. Within one animal all of it moves together.
+    the whole population at once), and rings fall by a factor of 1 + `YOUTH`·sd: the population changes, and
+    the relation of rings to size with it. Within one animal all of it moves together.
     `sd` 0 returns the frame as it is; below 0 is a ValueError.
     """
     if not 0 <= sd < np.inf:
@@ -201,7 +201,7 @@ def _of_sex(sex: npt.NDArray[np.str_], constant: str) -> Floats:
 
 def _as_read(measures: Floats) -> Floats:
     steps = np.rint(measures / RESOLUTION).clip(1)
-    return np.round(steps * RESOLUTION, 4)
+    return np.asarray(np.round(steps * RESOLUTION, 4))
 
 
 def _frame(sex: npt.NDArray[np.str_], measures: Floats, count: npt.NDArray[np.int64]) -> pl.DataFrame:

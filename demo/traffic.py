@@ -30,7 +30,7 @@ END = '"},"eventVersion":"0"}\n'
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an endpoint's captures go: DestinationS3Uri's bucket and key prefix, the endpoint, the variant."""
+    """Where an endpoint's captures go: DestinationS3Uri's bucket and key prefix, endpoint, variant."""
 
     bucket: str
     prefix: str
