@@ -5,13 +5,15 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection
 
-from store.engine import open_engine, writing
-from store.schema import Utc, metadata
+from store.engine import open_engine, rebuilding
+from store.schema import Number, Utc, Words, metadata
+
+_PLAIN = {Utc: "sa.DateTime(timezone=True)", Words: "sa.Text()", Number: "sa.Float()"}
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | bool:  # noqa: ANN401 (Alembic's own signature)
     """Migrations stand alone: they name no type of the schema, which moves on."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Utc) else False
+    return _PLAIN.get(type(item), False) if kind == "type" else False
 
 
 def migrate(connection: Connection) -> None:
@@ -31,5 +33,5 @@ given = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
-    with writing(open_engine(context.get_x_argument(as_dictionary=True)["url"])) as opened:
+    with rebuilding(open_engine(context.get_x_argument(as_dictionary=True)["url"])) as opened:
         migrate(opened)

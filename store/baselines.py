@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from store.records import Baseline
 from store.rows import one
-from store.schema import baselines
+from store.schema import baselines, monitors
 
 _COLUMNS = [baselines.c[name] for name in Baseline.__slots__]
 
@@ -26,7 +26,8 @@ def add(
     features: int,
     now: datetime,
 ) -> Baseline:
-    """Store a new version, numbered from 1 on."""
+    """Store a new version, numbered from 1 on; two that come at once take numbers in turn."""
+    connection.execute(select(monitors.c.id).where(monitors.c.id == monitor_id).with_for_update())
     last = select(func.coalesce(func.max(baselines.c.version), 0)).where(baselines.c.monitor_id == monitor_id)
     version = connection.execute(last).scalar_one() + 1
     connection.execute(

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from store import windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
-from store.schema import windows as windows_table
 
 PredictionRow = tuple[str, int, datetime, str, int, float | None]
 """join hash, row in the request, window start, variant, deployment id, prediction"""
@@ -71,7 +70,7 @@ def replace(
     else:
         connection.execute(update(objects).where(objects.c.id == object_id).values(**values))
     _insert_segments(connection, monitor_id, object_id, segments_given)
-    _insert_rejects(connection, object_id, rejects_given)
+    _insert_rejects(connection, monitor_id, object_id, rejects_given)
     _insert_predictions(connection, monitor_id, object_id, predictions_given)
     if consumed.kind is ObjectKind.GROUND_TRUTH:
         _insert_labels(connection, monitor_id, object_id, labels_given)
@@ -118,13 +117,16 @@ def _insert_segments(
     )
 
 
-def _insert_rejects(connection: Connection, object_id: int, given: Sequence[RejectCount]) -> None:
+def _insert_rejects(
+    connection: Connection, monitor_id: int, object_id: int, given: Sequence[RejectCount]
+) -> None:
     if given:
         connection.execute(
             insert(rejects),
             [
                 {
                     "object_id": object_id,
+                    "monitor_id": monitor_id,
                     "kind": reject.kind,
                     "count": reject.count,
                     "examples": to_json([[e.line, e.column, e.detail] for e in reject.examples]),
@@ -166,25 +168,9 @@ def _mark_labelled(connection: Connection, monitor_id: int, object_id: int) -> N
         predictions.c.join_hash == labels.c.join_hash,
         predictions.c.row == labels.c.row,
     )
-    hit = (
-        select(predictions.c.window_start, predictions.c.variant, predictions.c.deployment_id)
-        .where(joined)
-        .distinct()
-        .subquery()
-    )
-    window = windows_table
-    connection.execute(
-        update(window)
-        .where(
-            window.c.monitor_id == monitor_id,
-            exists().where(
-                hit.c.window_start == window.c.start,
-                hit.c.variant == window.c.variant,
-                hit.c.deployment_id == window.c.deployment_id,
-            ),
-        )
-        .values(quality_dirty=True)
-    )
+    key = (predictions.c.window_start, predictions.c.variant, predictions.c.deployment_id)
+    hit = connection.execute(select(*key).where(joined).distinct())
+    windows.labelled(connection, monitor_id, [tuple(row) for row in hit])
 
 
 def profiles(
@@ -253,8 +239,7 @@ def reject_counts(connection: Connection, monitor_id: int) -> dict[str, int]:
     """Bad lines and values by kind, over all that is kept."""
     rows = connection.execute(
         select(rejects.c.kind, func.sum(rejects.c.count))
-        .join(objects, objects.c.id == rejects.c.object_id)
-        .where(objects.c.monitor_id == monitor_id)
+        .where(rejects.c.monitor_id == monitor_id)
         .group_by(rejects.c.kind)
         .order_by(rejects.c.kind)
     )
@@ -263,10 +248,10 @@ def reject_counts(connection: Connection, monitor_id: int) -> dict[str, int]:
 
 def recent_rejects(connection: Connection, monitor_id: int, limit: int = 20) -> tuple[RejectedObject, ...]:
     """The objects with something bad in them that were consumed last."""
-    with_rejects = exists().where(rejects.c.object_id == objects.c.id)
+    with_rejects = select(rejects.c.object_id).where(rejects.c.monitor_id == monitor_id)
     newest = connection.execute(
         select(objects.c.id, objects.c.bucket, objects.c.key, objects.c.consumed_at)
-        .where(objects.c.monitor_id == monitor_id, with_rejects)
+        .where(objects.c.id.in_(with_rejects))
         .order_by(objects.c.consumed_at.desc(), objects.c.key.desc())
         .limit(limit)
     ).all()

@@ -40,21 +40,20 @@ def begin(
         .where(deployments.c.monitor_id == monitor_id, deployments.c.ended_at.is_(None))
         .values(ended_at=started_at)
     )
-    connection.execute(
-        insert(deployments).values(
-            monitor_id=monitor_id,
-            endpoint_config=endpoint_config,
-            model_package=model_package,
-            started_at=started_at,
-            mixed_until=mixed_until,
-            baseline_id=baseline_id,
-        )
+    begun = insert(deployments).values(
+        monitor_id=monitor_id,
+        endpoint_config=endpoint_config,
+        model_package=model_package,
+        started_at=started_at,
+        mixed_until=mixed_until,
+        baseline_id=baseline_id,
     )
+    deployment_id = connection.execute(begun.returning(deployments.c.id)).scalar_one()
     astray = select(segments.c.object_id).where(
         segments.c.monitor_id == monitor_id, segments.c.last_at >= started_at
     )
     connection.execute(update(objects).where(objects.c.id.in_(astray)).values(etag=""))
-    return eras(connection, monitor_id)[-1]
+    return next(era for era in eras(connection, monitor_id) if era.id == deployment_id)
 
 
 def set_baseline(connection: Connection, deployment_id: int, baseline_id: int) -> None:

@@ -6,8 +6,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+)
+
+_MIGRATING = 0x6B65646765  # the advisory lock's number: "kedge"
+_UNANSWERED = (DatabaseError, InterfaceError, OperationalError, ProgrammingError)
 
 
 class StoreError(Exception):
@@ -21,20 +31,32 @@ def open_engine(url: str) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: the port is no number, as after a "/" in the password
         raise StoreError(
-            "the database address is no URL: write sqlite:///kedge.db or postgresql://user@host/name"
+            "the database address is no URL: write sqlite:///kedge.db or postgresql://user@host/name "
+            "(in a user or password, write @ / : as %40 %2F %3A)"
         ) from None
     if parsed.get_backend_name() == "postgresql":
-        try:
-            return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-        except ModuleNotFoundError:
-            raise StoreError("PostgreSQL needs the extra: pip install 'kedge[postgres]'") from None
+        return _open_postgresql(parsed)
     if parsed.get_backend_name() != "sqlite":
         raise StoreError(f"the database {parsed.get_backend_name()!r} is not known: use sqlite or postgresql")
-    engine = create_engine(parsed, connect_args={"timeout": 30})
+    # hide_parameters: what is bound may have been captured, and errors are logged
+    engine = create_engine(parsed, connect_args={"timeout": 30}, hide_parameters=True)
     _teach_sqlite_transactions(engine)
     return engine
+
+
+def _open_postgresql(url: URL) -> Engine:
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args=patience,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+    except ModuleNotFoundError:
+        raise StoreError("PostgreSQL needs the extra: pip install 'kedge[postgres]'") from None
 
 
 def _teach_sqlite_transactions(engine: Engine) -> None:
@@ -43,42 +65,58 @@ def _teach_sqlite_transactions(engine: Engine) -> None:
         # The driver opens transactions late and only for writes; Kedge says itself when one begins.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        # SQLite changes a table by making it anew and dropping the old one, which would cascade.
+        connection.exec_driver_sql(f"PRAGMA foreign_keys={'OFF' if options.get('kedge_rebuilds') else 'ON'}")
         # A transaction that will write takes the lock at once: upgrading a read lock can't wait its turn.
-        writes = connection.get_execution_options().get("kedge_writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("kedge_writes") else "BEGIN")
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, rolled back on any error."""
-    with (
-        _told(engine),
-        engine.connect().execution_options(kedge_writes=True) as connection,
-        connection.begin(),
-    ):
+    with _transaction(engine, kedge_writes=True) as connection:
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One transaction that only reads, and sees one state of the database."""
-    with _told(engine), engine.connect() as connection, connection.begin():
+    one_state: dict[str, str | bool] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with _transaction(engine, **(one_state if _is_postgresql(engine) else {})) as connection:
         yield connection
 
 
 @contextmanager
-def _told(engine: Engine) -> Iterator[None]:
+def rebuilding(engine: Engine) -> Iterator[Connection]:
+    """One transaction that changes tables, of which there is one at a time."""
+    with _transaction(engine, kedge_writes=True, kedge_rebuilds=True) as connection:
+        if _is_postgresql(engine):
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+        yield connection
+
+
+def _is_postgresql(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"
+
+
+@contextmanager
+def _transaction(engine: Engine, **options: str | bool) -> Iterator[Connection]:
     try:
-        yield
-    except (OperationalError, ProgrammingError) as error:
-        where = engine.url.render_as_string(hide_password=True)
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+        with engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        if type(error) not in _UNANSWERED:
+            raise  # a mistake of ours: a row that the tables refuse
+        # The query goes too: a password can stand in it.
+        where = engine.url.set(query={}).render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
         raise StoreError(
             f"the database {where} did not answer ({reason}): check its address, or run "
             "'kedge db upgrade' if its tables are missing"

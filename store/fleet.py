@@ -12,6 +12,7 @@ from store.records import Execution, ExecutionKind, FleetRow, Incident, Monitor,
 from store.schema import baselines, feature_results, windows
 from store.schema import executions as executions_table
 from store.schema import incidents as incidents_table
+from store.schema import monitors as monitors_table
 
 
 def overview(connection: Connection) -> tuple[FleetRow, ...]:
@@ -46,26 +47,22 @@ def _among(column: ColumnElement[int], only: Collection[int] | None) -> ColumnEl
 
 
 def _newest_executions(connection: Connection, only: Collection[int] | None) -> dict[int, Execution]:
-    ranked = (
-        select(
-            executions_table.c.id,
-            func.row_number()
-            .over(
-                partition_by=executions_table.c.monitor_id,
-                order_by=(windows.c.start.desc(), executions_table.c.id.desc()),
-            )
-            .label("place"),
-        )
+    # One walk down the index for each monitor: ranking would read every execution there ever was.
+    newest = (
+        select(executions_table.c.id)
         .join(windows, windows.c.id == executions_table.c.window_id)
         .where(
+            windows.c.monitor_id == monitors_table.c.id,
             executions_table.c.latest,
             executions_table.c.kind == ExecutionKind.DATA_QUALITY,
-            _among(executions_table.c.monitor_id, only),
         )
-        .subquery()
+        .order_by(windows.c.start.desc(), executions_table.c.id.desc())
+        .limit(1)
+        .correlate(monitors_table)
+        .scalar_subquery()
     )
-    found = executions.select_ids(connection, select(ranked.c.id).where(ranked.c.place == 1))
-    return {execution.monitor_id: execution for execution in found}
+    each = select(newest).where(monitors_table.c.watched, _among(monitors_table.c.id, only))
+    return {execution.monitor_id: execution for execution in executions.select_ids(connection, each)}
 
 
 def _drift(connection: Connection, execution_ids: list[int]) -> dict[int, tuple[float | None, int]]:

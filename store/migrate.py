@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from store.engine import StoreError, reading, writing
+from store.engine import StoreError, reading, rebuilding
 
 
 def alembic_ini() -> Path:
@@ -30,9 +30,9 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations up to `revision`, all of them in one transaction."""
+    """Run the migrations up to `revision`, all of them in one transaction; replicas wait for each other."""
     config = _config()
-    with writing(engine) as connection:
+    with rebuilding(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from store.records import Monitor
 from store.rows import one
@@ -21,14 +22,19 @@ _COLUMNS = [monitors.c[name] for name in Monitor.__slots__]
 
 def register(connection: Connection, name: str, config_digest: str, now: datetime) -> Monitor:
     """The monitor of this endpoint, made when missing, with its configuration's digest brought up to date."""
-    found = by_name(connection, name)
-    if found is None:
-        connection.execute(
-            insert(monitors).values(name=name, config_digest=config_digest, created_at=now, watched=True)
-        )
-    else:
-        changed = update(monitors).where(monitors.c.id == found.id)
-        connection.execute(changed.values(config_digest=config_digest, watched=True))
+    changed = (
+        update(monitors).where(monitors.c.name == name).values(config_digest=config_digest, watched=True)
+    )
+    if connection.execute(changed).rowcount == 0:
+        try:
+            with connection.begin_nested():
+                connection.execute(
+                    insert(monitors).values(
+                        name=name, config_digest=config_digest, created_at=now, watched=True
+                    )
+                )
+        except IntegrityError:  # another replica registered it in this very moment
+            connection.execute(changed)
     registered = by_name(connection, name)
     assert registered is not None  # noqa: S101 (it was written a line above, in this transaction)
     return registered
@@ -89,17 +95,14 @@ def release(connection: Connection, monitor_id: int, owner: str) -> None:
     connection.execute(update(monitors).where(ours).values(lease_owner=None, lease_until=None))
 
 
-def set_problem(connection: Connection, monitor_id: int, problem: str | None, now: datetime) -> None:
-    """What keeps this endpoint from being monitored, in one sentence, or None when nothing does."""
-    same = monitors.c.problem.is_(None) if problem is None else monitors.c.problem == problem
-    connection.execute(
+def set_problem(connection: Connection, monitor_id: int, problem: str | None, now: datetime) -> bool:
+    """What keeps this endpoint from being monitored, in one sentence, or None; says whether that is news."""
+    news = connection.execute(
         update(monitors)
-        .where(
-            monitors.c.id == monitor_id,
-            ~same if problem is None else or_(monitors.c.problem.is_(None), ~same),
-        )
+        .where(monitors.c.id == monitor_id, monitors.c.problem.is_distinct_from(problem))
         .values(problem=problem, problem_at=None if problem is None else now)
     )
+    return news.rowcount == 1
 
 
 def saw_inference(connection: Connection, monitor_id: int, at: datetime) -> None:
@@ -110,6 +113,12 @@ def saw_inference(connection: Connection, monitor_id: int, at: datetime) -> None
     )
 
 
-def swept(connection: Connection, monitor_id: int, at: datetime) -> None:
-    """When the sweep for objects beyond the lateness last ran."""
-    connection.execute(update(monitors).where(monitors.c.id == monitor_id).values(swept_at=at))
+def swept(
+    connection: Connection, monitor_id: int, at: datetime, late_objects: int = 0, late_key: str | None = None
+) -> None:
+    """When the sweep for objects beyond the lateness last ran, how many it found, and the first of them."""
+    connection.execute(
+        update(monitors)
+        .where(monitors.c.id == monitor_id)
+        .values(swept_at=at, late_objects=late_objects, late_key=late_key)
+    )

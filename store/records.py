@@ -70,6 +70,9 @@ class Monitor:
     problem_at: datetime | None
     last_inference_at: datetime | None
     swept_at: datetime | None
+    late_objects: int
+    """Objects beyond the lateness that the last sweep found and nobody counted."""
+    late_key: str | None
 
 
 @dataclass(frozen=True, slots=True)

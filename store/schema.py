@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -45,6 +46,31 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text that strangers may have written: what no database takes as text is shown as a sign instead."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """To the database: U+2400 for NUL, which PostgreSQL refuses, U+FFFD for half a surrogate pair."""
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return whole.replace("\0", "\u2400")
+
+
+class Number(TypeDecorator[float]):
+    """A measurement; NaN is none, and is stored as none by both databases alike."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """To the database."""
+        return None if value is None or math.isnan(value) else float(value)
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(column_0_N_label)s",
@@ -76,10 +102,12 @@ monitors = Table(
     Column("config_digest", String(64), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("watched", Boolean, nullable=False),
-    Column("problem", Text),
+    Column("problem", Words),
     Column("problem_at", Utc),
     Column("last_inference_at", Utc),
     Column("swept_at", Utc),
+    Column("late_objects", Integer, nullable=False, server_default="0"),
+    Column("late_key", Words),
     Column("lease_owner", String(64)),
     Column("lease_until", Utc),
 )
@@ -91,7 +119,7 @@ baselines = Table(
     _of("monitors"),
     Column("version", Integer, nullable=False),
     Column("created_at", Utc, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("source", Words, nullable=False),
     Column("source_digest", String(64), nullable=False),
     Column("records", BigInteger, nullable=False),
     Column("features", Integer, nullable=False),
@@ -106,7 +134,7 @@ deployments = Table(
     _key(),
     _of("monitors"),
     Column("endpoint_config", String(128)),
-    Column("model_package", Text),
+    Column("model_package", Words),
     Column("started_at", Utc, nullable=False),
     Column("ended_at", Utc),
     Column("mixed_until", Utc),
@@ -155,10 +183,12 @@ rejects = Table(
     metadata,
     _key(),
     _of("objects"),
+    _of("monitors"),
     Column("kind", String(32), nullable=False),
     Column("count", BigInteger, nullable=False),
-    Column("examples", Text, nullable=False),
+    Column("examples", Words, nullable=False),
     UniqueConstraint("object_id", "kind"),
+    Index(None, "monitor_id", "object_id"),
 )
 
 windows = Table(
@@ -177,6 +207,7 @@ windows = Table(
     Column("profile", LargeBinary),
     UniqueConstraint("monitor_id", "start", "variant", "deployment_id"),
     Index(None, "monitor_id", "dirty", "end"),
+    Index(None, "monitor_id", "quality_dirty", "end"),
 )
 
 executions = Table(
@@ -194,12 +225,12 @@ executions = Table(
     Column("records", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("violations", Integer, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Words, nullable=False),
     Column("config_digest", String(64), nullable=False),
     Column("latest", Boolean, nullable=False),
     Column("published_at", Utc),
     UniqueConstraint("window_id", "kind", "revision"),
-    Index(None, "monitor_id", "kind", "latest"),
+    Index(None, "monitor_id", "kind", "latest", "published_at"),
 )
 
 feature_results = Table(
@@ -208,16 +239,16 @@ feature_results = Table(
     _key(),
     _of("executions"),
     Column("position", Integer, nullable=False),
-    Column("feature", Text, nullable=False),
+    Column("feature", Words, nullable=False),
     Column("data_type", String(16), nullable=False),
-    Column("completeness", Float),
-    Column("mean", Float),
-    Column("std_dev", Float),
-    Column("minimum", Float),
-    Column("maximum", Float),
-    Column("distinct", Float),
-    Column("drift", Float),
-    Column("threshold", Float),
+    Column("completeness", Number),
+    Column("mean", Number),
+    Column("std_dev", Number),
+    Column("minimum", Number),
+    Column("maximum", Number),
+    Column("distinct", Number),
+    Column("drift", Number),
+    Column("threshold", Number),
     Column("outcome", String(20), nullable=False),
     UniqueConstraint("execution_id", "position"),
 )
@@ -227,12 +258,12 @@ check_results = Table(
     metadata,
     _key(),
     _of("executions"),
-    Column("feature", Text, nullable=False),
+    Column("feature", Words, nullable=False),
     Column("check", String(32), nullable=False),
     Column("outcome", String(20), nullable=False),
-    Column("value", Float),
-    Column("threshold", Float),
-    Column("detail", Text, nullable=False),
+    Column("value", Number),
+    Column("threshold", Number),
+    Column("detail", Words, nullable=False),
     Index(None, "execution_id"),
 )
 
@@ -242,9 +273,9 @@ metrics = Table(
     _key(),
     _of("executions"),
     Column("name", String(64), nullable=False),
-    Column("value", Float),
-    Column("low", Float),
-    Column("high", Float),
+    Column("value", Number),
+    Column("low", Number),
+    Column("high", Number),
     Column("count", BigInteger, nullable=False),
     UniqueConstraint("execution_id", "name"),
 )
@@ -261,9 +292,9 @@ incidents = Table(
     Column("closed_at", Utc),
     Column("first_window", Utc, nullable=False),
     Column("last_window", Utc, nullable=False),
-    Column("severity", Float, nullable=False),
-    Column("features", Text, nullable=False),
-    Column("summary", Text, nullable=False),
+    Column("severity", Number, nullable=False),
+    Column("features", Words, nullable=False),
+    Column("summary", Words, nullable=False),
     Column("breached_windows", Integer, nullable=False),
     Index(None, "monitor_id", "closed_at"),
 )
@@ -275,9 +306,10 @@ incident_events = Table(
     _of("incidents"),
     Column("at", Utc, nullable=False),
     Column("change", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     _of("executions", nullable=True),
     Index(None, "incident_id"),
+    Index(None, "execution_id"),
 )
 
 predictions = Table(
@@ -291,7 +323,7 @@ predictions = Table(
     Column("window_start", Utc, nullable=False),
     Column("variant", String(63), nullable=False),
     Column("deployment_id", Key, nullable=False),
-    Column("prediction", Float),
+    Column("prediction", Number),
     Index(None, "monitor_id", "join_hash", "row"),
     Index(None, "monitor_id", "window_start"),
     Index(None, "object_id"),
@@ -305,7 +337,7 @@ labels = Table(
     _of("monitors"),
     Column("join_hash", String(32), nullable=False),
     Column("row", Integer, nullable=False),
-    Column("label", Float),
+    Column("label", Number),
     Index(None, "monitor_id", "join_hash", "row"),
     Index(None, "object_id"),
 )
@@ -318,7 +350,7 @@ reports = Table(
     Column("created_at", Utc, nullable=False),
     Column("start", Utc, nullable=False),
     Column("end", Utc, nullable=False),
-    Column("uri", Text, nullable=False),
-    Column("note", Text, nullable=False),
+    Column("uri", Words, nullable=False),
+    Column("note", Words, nullable=False),
     UniqueConstraint("monitor_id", "uri"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from store.records import Window
 from store.rows import one
@@ -22,12 +22,7 @@ def touch(connection: Connection, monitor_id: int, keys: Iterable[WindowKey]) ->
     for start, end, variant, deployment_id in sorted(set(keys)):
         marked = connection.execute(
             update(windows)
-            .where(
-                windows.c.monitor_id == monitor_id,
-                windows.c.start == start,
-                windows.c.variant == variant,
-                windows.c.deployment_id == deployment_id,
-            )
+            .where(*_is(monitor_id, start, variant, deployment_id))
             .values(dirty=True, quality_dirty=True)
         )
         if marked.rowcount == 0:
@@ -44,6 +39,14 @@ def touch(connection: Connection, monitor_id: int, keys: Iterable[WindowKey]) ->
                     quality_dirty=True,
                 )
             )
+
+
+def labelled(connection: Connection, monitor_id: int, keys: Iterable[tuple[datetime, str, int]]) -> None:
+    """Mark the windows with these (start, variant, deployment id) for measuring their quality."""
+    for start, variant, deployment_id in sorted(set(keys)):
+        connection.execute(
+            update(windows).where(*_is(monitor_id, start, variant, deployment_id)).values(quality_dirty=True)
+        )
 
 
 def due(connection: Connection, monitor_id: int, ended_before: datetime) -> tuple[Window, ...]:
@@ -78,8 +81,9 @@ def by_id(connection: Connection, window_id: int) -> Window | None:
 
 def span(connection: Connection, monitor_id: int) -> tuple[datetime, datetime] | None:
     """The period that the endpoint's windows cover, or None before the first."""
-    all_windows = _select(connection, windows.c.monitor_id == monitor_id)
-    return (all_windows[0].start, max(w.end for w in all_windows)) if all_windows else None
+    ends = select(func.min(windows.c.start), func.max(windows.c.end))
+    start, end = connection.execute(ends.where(windows.c.monitor_id == monitor_id)).one()
+    return None if start is None else (start, end)
 
 
 def mark(connection: Connection, window_ids: Iterable[int]) -> None:
@@ -105,6 +109,17 @@ def profile(connection: Connection, window_id: int) -> bytes | None:
 def quality_measured(connection: Connection, window_id: int) -> None:
     """The window's quality rests on all labels there are."""
     connection.execute(update(windows).where(windows.c.id == window_id).values(quality_dirty=False))
+
+
+def _is(
+    monitor_id: int, start: datetime, variant: str, deployment_id: int
+) -> tuple[ColumnElement[bool], ...]:
+    return (
+        windows.c.monitor_id == monitor_id,
+        windows.c.start == start,
+        windows.c.variant == variant,
+        windows.c.deployment_id == deployment_id,
+    )
 
 
 def _select(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Window, ...]:
