@@ -1,0 +1,309 @@
+"""What kedge.yaml says, as values: defaults, what can't be, digests, and no password anywhere."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from config.expressions import parse
+from config.model import Config, Discover, Distance, Endpoint, ProblemType, Report
+from config.retraining import Approval, Limit, Persistence, Retrain, Rollout, RolloutKind, Target, TargetKind
+
+CAPTURE = "s3://logs/endpoint-data-capture"
+MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:abalone"
+
+
+def endpoint(**given: Any) -> Endpoint:
+    return Endpoint(**{"name": "abalone", "capture": CAPTURE, **given})
+
+
+def retrain(**given: Any) -> Retrain:
+    made = {"when": ("rmse > 3",), "target": {"local": "train"}, "registry": "abalone"}
+    return Retrain.model_validate({**made, **given})
+
+
+def test_an_endpoint_needs_a_name_and_a_capture_alone() -> None:
+    watched = Endpoint(name="abalone", capture=CAPTURE)
+    assert (watched.window, watched.grace) == (timedelta(hours=1), timedelta(minutes=15))
+    assert (watched.lateness, watched.label_horizon) == (timedelta(hours=48), timedelta(days=30))
+    assert (watched.retention.profiles, watched.retention.metrics) == (
+        timedelta(days=30),
+        timedelta(days=400),
+    )
+    assert (watched.sample_rows, watched.distance) == (0, Distance.CORRECT)
+    assert (watched.columns, watched.output_columns, watched.exclude) == (None, None, ())
+    assert (watched.variant, watched.baseline, watched.retrain, watched.report) == (None, None, None, None)
+
+
+def test_an_empty_configuration_is_one() -> None:
+    assert (Config().database, Config().region, Config().discover, Config().endpoints) == (
+        "sqlite:///kedge.db",
+        None,
+        None,
+        (),
+    )
+
+
+def test_texts_become_what_they_mean() -> None:
+    watched = endpoint(window="15m", distance="compat", problem_type="regression", capture=CAPTURE + "/")
+    assert watched.window == timedelta(minutes=15)
+    assert watched.distance is Distance.COMPAT
+    assert watched.problem_type is ProblemType.REGRESSION
+    assert watched.capture == CAPTURE
+
+
+def test_nothing_can_be_changed_afterwards() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        endpoint().window = timedelta(hours=2)  # type: ignore[misc]
+
+
+def test_a_configuration_can_be_a_key() -> None:
+    one = Config(discover=Discover(tags={"kedge": "on"}), endpoints=(endpoint(retrain=retrain()),))  # type: ignore[arg-type]
+    same = Config(discover=Discover(tags=(("kedge", "on"),)), endpoints=(endpoint(retrain=retrain()),))
+    assert {one: "kept"}[same] == "kept"
+
+
+@pytest.mark.parametrize("window", ["1m", "90s", "5m", "15m", "1h", "2h", "6h", "12h", "1d"])
+def test_windows_that_divide_a_day(window: str) -> None:
+    assert timedelta(days=1) % endpoint(window=window).window == timedelta(0)
+
+
+@pytest.mark.parametrize("window", ["7m", "7h", "5h", "59s", "1s", "2d", "1d1s", "0s"])
+def test_windows_that_do_not_are_refused(window: str) -> None:
+    with pytest.raises(ValidationError):
+        endpoint(window=window)
+
+
+@given(st.integers(min_value=60, max_value=86_400))
+def test_a_window_is_taken_exactly_if_it_divides_a_day(seconds: int) -> None:
+    window = timedelta(seconds=seconds)
+    if 86_400 % seconds == 0:
+        assert endpoint(window=window).window == window
+    else:
+        with pytest.raises(ValidationError, match="does not divide a day"):
+            endpoint(window=window)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"name": "two words"}, "SageMaker refuses"),
+        ({"variant": "-"}, "SageMaker refuses"),
+        ({"capture": "logs"}, "no address of a folder"),
+        ({"baseline": "s3://"}, "names no S3 bucket"),
+        ({"results": "file://x"}, "three slashes"),
+        ({"ground_truth": "gt", "prediction": "rings"}, "no address of a folder"),
+        ({"role": "admin"}, "not the ARN of a role"),
+        ({"notifications": "queue"}, "URL"),
+        ({"grace": timedelta(seconds=-1)}, "greater than or equal to 0"),
+        ({"label_horizon": "0s"}, "greater than 0"),
+        ({"lateness": "10m"}, "less than its grace of 15m"),
+        ({"sample_rows": -1}, "greater than or equal to 0"),
+        ({"sample_rows": "3"}, "integer"),
+        ({"sample_rows": True}, "integer"),
+        ({"columns": ()}, "at least 1"),
+        ({"columns": ("a", "b", "a")}, "names 'a' twice"),
+        ({"exclude": ("a", "a")}, "names 'a' twice"),
+        ({"columns": ("a", "")}, "at least 1 character"),
+        ({"ground_truth": "s3://logs/gt"}, "has ground_truth but no prediction"),
+        ({"prediction": "rings", "output_columns": ("age",)}, "not among its output_columns"),
+        ({"problem_type": "ranking"}, "none of regression, binary_classification"),
+        ({"distance": "wasserstein"}, "none of compat, correct"),
+        ({"retention": {"profiles": "0s"}}, "greater than 0"),
+        ({"hooks": {"before": "x.py"}}, "not permitted"),
+        ({"colour": "red"}, "not permitted"),
+    ],
+)
+def test_impossible_values_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        endpoint(**given)
+
+
+def test_a_report_has_a_cron_expression_and_a_folder() -> None:
+    assert Report(cron=" 0  6 * * 1", to="s3://logs/reports/") == Report(
+        cron="0 6 * * 1", to="s3://logs/reports"
+    )
+    with pytest.raises(ValidationError, match="cron expression"):
+        Report(cron="weekly", to="s3://logs/reports")
+
+
+def test_two_endpoints_have_two_names() -> None:
+    with pytest.raises(ValidationError, match="names 'abalone' twice"):
+        Config(endpoints=(endpoint(), endpoint(variant="B")))
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:///kedge.db", "sqlite://", "postgresql+psycopg://db/kedge", "postgresql://db/x"]
+)
+def test_the_databases_that_there_are(url: str) -> None:
+    assert Config(database=url).database == url
+
+
+@pytest.mark.parametrize("url", ["kedge.db", "mysql://me:hush@db/x", "postgresql", "", "sqlitex:///a"])
+def test_other_databases_are_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Config(database=url)
+    assert "hush" not in str(caught.value)
+    assert "hush" not in repr(caught.value)
+
+
+def test_a_password_is_in_no_repr() -> None:
+    config = Config(database="postgresql://me:hush@db/kedge", endpoints=(endpoint(),))
+    assert "hush" not in repr(config)
+    assert "hush" not in str(config)
+    assert config.database == "postgresql://me:hush@db/kedge"
+
+
+def test_a_tag_is_text() -> None:
+    with pytest.raises(ValidationError, match=r'in quotes: \{kedge: "on"\}'):
+        Discover(tags={"kedge": True})  # type: ignore[arg-type]
+
+
+def test_the_digest_is_of_what_is_meant() -> None:
+    assert endpoint().digest == endpoint(window="60m", capture=CAPTURE + "/", exclude=()).digest
+    assert len(endpoint().digest) == 64
+    assert set(endpoint().digest) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"variant": "B"},
+        {"capture": "s3://logs/other"},
+        {"window": "30m"},
+        {"distance": "compat"},
+        {"columns": ("a", "b")},
+        {"columns": ("b", "a")},
+        {"exclude": ("a",)},
+        {"report": {"cron": "0 6 * * 1", "to": "s3://logs/reports"}},
+        {"retrain": retrain()},
+        {"retrain": retrain(accept="mae < champion")},
+        {"retrain": retrain(rollout="all-at-once")},
+    ],
+)
+def test_the_digest_changes_with_anything_said(change: dict[str, Any]) -> None:
+    changed = endpoint(**change)
+    assert changed.digest != endpoint().digest
+    assert Config(endpoints=(changed,)).digest != Config(endpoints=(endpoint(),)).digest
+
+
+def test_digests_are_told_apart_within_a_section() -> None:
+    ways = [
+        {},
+        {"for": "3 of 4"},
+        {"cooldown": "1h"},
+        {"limit": "1 per 7d"},
+        {"rollout": "canary 10% for 30m"},
+    ]
+    assert len({endpoint(retrain=retrain(**way)).digest for way in ways}) == len(ways)
+
+
+def test_the_digest_stays_the_same_from_one_start_to_the_next() -> None:
+    assert endpoint().digest == "752722733df3edfecde7593d94d9d265c4fd2ccd44f05af6751a9116740cab14"
+
+
+def test_the_digest_knows_no_password() -> None:
+    one, other = (Config(database=f"postgresql://me:{word}@db/x") for word in ("hush", "secret"))
+    assert one.digest == other.digest
+    assert one.digest != Config(database="postgresql://me:hush@db/y").digest
+
+
+def test_a_retraining_has_careful_defaults() -> None:
+    wanted = retrain()
+    assert wanted.when == (parse("rmse > 3"),)
+    assert wanted.accept == parse("rmse < champion")
+    assert (wanted.persistence, wanted.cooldown) == (Persistence(1, 1), timedelta(hours=24))
+    assert wanted.limit == Limit(3, timedelta(days=7))
+    assert (wanted.approval, wanted.rollout) == (Approval.MANUAL, Rollout(RolloutKind.NONE))
+
+
+def test_a_retraining_in_full() -> None:
+    wanted = retrain(
+        **{
+            "when": ("rmse > 1.15 * baseline", "drifted_features_share > 0.3"),
+            "for": "3 of 4",
+            "cooldown": "48h",
+            "limit": "2 per 30d",
+            "target": {"step_functions": MACHINE},
+            "accept": "mae < 0.95 * champion",
+            "approval": "automatic",
+            "rollout": "canary 10% for 30m",
+        }
+    )
+    assert [str(condition) for condition in wanted.when] == [
+        "rmse > 1.15 * baseline",
+        "drifted_features_share > 0.3",
+    ]
+    assert (wanted.persistence.hits, wanted.persistence.windows) == (3, 4)
+    assert (wanted.limit.runs, wanted.limit.period) == (2, timedelta(days=30))
+    assert (wanted.target.kind, wanted.target.address) == (TargetKind.STEP_FUNCTIONS, MACHINE)
+    assert wanted.approval is Approval.AUTOMATIC
+    assert wanted.rollout == Rollout(RolloutKind.CANARY, 10, timedelta(minutes=30))
+
+
+def test_a_local_target_has_a_command() -> None:
+    target = Target(local="python train.py")
+    assert (target.kind, target.address) == (TargetKind.LOCAL, "python train.py")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"when": ()}, "at least 1"),
+        ({"when": ("rmse >",)}, "column 7"),
+        ({"when": (3,)}, "must be a condition"),
+        ({"for": "4 of 3"}, "such as 3 of 4"),
+        ({"for": "0 of 3"}, "such as 3 of 4"),
+        ({"for": "three of four"}, "such as 3 of 4"),
+        ({"for": 3}, "must be a number of windows such as 3 of 4"),
+        ({"cooldown": "soon"}, "no duration"),
+        ({"limit": "3"}, "such as 3 per 7d"),
+        ({"limit": "3 per week"}, "no duration"),
+        ({"limit": "0 per 7d"}, "no run at all"),
+        ({"limit": "3 per 0s"}, "no run at all"),
+        ({"target": {}}, "exactly one target"),
+        ({"target": {"local": "a", "step_functions": MACHINE}}, "exactly one target"),
+        ({"target": {"step_functions": "abalone"}}, "not the ARN of a state machine"),
+        ({"target": {"airflow": "dag"}}, "not permitted"),
+        ({"accept": "always"}, "column 7"),
+        ({"registry": "a group"}, "SageMaker refuses"),
+        ({"approval": "maybe"}, "none of manual, automatic"),
+        ({"rollout": "slowly"}, "all-at-once or none"),
+        ({"rollout": "canary 60% for 30m"}, "1% to 50%"),
+        ({"rollout": "canary 0% for 30m"}, "1% to 50%"),
+        ({"rollout": "canary 10% for 2h"}, "at most 1h"),
+        ({"rollout": "canary 10% for ever"}, "no duration"),
+        ({"schedule": "daily"}, "not permitted"),
+    ],
+)
+def test_an_impossible_retraining_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        retrain(**given)
+
+
+@given(hits=st.integers(1, 50), more=st.integers(0, 50))
+def test_a_persistence_reads_back(hits: int, more: int) -> None:
+    persistence = Persistence(hits, hits + more)
+    assert Persistence.parse(str(persistence)) == persistence
+
+
+@given(runs=st.integers(1, 9_999), seconds=st.integers(1, 10**8))
+def test_a_limit_reads_back(runs: int, seconds: int) -> None:
+    limit = Limit(runs, timedelta(seconds=seconds))
+    assert Limit.parse(str(limit)) == limit
+
+
+@given(percent=st.integers(1, 50), seconds=st.integers(0, 3_600))
+def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
+    for rollout in (
+        Rollout(RolloutKind.CANARY, percent, timedelta(seconds=seconds)),
+        Rollout(RolloutKind.ALL_AT_ONCE),
+        Rollout(RolloutKind.NONE),
+    ):
+        assert Rollout.parse(str(rollout)) == rollout
