@@ -118,14 +118,14 @@ def suggest(profile: Profile) -> Constraints:
 
 
 def _suggested(name: str, column: ColumnProfile) -> FeatureConstraints:
-    kind = file_type(column.inferred_type)
+    kind = file_type(column)
     numbers = kind.numeric and column.moments.count > 0
     return FeatureConstraints(
         name=name,
         inferred_type=kind,
         completeness=column.completeness,
         is_non_negative=column.moments.minimum >= 0 if numbers else None,
-        domains=_domain(column.categories) if kind is DataType.STRING else None,
+        domains=None if kind.numeric or column.moments.count else _domain(column.categories),
     )
 
 

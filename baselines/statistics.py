@@ -33,13 +33,20 @@ def write(profile: Profile, *, histogram_bound: int = HISTOGRAM_BOUND) -> str:
     return render({"version": 0.0, "dataset": {"item_count": profile.rows}, "features": features})
 
 
-def file_type(inferred: DataType) -> DataType:
-    """A column's type in the vocabulary of Model Monitor's files, where booleans are strings."""
-    return DataType.STRING if inferred is DataType.BOOLEAN else inferred
+def file_type(column: ColumnProfile) -> DataType:
+    """A column's type in the vocabulary of Model Monitor's files.
+
+    Booleans are strings there; so are numbers that were profiled as text, which have no moments.
+    """
+    inferred = column.inferred_type
+    as_text = column.categories.overflowed or column.categories.counts
+    if inferred is DataType.BOOLEAN or (inferred.numeric and as_text and not column.moments.count):
+        return DataType.STRING
+    return inferred
 
 
 def _feature(name: str, column: ColumnProfile, bound: int) -> Json:
-    kind = file_type(column.inferred_type)
+    kind = file_type(column)
     head = {"name": name, "inferred_type": str(kind)}
     if kind.numeric:
         return {**head, "numerical_statistics": _numerical(column)}
@@ -80,7 +87,9 @@ def _kll(moments: Moments, sketch: Sketch) -> Json:
 
 def _textual(column: ColumnProfile, bound: int) -> Json:
     counts = column.categories.counts
-    statistics = {**_common(column), "distinct_count": column.distinct_count or 0.0}
+    if column.distinct_count is None:  # text among numbers that were profiled as numbers
+        return _common(column)
+    statistics = {**_common(column), "distinct_count": column.distinct_count}
     if column.categories.overflowed or len(counts) > bound:
         return statistics
     buckets: list[Json] = [{"value": text, "count": count} for text, count in column.categories.ranked()]

@@ -71,10 +71,13 @@ class ColumnProfile:
 
     @property
     def distinct_count(self) -> float | None:
-        """How many different texts there are, exact up to 1000, else estimated; None for a numeric column."""
+        """How many different texts there are, exact up to 1000, else estimated.
+
+        None where numbers were summarised as numbers: their texts are gone.
+        """
         if self.distinct_estimate is not None:
             return self.distinct_estimate
-        if self.inferred_type.numeric:
+        if self.moments.count:
             return None
         if self.registers is None:
             return float(len(self.categories.counts))

@@ -70,8 +70,8 @@ def profile_frame(
     """
     before = onto or Profile.empty(frame.columns)
     fresh = {
-        **_numeric_columns(frame.drop([name for name in frame.columns if name in text]), before, exact),
-        **{name: _text_column(frame[name], before.column(name)) for name in frame.columns if name in text},
+        **_numeric_columns([each for each in frame.get_columns() if each.name not in text], before, exact),
+        **{each.name: _text_column(each, before) for each in frame.get_columns() if each.name in text},
     }
     absent = ColumnProfile(TypeCounts(missing=frame.height))
     own = {frame.width: frame.height} if frame.height else {}
@@ -90,13 +90,13 @@ def _sample(frame: pl.DataFrame, ids: pl.Series | None, rows: int) -> RowSample:
     return RowSample.empty(rows) if ids is None else RowSample.of(frame, ids, rows)
 
 
-def _numeric_columns(frame: pl.DataFrame, before: Profile, exact: bool) -> dict[str, ColumnProfile]:
+def _numeric_columns(columns: list[pl.Series], before: Profile, exact: bool) -> dict[str, ColumnProfile]:
     """All columns are scanned in one query, so that polars spreads them over the cores.
 
     They are taken by position, since polars reads a name such as `^a$` as a pattern.
     """
-    every = range(frame.width)
-    scanned = frame.select(
+    every = range(len(columns))
+    scanned = pl.DataFrame(columns).select(
         *(pl.nth(i).cast(pl.Float64, strict=False).alias(f"number{i}") for i in every),
         *(is_numeric(pl.nth(i)).alias(f"numeric{i}") for i in every),
         *(is_integral(pl.nth(i)).alias(f"integral{i}") for i in every),
@@ -107,7 +107,7 @@ def _numeric_columns(frame: pl.DataFrame, before: Profile, exact: bool) -> dict[
             before.column(values.name),
             exact,
         )
-        for i, values in enumerate(frame.get_columns())
+        for i, values in enumerate(columns)
     }
 
 
@@ -154,8 +154,8 @@ def _without_numbers(scan: _Scan) -> ColumnProfile:
     return _of_texts(type_counts(rows, missing, numeric, integral, boolean), stray)
 
 
-def _text_column(values: pl.Series, before: ColumnProfile) -> ColumnProfile:
-    return before + _of_texts(classify(values), count_texts(values))
+def _text_column(values: pl.Series, before: Profile) -> ColumnProfile:
+    return before.column(values.name) + _of_texts(classify(values), count_texts(values))
 
 
 def _of_texts(types: TypeCounts, texts: pl.DataFrame) -> ColumnProfile:
