@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -43,7 +44,7 @@ Kind = RejectKind | OddityKind
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One example: its line (1-based; None: the whole object), its column where there is one, and what was wrong.
+    """One example: its line (1-based; None: the whole object), its column if it has one, and what was wrong.
 
     `detail` is a sentence without any captured value.
     """
@@ -92,8 +93,26 @@ def one(kind: Kind, detail: str, line: int | None = None, column: str | None = N
 
 
 def many(kind: Kind, count: int, examples: Iterable[Reject]) -> Rejects:
-    """`count` of one kind, none of which may be 0 examples' worth of nothing."""
+    """`count` of one kind, with the first few of them."""
     return Rejects(MappingProxyType({kind: count}), _first(tuple(examples))) if count else NONE
+
+
+def listed(rejects: Sequence[Reject]) -> Rejects:
+    """Each of `rejects` counted."""
+    return Rejects(MappingProxyType(Counter(reject.kind for reject in rejects)), _first(tuple(rejects)))
+
+
+def by_line(parts: Iterable[Rejects]) -> Rejects:
+    """The rejects of one object, found in parts that interleave: its examples are the first by line.
+
+    What concerns the whole object comes first.
+    """
+    parts = list(parts)
+    counts = Counter[Kind]()
+    for part in parts:
+        counts.update(part.counts)
+    examples = sorted((example for part in parts for example in part.examples), key=lambda one: one.line or 0)
+    return Rejects(MappingProxyType(counts), _first(tuple(examples)))
 
 
 def _first(examples: tuple[Reject, ...]) -> tuple[Reject, ...]:
