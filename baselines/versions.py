@@ -62,9 +62,9 @@ def import_files(connection: Connection, monitor_id: int, files: BaselineFiles, 
 
     Raises StatisticsError, ConstraintsError or BaselineError for files that can't judge anything.
     """
-    known = stored.by_digest(connection, monitor_id, files.digest)
-    if known is not None:
-        return known
+    already = known(connection, monitor_id, files)
+    if already is not None:
+        return already
     profile, constraints = parse(files)
     return stored.add(
         connection,
@@ -79,6 +79,11 @@ def import_files(connection: Connection, monitor_id: int, files: BaselineFiles, 
     )
 
 
+def known(connection: Connection, monitor_id: int, files: BaselineFiles) -> Baseline | None:
+    """The version that these very files are stored as already."""
+    return stored.by_digest(connection, monitor_id, files.digest)
+
+
 def parse(files: BaselineFiles) -> tuple[Profile, Constraints]:
     """The two files as values."""
     profile = statistics_file.read(files.statistics, f"{files.source}/{STATISTICS}")
@@ -88,12 +93,17 @@ def parse(files: BaselineFiles) -> tuple[Profile, Constraints]:
     return profile, constraints
 
 
+def texts(connection: Connection, baseline_id: int) -> tuple[str, str]:
+    """The two files of a stored version, as they were imported."""
+    return stored.texts(connection, baseline_id)
+
+
 def load(connection: Connection, baseline_id: int) -> LoadedBaseline:
     """A stored version with its files read."""
     baseline = stored.by_id(connection, baseline_id)
     if baseline is None:
         raise BaselineError(f"there is no baseline with the key {baseline_id}")
-    statistics, constraints = stored.texts(connection, baseline_id)
+    statistics, constraints = texts(connection, baseline_id)
     where = f"baseline version {baseline.version}"
     files = BaselineFiles(statistics, constraints, where, "")
     return LoadedBaseline(baseline, *parse(files))

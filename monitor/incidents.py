@@ -18,7 +18,7 @@ REJECTED_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One kind of trouble in one window; `severity` is the worst distance, or the worst share of bad values."""
+    """One kind of trouble in a window; `severity` is the worst distance, or the worst share of bad values."""
 
     kind: IncidentKind
     severity: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 import structlog
@@ -198,6 +198,7 @@ def _count_labels(
     )
 
 
-def since(now: datetime, lateness: timedelta) -> datetime:
-    """The first hour that is still listed."""
-    return now - lateness
+def is_before(place: Place, found: Found, hour: datetime) -> bool:
+    """Whether an object's key says that it is of an hour that is not listed any more."""
+    key = layout.parse_key(found.ref.key, place.prefix)
+    return key is not None and key.hour < hour.replace(minute=0, second=0, microsecond=0)

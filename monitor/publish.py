@@ -38,7 +38,7 @@ def files(connection: Connection, execution: Execution) -> dict[str, str]:
 
 
 def folder(place: Place, endpoint: str, execution: Execution) -> str:
-    """Where an execution's files go: the hour its window ends at, and the minute where hours are too coarse."""
+    """Where an execution's files go: the hour its window ends at, and the minute where hours don't do."""
     path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant), execution.end)
     whole_hours = (execution.end - execution.start) % _HOUR == timedelta(0)
     return path if whole_hours else f"{path}{execution.end:%M}/"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from baselines.constraints import Constraints
+from collections.abc import Iterable
+
+from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.types import DataType
 from config.model import Endpoint
 from monitor.capture.columns import Schema
@@ -12,6 +14,11 @@ _TEXT = frozenset({DataType.STRING, DataType.BOOLEAN})
 
 class SchemaError(ValueError):
     """The entry's columns and the baseline's don't agree, in one sentence."""
+
+
+def text_columns(features: Iterable[FeatureConstraints]) -> frozenset[str]:
+    """The features whose values are texts, not numbers."""
+    return frozenset(feature.name for feature in features if feature.inferred_type in _TEXT)
 
 
 def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
@@ -33,7 +40,7 @@ def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
     known = [described[name] for name in names if name in described]
     return Schema(
         names=names,
-        text=frozenset(feature.name for feature in known if feature.inferred_type in _TEXT),
+        text=text_columns(known),
         outputs=outputs,
         exclude=frozenset(endpoint.exclude),
         domains={f.name: frozenset(f.domains) for f in known if f.domains is not None},

@@ -1,0 +1,40 @@
+"""The `kedge` command line, one file a command. Heavy imports wait until their command runs."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from commands import baseline, check, db, report, run, serve, watch
+from commands.failures import sentence_of
+
+app = typer.Typer(
+    name="kedge",
+    help="Monitoring and continuous training for models behind Amazon SageMaker endpoints.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.command("watch")(watch.watch)
+app.command("check")(check.check)
+app.command("run")(run.run)
+app.command("report")(report.report)
+app.add_typer(baseline.app, name="baseline")
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command line. A failure is one sentence on standard error, and exit status 1."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"kedge: {sentence}\n")
+        sys.exit(1)

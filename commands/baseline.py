@@ -1,0 +1,199 @@
+"""`kedge baseline`: create, import, list, show and export baselines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Engine
+
+from baselines.profile.column import ColumnProfile
+from commands.failures import CommandError
+from commands.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    endpoint_of,
+    load_config,
+    monitor_of,
+    open_current,
+    print_json,
+)
+
+app = typer.Typer(help="What an endpoint's data should look like.", no_args_is_help=True)
+
+EndpointName = Annotated[str, typer.Argument(help="The endpoint's name in kedge.yaml.")]
+Version = Annotated[int | None, typer.Option("--version", min=1, help="Default: the newest.")]
+
+
+@app.command()
+def create(
+    dataset: Annotated[str, typer.Argument(help="CSV, JSON Lines or Parquet; a file or s3://…")],
+    output: Annotated[Path, typer.Option(help="The folder to write the two files to.")],
+    no_header: Annotated[bool, typer.Option("--no-header", help="The CSV's first row is data.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write statistics.json and constraints.json of a data set, in Model Monitor's format.
+
+    Example: kedge baseline create training.csv --output baseline
+    """
+    from baselines import constraints, statistics, versions
+    from baselines.create import create as create_baseline
+    from objects import open_place
+
+    source: Path | bytes = Path(dataset)
+    if "://" in dataset:
+        folder, _, name = dataset.rpartition("/")
+        place = open_place(folder)
+        source = place.objects.read(place.key(name))
+    profile, suggested = create_baseline(source, header=not no_header, where=dataset)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / versions.STATISTICS).write_text(statistics.write(profile))
+    (output / versions.CONSTRAINTS).write_text(constraints.write(suggested))
+    if as_json:
+        print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
+    else:
+        typer.echo(f"{profile.rows} records, {len(profile.columns)} features, written to {output}")
+
+
+@app.command("import")
+def import_(
+    endpoint: EndpointName,
+    folder: Annotated[str, typer.Argument(help="The folder with the two files; local or s3://…")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Store a baseline as the endpoint's next version; it judges the windows from now on.
+
+    Example: kedge baseline import abalone-prod-endpoint s3://logs/baselining/results
+    """
+    from baselines import versions
+    from config.clock import clock_from_environment
+    from monitor.eras import follow
+    from objects import open_place
+    from store import deployments, monitors
+    from store.engine import writing
+
+    loaded = load_config(config)
+    entry = endpoint_of(loaded, endpoint, config)
+    files = versions.read_files(open_place(folder))
+    engine, now = open_current(loaded), clock_from_environment(dict(os.environ)).now()
+    with writing(engine) as connection:
+        monitor = monitors.register(connection, entry.name, entry.digest, now)
+        version = versions.import_files(connection, monitor.id, files, now)
+        eras = deployments.eras(connection, monitor.id) or follow(connection, monitor.id, None, now)
+        deployments.set_baseline(connection, eras[-1].id, version.id)
+    if as_json:
+        print_json({"endpoint": endpoint, "version": version.version, "features": version.features})
+    else:
+        typer.echo(f"version {version.version} of {endpoint}: {version.features} features")
+
+
+@app.command("list")
+def list_(endpoint: EndpointName, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """The versions of an endpoint's baseline, newest first.
+
+    Example: kedge baseline list abalone-prod-endpoint
+    """
+    from store import baselines
+    from store.engine import reading
+
+    engine = open_current(load_config(config))
+    monitor = monitor_of(engine, endpoint)
+    with reading(engine) as connection:
+        found = baselines.versions(connection, monitor.id)
+    if as_json:
+        print_json(
+            [
+                {
+                    "version": b.version,
+                    "created_at": b.created_at,
+                    "records": b.records,
+                    "features": b.features,
+                    "source": b.source,
+                }
+                for b in found
+            ]
+        )
+        return
+    for b in found:
+        typer.echo(f"{b.version}  {b.created_at:%Y-%m-%d %H:%M} UTC  {b.features} features  {b.source}")
+    if not found:
+        typer.echo(f"{endpoint} has no baseline yet.")
+
+
+@app.command()
+def show(
+    endpoint: EndpointName,
+    version: Version = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """The features of a version: type, completeness, range or number of categories.
+
+    Example: kedge baseline show abalone-prod-endpoint --version 1
+    """
+    import json
+
+    from baselines import versions
+    from store.engine import reading
+
+    engine, baseline_id = _chosen(config, endpoint, version)
+    with reading(engine) as connection:
+        if as_json:
+            statistics, constraints = versions.texts(connection, baseline_id)
+            print_json({"statistics": json.loads(statistics), "constraints": json.loads(constraints)})
+            return
+        loaded = versions.load(connection, baseline_id)
+    typer.echo(f"version {loaded.baseline.version}: {loaded.profile.rows} records, {loaded.baseline.source}")
+    for feature in loaded.constraints.features:
+        column = loaded.profile.columns.get(feature.name)
+        typer.echo(f"{feature.name}  {feature.inferred_type}  {feature.completeness:.1%}  {_range(column)}")
+
+
+def _range(column: ColumnProfile | None) -> str:
+    if column is None:
+        return "not in statistics.json"
+    if column.moments.count:
+        return f"{column.moments.minimum:g} to {column.moments.maximum:g}, mean {column.moments.mean:g}"
+    return f"about {column.distinct_count or 0:.0f} different values"
+
+
+@app.command()
+def export(
+    endpoint: EndpointName,
+    output: Annotated[Path, typer.Option(help="The folder to write the two files to.")],
+    version: Version = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Write a version's two files, byte for byte as they were stored.
+
+    Example: kedge baseline export abalone-prod-endpoint --output baseline
+    """
+    from baselines import versions
+    from store.engine import reading
+
+    engine, baseline_id = _chosen(config, endpoint, version)
+    with reading(engine) as connection:
+        statistics, constraints = versions.texts(connection, baseline_id)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / versions.STATISTICS).write_text(statistics)
+    (output / versions.CONSTRAINTS).write_text(constraints)
+    typer.echo(f"written to {output}")
+
+
+def _chosen(config: Path, endpoint: str, version: int | None) -> tuple[Engine, int]:
+    from store import baselines
+    from store.engine import reading
+
+    engine = open_current(load_config(config))
+    monitor = monitor_of(engine, endpoint)
+    with reading(engine) as connection:
+        found = baselines.versions(connection, monitor.id)
+    chosen = next((b for b in found if version in (None, b.version)), None)
+    if chosen is None:
+        there = ", ".join(str(b.version) for b in reversed(found)) or "none"
+        raise CommandError(f"{endpoint} has no such baseline version: there are {there}")
+    return engine, chosen.id

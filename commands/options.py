@@ -1,0 +1,76 @@
+"""Options that several commands have, and what they mean."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Engine
+
+from commands.failures import CommandError
+from config import loading
+from config.model import Config, Endpoint
+from store import migrate, monitors
+from store.engine import open_engine, reading
+from store.records import Monitor
+
+ConfigPath = Annotated[Path, typer.Option("--config", help="The kedge.yaml to go by.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DEFAULT_CONFIG = Path("kedge.yaml")
+
+
+def moment(text: str | None) -> datetime | None:
+    """An ISO 8601 time as the user gave it; without a zone it is taken for UTC."""
+    if text is None:
+        return None
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write it like 2026-05-01T10:00") from None
+    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+
+
+def endpoint_of(config: Config, name: str, path: Path) -> Endpoint:
+    """The entry of an endpoint."""
+    found = next((endpoint for endpoint in config.endpoints if endpoint.name == name), None)
+    if found is None:
+        names = ", ".join(endpoint.name for endpoint in config.endpoints) or "none"
+        raise CommandError(f"{path} has no endpoint {name}: it has {names}; add it with 'kedge watch {name}'")
+    return found
+
+
+def load_config(path: Path) -> Config:
+    """kedge.yaml, any wrong entry in it being an error."""
+    return loading.load(path)
+
+
+def open_current(config: Config) -> Engine:
+    """The database of a configuration, with its tables as this version wants them."""
+    engine = open_engine(config.database)
+    migrate.require_current(engine)
+    return engine
+
+
+def monitor_of(engine: Engine, name: str) -> Monitor:
+    """The monitor of an endpoint that was observed before."""
+    with reading(engine) as connection:
+        found = monitors.by_name(connection, name)
+    if found is None:
+        raise CommandError(
+            f"the database knows no endpoint {name}: start 'kedge serve' or import a baseline for it first"
+        )
+    return found
+
+
+def print_json(value: object) -> None:
+    """One line of JSON on standard output."""
+    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

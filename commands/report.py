@@ -1,0 +1,68 @@
+"""`kedge report`: a drift report to read."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    endpoint_of,
+    load_config,
+    moment,
+    monitor_of,
+    open_current,
+    print_json,
+)
+
+_DEFAULT_PERIOD = timedelta(days=7)
+
+
+def report(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint's name in kedge.yaml.")],
+    output: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    start: Annotated[
+        str | None, typer.Option(help="Windows from here on; default: a week before END.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="Windows that end by then; default: now.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Write an HTML report of a period against the baseline.
+
+    Example: kedge report abalone-prod-endpoint --start 2026-05-01 --end 2026-05-03 --output report.html
+    """
+    from config.clock import clock_from_environment
+    from monitor.reports import write_report
+    from store import reports
+    from store.engine import writing
+
+    loaded = load_config(config)
+    entry, engine = endpoint_of(loaded, endpoint, config), open_current(loaded)
+    monitor = monitor_of(engine, endpoint)
+    now = clock_from_environment(dict(os.environ)).now()
+    last = moment(end) or now
+    first = moment(start) or last - _DEFAULT_PERIOD
+    document = write_report(engine=engine, endpoint=entry, start=first, end=last, now=now)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(document.html, encoding="utf-8")
+    with writing(engine) as connection:
+        reports.add(
+            connection,
+            monitor.id,
+            start=first,
+            end=last,
+            uri=output.resolve().as_uri(),
+            note=document.note,
+            now=now,
+        )
+    if as_json:
+        print_json({"output": str(output), "start": first, "end": last, "note": document.note})
+    else:
+        typer.echo(f"written to {output}: {document.note}")

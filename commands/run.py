@@ -1,0 +1,97 @@
+"""`kedge run`: judge windows now."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from commands.failures import CommandError
+from commands.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    endpoint_of,
+    load_config,
+    moment,
+    monitor_of,
+    open_current,
+    print_json,
+)
+
+
+def run(
+    endpoint: Annotated[str, typer.Argument(help="The endpoint's name in kedge.yaml.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    start: Annotated[str | None, typer.Option(help="Windows from here on, such as 2026-05-01T10:00.")] = None,
+    end: Annotated[str | None, typer.Option(help="Windows that end by then.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read what is new and judge the endpoint's windows into the database; a period is judged again.
+
+    Example: kedge run abalone-prod-endpoint --start 2026-05-01 --end 2026-05-02
+    """
+    import service
+    from config.clock import clock_from_environment
+    from monitor.observer import Observer
+    from store import executions, windows
+    from store.engine import reading, writing
+    from store.records import ExecutionKind
+
+    loaded = load_config(config)
+    entry = endpoint_of(loaded, endpoint, config)
+    first, last = moment(start), moment(end)
+    engine = open_current(loaded)
+    clock = clock_from_environment(dict(os.environ))
+    observer = Observer(service.aws_world(engine, clock, loaded.region))
+    done = observer.observe(entry)
+    if first or last:
+        monitor = monitor_of(engine, endpoint)
+        with writing(engine) as connection:
+            covered = windows.span(connection, monitor.id)
+            if covered:
+                chosen = windows.between(connection, monitor.id, first or covered[0], last or covered[1])
+                windows.mark(connection, [window.id for window in chosen])
+        done = observer.observe(entry)
+    if done is None:
+        raise CommandError(
+            f"{endpoint} is being observed by another process right now: try again in a moment"
+        )
+    if done.problem:
+        raise CommandError(done.problem)
+    monitor = monitor_of(engine, endpoint)
+    with reading(engine) as connection:
+        found = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY, start=first, end=last)
+    _tell(found, as_json)
+
+
+def _tell(found: tuple[object, ...], as_json: bool) -> None:
+    from store.records import Execution
+
+    judged = [execution for execution in reversed(found) if isinstance(execution, Execution)]
+    if as_json:
+        print_json(
+            [
+                {
+                    "execution": e.id,
+                    "start": e.start,
+                    "end": e.end,
+                    "variant": e.variant,
+                    "revision": e.revision,
+                    "status": e.status,
+                    "records": e.records,
+                    "rejected": e.rejected,
+                    "violations": e.violations,
+                }
+                for e in judged
+            ]
+        )
+        return
+    for e in judged:
+        typer.echo(
+            f"{e.start:%Y-%m-%d %H:%M} – {e.end:%H:%M} UTC  {e.variant}  revision {e.revision}  "
+            f"{e.records} records  {e.rejected} rejected  {e.message}"
+        )
+    if not judged:
+        typer.echo("No window has closed yet.")

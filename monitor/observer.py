@@ -1,0 +1,264 @@
+"""One round for one endpoint: ingest what is new, judge what is due, publish, let go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Engine
+
+from baselines import versions
+from baselines.constraints import ConstraintsError
+from baselines.statistics import StatisticsError
+from baselines.versions import BaselineError, LoadedBaseline
+from config.clock import Clock
+from config.facts import DiscoveryError
+from config.model import Endpoint
+from monitor import eras, executions, ingest, publish
+from monitor.digest import Recipe
+from monitor.lease import Lease, leased
+from monitor.schema import SchemaError, schema_of
+from objects import Place, PlaceError, S3Client, open_place
+from store import deployments, monitors, retention
+from store import executions as stored_executions
+from store import windows as stored_windows
+from store.engine import reading, writing
+from store.records import Deployment, ObjectKind
+
+log = structlog.get_logger(__name__)
+
+Problem = (PlaceError, BaselineError, StatisticsError, ConstraintsError, SchemaError, DiscoveryError)
+"""What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
+
+_BASELINE_LOOK = 60.0
+"""Seconds of wall time between two looks at a baseline's files."""
+_SWEEP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a round needs from outside."""
+
+    engine: Engine
+    clock: Clock
+    s3: Callable[[str | None], S3Client]
+    """An S3 client in a role, or in the process's own."""
+    in_force: Callable[[Endpoint], eras.InForce | None]
+    """What AWS says about an endpoint; None where it can't be asked."""
+    replica: str
+    lease: timedelta = timedelta(seconds=10)
+    limit_bytes: int = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round did."""
+
+    objects: int = 0
+    judged: int = 0
+    measured: int = 0
+    published: int = 0
+    problem: str | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not (self.objects or self.judged or self.measured or self.published)
+
+
+@dataclass(slots=True)
+class Observer:
+    """Observes endpoints; it holds nothing but caches, everything that matters is in the database."""
+
+    world: World
+    _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
+    _looked: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def observe(self, endpoint: Endpoint) -> Round | None:
+        """One round for an endpoint, or None where another replica is at it.
+
+        Raises StoreError alone; what is wrong with the endpoint itself is recorded with it.
+        """
+        now = self.world.clock.now()
+        with writing(self.world.engine) as connection:
+            monitor = monitors.register(connection, endpoint.name, endpoint.digest, now)
+        with leased(self.world.engine, monitor.id, self.world.replica, self.world.lease) as lease:
+            if lease is None:
+                return None
+            return self._guarded(endpoint, lease, now)
+
+    def _guarded(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
+        try:
+            done, problem = self._round(endpoint, lease, now), None
+        except Problem as error:
+            done, problem = Round(problem=str(error)), str(error)
+        except monitors.LeaseLostError as error:
+            log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
+            return Round()
+        with lease.transaction() as connection:
+            if monitors.set_problem(connection, lease.monitor_id, problem, now) and problem:
+                log.warning("endpoint_problem", endpoint=endpoint.name, problem=problem)
+        return done
+
+    def _round(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
+        known = self._follow_eras(endpoint, lease, now)
+        known = self._follow_baseline(endpoint, lease, known, now)
+        counted = self._ingest(endpoint, lease, known, now)
+        judged = self._judge(endpoint, lease, known, now)
+        measured = self._measure(endpoint, lease, now)
+        published = self._publish(endpoint, lease, now)
+        self._sweep(endpoint, lease, now)
+        return Round(counted, judged, measured, published)
+
+    def _place(self, endpoint: Endpoint, uri: str) -> Place:
+        return open_place(uri, lambda: self.world.s3(endpoint.role))
+
+    def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
+        in_force = self.world.in_force(endpoint)
+        with reading(self.world.engine) as connection:
+            known = deployments.eras(connection, lease.monitor_id)
+        if known and eras.change(known, in_force) is eras.Change.NONE:
+            return known
+        with lease.transaction() as connection:
+            return eras.follow(connection, lease.monitor_id, in_force, now)
+
+    def _follow_baseline(
+        self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
+    ) -> tuple[Deployment, ...]:
+        """Import the baseline's files where they are new; a new version judges the era in force."""
+        current = known[-1]
+        looked = self._looked.get((endpoint.name, endpoint.digest))
+        fresh = looked is not None and time.monotonic() - looked < _BASELINE_LOOK
+        if endpoint.baseline is None or (current.baseline_id is not None and fresh):
+            return known
+        files = versions.read_files(self._place(endpoint, endpoint.baseline))
+        with lease.transaction() as connection:
+            is_new = versions.known(connection, lease.monitor_id, files) is None
+            version = versions.import_files(connection, lease.monitor_id, files, now)
+            if is_new or current.baseline_id is None:
+                deployments.set_baseline(connection, current.id, version.id)
+            known = deployments.eras(connection, lease.monitor_id)
+        self._looked[endpoint.name, endpoint.digest] = time.monotonic()
+        return known
+
+    def _baseline(self, endpoint: Endpoint, era: Deployment) -> LoadedBaseline:
+        if era.baseline_id is None:
+            raise BaselineError(
+                f"endpoint {endpoint.name} has no baseline: give it one in kedge.yaml (baseline: s3://…), "
+                f"or run 'kedge baseline import {endpoint.name} FOLDER'"
+            )
+        if era.baseline_id not in self._baselines:
+            with reading(self.world.engine) as connection:
+                self._baselines[era.baseline_id] = versions.load(connection, era.baseline_id)
+        return self._baselines[era.baseline_id]
+
+    def _ingest(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
+        schema = schema_of(endpoint, self._baseline(endpoint, known[-1]).constraints)
+        ledger = endpoint.prediction if endpoint.ground_truth else None
+        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger)
+        since = now - endpoint.lateness
+        place = self._place(endpoint, endpoint.capture)
+        listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
+        counted = ingest.consume_captures(
+            place,
+            self._unseen(lease, ObjectKind.CAPTURE, listed),
+            monitor_id=lease.monitor_id,
+            recipe=recipe,
+            transaction=lease.transaction,
+            now=now,
+            limit_bytes=self.world.limit_bytes,
+        )
+        return counted + self._ingest_labels(endpoint, lease, since, now)
+
+    def _ingest_labels(self, endpoint: Endpoint, lease: Lease, since: datetime, now: datetime) -> int:
+        if endpoint.ground_truth is None:
+            return 0
+        place = self._place(endpoint, endpoint.ground_truth)
+        listed = list(ingest.list_labels(place, since))
+        return ingest.consume_labels(
+            place,
+            self._unseen(lease, ObjectKind.GROUND_TRUTH, listed),
+            monitor_id=lease.monitor_id,
+            transaction=lease.transaction,
+            now=now,
+        )
+
+    def _unseen(self, lease: Lease, kind: ObjectKind, listed: list[ingest.Found]) -> tuple[ingest.Found, ...]:
+        with reading(self.world.engine) as connection:
+            return ingest.unseen(connection, lease.monitor_id, kind, listed)
+
+    def _judge(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
+        by_id = {era.id: era for era in known}
+        with reading(self.world.engine) as connection:
+            due = stored_windows.due(connection, lease.monitor_id, now - endpoint.grace)
+        for window in due:
+            bench = executions.Bench(endpoint, self._baseline(endpoint, by_id[window.deployment_id]))
+            with lease.transaction() as connection:
+                execution = executions.judge_window(connection, window, bench, now)
+            log.info(
+                "judged",
+                endpoint=endpoint.name,
+                window=window.start.isoformat(),
+                variant=window.variant,
+                revision=execution.revision,
+                records=execution.records,
+                violations=execution.violations,
+            )
+        return len(due)
+
+    def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
+        if endpoint.ground_truth is None:
+            return 0
+        with reading(self.world.engine) as connection:
+            due = stored_windows.due_for_quality(connection, lease.monitor_id, now - endpoint.grace)
+        measured = 0
+        for window in due:
+            with lease.transaction() as connection:
+                measured += executions.measure_quality(connection, window, endpoint, now) is not None
+        return measured
+
+    def _publish(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
+        if endpoint.results is None:
+            return 0
+        place = self._place(endpoint, endpoint.results)
+        with reading(self.world.engine) as connection:
+            waiting = stored_executions.unpublished(connection, lease.monitor_id)
+        for execution in waiting:
+            with reading(self.world.engine) as connection:
+                files = publish.files(connection, execution)
+            publish.publish(place, endpoint.name, execution, files)
+            with lease.transaction() as connection:
+                stored_executions.published(connection, execution.id, now)
+        return len(waiting)
+
+    def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime) -> None:
+        """Once a day: report what lies beyond the lateness and was never counted, and let go of the old."""
+        with reading(self.world.engine) as connection:
+            monitor = monitors.by_name(connection, endpoint.name)
+        if monitor is None or (monitor.swept_at is not None and now - monitor.swept_at < _SWEEP):
+            return
+        late = self._late(endpoint, lease, now)
+        with lease.transaction() as connection:
+            first = late[0].ref.key if late else None
+            monitors.swept(connection, lease.monitor_id, now, len(late), first)
+            retention.forget(
+                connection,
+                lease.monitor_id,
+                segments_before=now - endpoint.lateness - _SWEEP,
+                predictions_before=now - endpoint.label_horizon - _SWEEP,
+                profiles_before=now - endpoint.retention.profiles,
+                metrics_before=now - endpoint.retention.metrics,
+            )
+        if late:
+            log.warning("late_objects", endpoint=endpoint.name, count=len(late), first_key=first)
+
+    def _late(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[ingest.Found, ...]:
+        place = self._place(endpoint, endpoint.capture)
+        oldest = now - endpoint.retention.metrics
+        horizon = now - endpoint.lateness
+        every = ingest.list_captures(place, endpoint.name, endpoint.variant, oldest)
+        beyond = [found for found in every if ingest.is_before(place, found, horizon)]
+        return self._unseen(lease, ObjectKind.CAPTURE, beyond)

@@ -1,0 +1,238 @@
+"""The long-running service: its wiring, its ticks, and a graceful end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+from prometheus_client import CollectorRegistry, Counter
+from sqlalchemy import Engine
+
+from config import loading
+from config.clock import Clock, clock_from_environment
+from config.errors import ConfigError
+from config.model import Config, Endpoint
+from monitor.eras import InForce
+from monitor.observer import Observer, Round, World
+from objects import s3_client
+from store import migrate, monitors
+from store.engine import StoreError, open_engine, writing
+
+log = structlog.get_logger(__name__)
+
+TICK_SECONDS = 5.0
+WORKERS = 2
+"""Endpoints that are observed at the same time."""
+
+
+class ServiceError(Exception):
+    """The service can't start, in one sentence."""
+
+
+def replica_name() -> str:
+    """Who holds a lease: the machine, the process, and a part no other process has."""
+    return f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def aws_world(engine: Engine, clock: Clock, region: str | None) -> World:
+    """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
+    s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
+    sagemaker = lru_cache(maxsize=1)(lambda: _sagemaker_client(region))
+    return World(engine, clock, s3, _in_force(sagemaker), replica_name())
+
+
+def _sagemaker_client(region: str | None) -> Any:  # noqa: ANN401 (boto3 makes its clients' types at run time)
+    import boto3
+    from botocore.config import Config as BotoConfig
+
+    timeouts = BotoConfig(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
+    return boto3.Session(region_name=region).client("sagemaker", config=timeouts)
+
+
+def _in_force(sagemaker: Callable[[], Any]) -> Callable[[Endpoint], InForce | None]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    def ask(endpoint: Endpoint) -> InForce | None:
+        if not endpoint.capture.startswith("s3://"):
+            return None
+        try:
+            described = sagemaker().describe_endpoint(EndpointName=endpoint.name)
+        except (BotoCoreError, ClientError) as error:
+            # An owner may let Kedge read captures and nothing else: eras are then what the database knows.
+            log.debug("endpoint_not_described", endpoint=endpoint.name, reason=type(error).__name__)
+            return None
+        return InForce(
+            described["EndpointConfigName"],
+            described["LastModifiedTime"].astimezone(UTC),
+            updating=described["EndpointStatus"] == "Updating",
+        )
+
+    return ask
+
+
+@dataclass(slots=True)
+class ConfigFile:
+    """kedge.yaml, read again whenever it changes; a change that is wrong as a whole is refused and told."""
+
+    path: Path
+    config: Config = field(init=False)
+    errors: tuple[ConfigError, ...] = ()
+    _seen: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        """Read it once; raises ConfigError."""
+        self.config, self.errors = loading.load_tolerant(self.path)
+        self._seen = self._stamp()
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return self._seen
+        return found.st_mtime_ns, found.st_size
+
+    def refresh(self) -> bool:
+        """Take up a changed file; says whether anything was taken up."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            self.config, self.errors = loading.load_tolerant(self.path)
+        except ConfigError as error:
+            log.error("config_refused", reason=str(error))
+            return False
+        log.info("config_taken_up", path=str(self.path), endpoints=len(self.config.endpoints))
+        return True
+
+
+@dataclass(slots=True)
+class Service:
+    """Ticks over the endpoints until it is told to stop."""
+
+    file: ConfigFile
+    engine: Engine
+    clock: Clock
+    registry: CollectorRegistry
+    tick_seconds: float = TICK_SECONDS
+    _observer: Observer = field(init=False)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _scheduler: BackgroundScheduler = field(init=False)
+    _rounds: Counter = field(init=False)
+    _settled: str = ""
+
+    def __post_init__(self) -> None:
+        """Wire the parts; nothing runs yet."""
+        self._observer = Observer(aws_world(self.engine, self.clock, self.file.config.region))
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._rounds = Counter(
+            "kedge_rounds", "Rounds over one endpoint, by how they ended", ["end"], registry=self.registry
+        )
+
+    def start(self) -> None:
+        """Begin to tick, the first time at once."""
+        self._scheduler.add_job(
+            self.tick,
+            "interval",
+            seconds=self.tick_seconds,
+            next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Finish the rounds that are under way and take up no more."""
+        self._stop.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    def not_ready(self) -> str | None:
+        """Why requests should not come here yet, or None."""
+        try:
+            migrate.require_current(self.engine)
+        except StoreError as error:
+            return str(error)
+        return None if self._settled else "the first round over the endpoints is not done yet"
+
+    def tick(self) -> None:
+        """One round over every endpoint. Nothing that goes wrong here ends the service."""
+        try:
+            self.file.refresh()
+            config = self.file.config
+            self._settle(config)
+            with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
+                list(pool.map(self._observe, config.endpoints))
+            self._settled = config.digest
+        except StoreError as error:
+            log.error("database_unavailable", reason=str(error))
+        except Exception:
+            log.exception("tick_failed")
+
+    def _settle(self, config: Config) -> None:
+        """Show wrong entries at their endpoints, and take those that are gone off the fleet page."""
+        if self._settled == config.digest and not self.file.errors:
+            return
+        wrong = {error.endpoint: str(error) for error in self.file.errors if error.endpoint}
+        names = {endpoint.name for endpoint in config.endpoints} | wrong.keys()
+        now = self.clock.now()
+        with writing(self.engine) as connection:
+            for name, sentence in wrong.items():
+                if name not in {endpoint.name for endpoint in config.endpoints}:
+                    monitor = monitors.register(connection, name, "", now)
+                    monitors.set_problem(connection, monitor.id, sentence, now)
+            monitors.unwatch_others(connection, names)
+        for error in self.file.errors:
+            log.error("config_entry_wrong", reason=str(error))
+
+    def _observe(self, endpoint: Endpoint) -> None:
+        if self._stop.is_set():
+            return
+        try:
+            done = self._observer.observe(endpoint)
+            self._rounds.labels(_end(done)).inc()
+        except StoreError as error:
+            self._rounds.labels("database").inc()
+            log.error("database_unavailable", endpoint=endpoint.name, reason=str(error))
+        except Exception as error:
+            self._rounds.labels("crashed").inc()
+            log.exception("round_failed", endpoint=endpoint.name)
+            self._show_crash(endpoint, error)
+
+    def _show_crash(self, endpoint: Endpoint, error: Exception) -> None:
+        sentence = (
+            f"Kedge failed on this endpoint ({type(error).__name__}): the log says where; please report it"
+        )
+        now = self.clock.now()
+        with writing(self.engine) as connection:
+            monitor = monitors.register(connection, endpoint.name, endpoint.digest, now)
+            monitors.set_problem(connection, monitor.id, sentence, now)
+
+
+def _end(done: Round | None) -> str:
+    if done is None:
+        return "elsewhere"
+    return "problem" if done.problem else "idle" if done.idle else "worked"
+
+
+def open_service(path: Path, environment: dict[str, str], tick_seconds: float) -> Service:
+    """The service of a kedge.yaml, its database brought up to date.
+
+    Raises ConfigError, StoreError or ServiceError, each one sentence.
+    """
+    file = ConfigFile(path)
+    engine = open_engine(file.config.database)
+    migrate.upgrade(engine)
+    return Service(file, engine, clock_from_environment(environment), CollectorRegistry(), tick_seconds)

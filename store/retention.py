@@ -1,0 +1,46 @@
+"""Letting go of what has served its time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select, update
+
+from store.schema import executions, objects, predictions, segments, windows
+
+
+def forget(
+    connection: Connection,
+    monitor_id: int,
+    *,
+    segments_before: datetime,
+    predictions_before: datetime,
+    profiles_before: datetime,
+    metrics_before: datetime,
+) -> None:
+    """Delete what lies before each of these times.
+
+    Segments go once no late object can re-open their window: its merged profile stays. Consumed objects stay
+    on record as long as the metrics they gave, so that nothing is counted again.
+    """
+    connection.execute(
+        delete(segments).where(
+            segments.c.monitor_id == monitor_id,
+            segments.c.window_end < segments_before,
+            segments.c.window_start.in_(
+                select(windows.c.start).where(windows.c.monitor_id == monitor_id, ~windows.c.dirty)
+            ),
+        )
+    )
+    connection.execute(
+        delete(predictions).where(
+            predictions.c.monitor_id == monitor_id, predictions.c.window_start < predictions_before
+        )
+    )
+    old = (windows.c.monitor_id == monitor_id, ~windows.c.dirty)
+    connection.execute(update(windows).where(*old, windows.c.end < profiles_before).values(profile=None))
+    expired = select(windows.c.id).where(*old, windows.c.end < metrics_before)
+    connection.execute(delete(executions).where(executions.c.window_id.in_(expired)))
+    connection.execute(
+        delete(objects).where(objects.c.monitor_id == monitor_id, objects.c.consumed_at < metrics_before)
+    )
