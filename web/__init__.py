@@ -1,0 +1,1 @@
+"""The dashboard and the API: reads the database by name, and shows it."""

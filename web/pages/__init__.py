@@ -1,0 +1,1 @@
+"""Pages, one module each: a query, a few values, a template."""
