@@ -43,9 +43,11 @@ def test_an_unknown_database_is_refused_by_its_name() -> None:
 )
 def test_a_server_that_is_not_there_is_named_without_its_password(address: str) -> None:
     engine = open_engine(address.format(SECRET))
-    with pytest.raises(StoreError, match=r"127\.0\.0\.1:1/kedge did not answer \(") as refused:
-        with reading(engine):
-            pass
+    with (
+        pytest.raises(StoreError, match=r"127\.0\.0\.1:1/kedge did not answer \(") as refused,
+        reading(engine),
+    ):
+        pass
     assert SECRET not in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -69,15 +71,19 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "kedge.db"
     path.write_bytes(b"not a database " * 1000)
-    with pytest.raises(StoreError, match=r"kedge\.db did not answer \(file is not a database\)"):
-        with reading(open_engine(f"sqlite:///{path}")):
-            pass
+    with (
+        pytest.raises(StoreError, match=r"kedge\.db did not answer \(file is not a database\)"),
+        reading(open_engine(f"sqlite:///{path}")),
+    ):
+        pass
 
 
 def test_a_database_without_tables_says_what_to_run(empty_database: Engine) -> None:
-    with pytest.raises(StoreError, match="run 'kedge db upgrade' if its tables are missing"):
-        with reading(empty_database) as connection:
-            monitors.watched(connection)
+    with (
+        pytest.raises(StoreError, match="run 'kedge db upgrade' if its tables are missing"),
+        reading(empty_database) as connection,
+    ):
+        monitors.watched(connection)
 
 
 def test_sqlite_writes_ahead_so_that_readers_do_not_wait(tmp_path: Path) -> None:
