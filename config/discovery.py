@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
@@ -31,6 +33,15 @@ Answer: TypeAlias = Mapping[str, Any]
 
 _LITERAL = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_BAD_CREDENTIALS = frozenset(
+    {
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "InvalidSignatureException",
+        "UnrecognizedClientException",
+    }
+)
+_LONGEST_REASON = 300  # a proxy on the way may answer with a page
 _UNKNOWN_TO_AWS = frozenset({"ValidationException", "ResourceNotFound", "ResourceNotFoundException"})
 
 
@@ -92,7 +103,7 @@ def _facts(
         json_types=tuple(types.get("JsonContentTypes") or ()),
         statistics_uri=baseline[0],
         constraints_uri=baseline[1],
-        last_modified=endpoint["LastModifiedTime"],
+        last_modified=endpoint["LastModifiedTime"].astimezone(UTC),
     )
 
 
@@ -137,7 +148,10 @@ def _address(quality: Answer, kind: str) -> str | None:
 
 def _summary(answer: Answer) -> DiscoveredEndpoint:
     return DiscoveredEndpoint(
-        answer["EndpointName"], answer["EndpointArn"], answer["EndpointStatus"], answer["LastModifiedTime"]
+        name=answer["EndpointName"],
+        arn=answer["EndpointArn"],
+        status=answer["EndpointStatus"],
+        last_modified=answer["LastModifiedTime"].astimezone(UTC),
     )
 
 
@@ -150,9 +164,7 @@ def _carrying(
     for endpoint in endpoints:
         tags = _tags(client, endpoint)
         if set(wanted.tags) <= set(tags):
-            yield DiscoveredEndpoint(
-                endpoint.name, endpoint.arn, endpoint.status, endpoint.last_modified, tags
-            )
+            yield replace(endpoint, tags=tags)
 
 
 def _tags(client: SageMakerClient, endpoint: DiscoveredEndpoint) -> tuple[tuple[str, str], ...]:
@@ -197,9 +209,12 @@ def _asking(client: SageMakerClient, operation: str, about: str) -> Iterator[Non
 
 def _refusal(error: ClientError, operation: str, about: str, region: str) -> str:
     told = error.response.get("Error", {})
-    code, message = told.get("Code", "?"), " ".join(str(told.get("Message", "")).split()).rstrip(".")
+    code, message = str(told.get("Code", "?")), " ".join(str(told.get("Message", "")).split()).rstrip(".")
+    reason = f"({code}: {message[:_LONGEST_REASON]})" if message else f"({code})"
     if code in _DENIED:
-        return f"{about}: access denied in {region} ({message}); allow sagemaker:{operation} to this role"
+        return f"{about}: access denied in {region} {reason}; allow sagemaker:{operation} to this role"
+    if code in _BAD_CREDENTIALS:
+        return f"{about}: AWS does not take the credentials in {region} {reason}; renew or correct them"
     if _is_unknown(error):
-        return f"{about} is not known in {region} ({message}); check the name and the region"
-    return f"{about}: {operation} failed in {region} with {code} ({message}); try again or ask AWS"
+        return f"{about} is not known in {region} {reason}; check the name and the region"
+    return f"{about}: {operation} failed in {region} {reason}; try again later"

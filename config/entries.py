@@ -19,6 +19,8 @@ from config.loading import parse_tolerant, text_of
 from config.model import Endpoint
 from config.source import Source
 
+_NULL = "tag:yaml.org,2002:null"
+
 
 def endpoint_of(facts: EndpointFacts) -> Endpoint:
     """The entry as a value, with every default.
@@ -117,10 +119,13 @@ def _with_entry(text: str, found: Source, facts: EndpointFacts) -> str | None:
     endpoints = _endpoints_node(found.root)
     if endpoints is None:
         return _spliced(text, len(text), ["endpoints:", *(f"  {line}" for line in _lines(facts))])
-    if not endpoints.value:  # nothing after the colon, or []
-        start, end = endpoints.start_mark.index, endpoints.end_mark.index
-        text = text[:start].rstrip(" ") + text[end:] if start < end else text
-        return _spliced(text, _line_end(text, start), [f"  {line}" for line in _lines(facts)])
+    if not endpoints.value or endpoints.tag == _NULL:
+        before, after = text[: endpoints.start_mark.index], text[endpoints.end_mark.index :]
+        if endpoints.start_mark.index < endpoints.end_mark.index:  # [] or ~ gives way
+            before = before.rstrip(" ")
+        return _spliced(
+            before + after, len(before) + _line_end(after, 0), [f"  {line}" for line in _lines(facts)]
+        )
     if not isinstance(endpoints, yaml.SequenceNode) or endpoints.flow_style:
         return None
     indent = " " * endpoints.start_mark.column

@@ -60,13 +60,10 @@ class EndpointFacts:
     @property
     def baseline(self) -> str | None:
         """The folder that holds statistics.json and constraints.json; None where they don't lie in one so."""
-        folders = {
-            uri.removesuffix(name)
-            for uri, name in (
-                (self.statistics_uri, "/statistics.json"),
-                (self.constraints_uri, "/constraints.json"),
-            )
-            if uri is not None and uri.endswith(name)
-        }
-        whole = self.statistics_uri is not None and self.constraints_uri is not None
-        return folders.pop() if whole and len(folders) == 1 else None
+        statistics = _folder(self.statistics_uri, "/statistics.json")
+        constraints = _folder(self.constraints_uri, "/constraints.json")
+        return statistics if statistics == constraints else None
+
+
+def _folder(uri: str | None, name: str) -> str | None:
+    return uri.removesuffix(name) if uri is not None and uri.endswith(name) else None

@@ -149,7 +149,8 @@ def _syntax_error(error: yaml.YAMLError, text: str, where: str) -> ConfigError:
     """PyYAML's own words without the excerpt of the file, which may hold a secret."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        problem = f"{error.problem} at column {mark.column + 1}"
+        told = ", ".join(part for part in (error.context, error.problem) if part)
+        problem = f"{told} at column {mark.column + 1}"
         return ConfigError(f"this is no YAML ({problem}); correct it", where, mark.line + 1)
     position = getattr(error, "position", 0)
     line = text.count("\n", 0, position) + 1

@@ -157,18 +157,17 @@ def test_anchors_and_merges_spare_repetition() -> None:
         ("region: eu-west-1\n\tdatabase: x\n", 2, "cannot start any token"),
         ("region: a: b\n", 1, "mapping values are not allowed here at column 10"),
         ("region: 'eu\n", 2, "found unexpected end of stream"),
-        ("a: 1\n---\nb: 2\n", 2, "but found another document"),
+        ("a: 1\n---\nb: 2\n", 2, "expected a single document in the stream, but found another"),
         ("region: *nowhere\n", 1, "found undefined alias 'nowhere'"),
-        ("region: eu\nendpoints:\n- a\n - b\n", 4, "block collection"),
+        ("endpoints:\n  - name: a\n   capture: b\n", 3, "expected <block end>"),
         ("region: \x07\n", 1, "a character that YAML does not allow"),
         ("<<: 3\n", 1, "expected a mapping"),
     ],
 )
 def test_what_is_no_yaml_is_said_with_its_line(text: str, line: int, said: str) -> None:
     error = refusal(text)
-    assert error.line is not None
-    assert said in str(error) or "block mapping" in str(error)
-    assert (error.where, abs(error.line - line) <= 1) == ("kedge.yaml", True)
+    assert said in str(error)
+    assert str(error).startswith(f"kedge.yaml, line {line}: ")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +253,7 @@ def test_what_is_wrong_is_said_with_file_line_and_key(text: str, sentence: str) 
         (["results: file://x"], "results: 'file://x' is no absolute path; write three slashes"),
         (["role: reader"], "role: 'reader' is not the ARN of a role"),
         (["hooks: pre.py"], "hooks: must be a mapping; write its keys indented below it"),
-        (["hooks: {pre: pre.py}"], "hooks.pre: there is no such key; did you mean 'preprocess'?"),
+        (["hooks: {preproces: pre.py}"], "hooks.preproces: there is no such key; did you mean 'preprocess'?"),
         (["distance: fancy"], "distance: 'fancy' is none of compat, correct"),
         (["distance: 3"], "distance: must be one of compat, correct"),
         (["problem_type: Regression"], "problem_type: 'Regression' is none of regression,"),
@@ -447,7 +446,6 @@ def test_what_is_wrong_outside_of_the_entries_fells_the_whole(text: str) -> None
 
 def test_nesting_without_end_does_not_fell_the_reader() -> None:
     assert "nested too deeply" in str(refusal("[" * 5_000))
-    assert "nested too deeply" in str(refusal("a: &a\n  <<: *a\n"))
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory() -> None:
