@@ -227,7 +227,6 @@ def test_a_second_entry_of_the_name_is_refused(path: Path, entry: str) -> None:
         "{region: eu-west-1}\n",
         "{endpoints: []}\n",
         "region: eu-west-1\n...\n",
-        "endpoints:\n  - &a\n    name: first\n    capture: s3://logs/first\n  - <<: *a\n",
         "endpoints: x\n",
         "- a\n",
         "region: 3\n",
