@@ -126,12 +126,19 @@ def main(arguments: list[str] | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    try:
+        _serve(LocalAws(options.port, options.update_seconds), stop, options.with_parent)
+    except OSError as error:
+        sys.exit(str(error))
+
+
+def _serve(server: LocalAws, stop: threading.Event, with_parent: bool) -> None:
     parent = os.getppid()
-    with LocalAws(options.port, options.update_seconds) as aws:
+    with server as aws:
         sys.stdout.write(f"{aws.endpoint_url}\n")
         sys.stdout.flush()
         while not stop.wait(0.5):
-            if options.with_parent and os.getppid() != parent:
+            if with_parent and os.getppid() != parent:
                 break
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from demo import survey
 from demo.aws import REGION, LocalAws
 from demo.model import ARCHIVE, Champion
-from demo.traffic import Destination
+from demo.traffic import Destination, decimals
 
 BUCKET = "abalone-logs"
 ENDPOINT = "abalone-prod-endpoint"
@@ -68,11 +68,12 @@ def baseline_dataset(frame: pl.DataFrame, champion: Champion) -> bytes:
     """A baseline's CSV: the header `rings,length,…,sex_M`, then each animal's predicted rings and inputs.
 
     Give animals that the champion was not trained on, so that the first column looks as its predictions will.
+    Numbers are written as in the captures, so that both infer the same types.
     """
     features = survey.inputs(frame)
     columns = dict(zip(survey.INPUTS, features.T, strict=True))
-    table = pl.DataFrame({survey.RINGS: champion.predict(features).round(6), **columns})
-    return table.write_csv(float_scientific=False).encode()
+    table = {survey.RINGS: champion.predict(features)} | columns
+    return pl.DataFrame({name: decimals(values) for name, values in table.items()}).write_csv().encode()
 
 
 def evaluation(rmse: float) -> dict[str, Any]:

@@ -31,6 +31,7 @@ NAMED_ONCE = {
 """Operation: its parameter that names the thing, moto's dictionary of such things, and the word for it."""
 
 KEPT_BY_UPDATE = {
+    "ModelApprovalStatus": "model_approval_status",
     "ApprovalDescription": "approval_description",
     "CustomerMetadataProperties": "customer_metadata_properties",
 }

@@ -7,7 +7,7 @@ import os
 import tarfile
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ BATCHES_AT_ONCE = 16  # run by TensorFlow without a return to Python
 class Champion:
     """A trained model: the archive that goes to S3, and the same archive loaded."""
 
-    archive: bytes
+    archive: bytes = field(repr=False)
     network: Any
 
     def predict(self, features: npt.NDArray[np.floating[Any]]) -> survey.Floats:

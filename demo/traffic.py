@@ -64,13 +64,13 @@ def captured_object(
     `features` has shape (rows, 10) in the order of `survey.INPUTS`, the rest is as long as its rows.
     `inference_ids` None: the caller sent none, and the line has none.
     """
-    columns = {name: _decimal(column) for name, column in zip(INPUTS, features.T, strict=True)}
+    columns = {name: decimals(column) for name, column in zip(INPUTS, features.T, strict=True)}
     ids = {} if inference_ids is None else {"inference": _escaped(inference_ids)}
     frame = pl.DataFrame(
         columns
         | ids
         | {
-            "rings": _decimal(predictions),
+            "rings": decimals(predictions),
             "event": _escaped(event_ids),
             "time": [_second(at) for at in times],
         }
@@ -159,7 +159,8 @@ def _hour_and_rest(at: datetime, name: str) -> str:
     return f"{utc:%Y/%m/%d/%H/%M-%S}-{utc.microsecond // 1000:03d}-{name}.jsonl"
 
 
-def _decimal(values: Floats) -> pl.Series:
+def decimals(values: Floats) -> pl.Series:
+    """Numbers as the endpoint's callers write them: `0.0`, `1.0`, `0.4465`; up to 6 decimals, no exponent."""
     exact = pl.Series(values, dtype=pl.Float64).round(DECIMALS).cast(pl.Decimal(38, DECIMALS)).cast(pl.String)
     return exact.str.replace(r"(\.\d+?)0+$", "$1")
 
