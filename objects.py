@@ -4,7 +4,7 @@
     ├── S3Objects       one bucket, through a boto3 client made by `s3_client` (or anywhere else)
     └── FolderObjects   one folder of this machine, for file:// and tests
 
-Keys use "/" everywhere. Whatever goes wrong is a `PlaceError`: its kind for programs, one sentence for people.
+Keys use "/" everywhere. What goes wrong is a `PlaceError`: its kind for programs, one sentence for people.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    import boto3
+
+
+Names = list[str]
 
 
 class PlaceProblem(StrEnum):
@@ -55,10 +61,10 @@ class Objects(Protocol):
     """A bucket, or a folder that stands for one. Every method may raise `PlaceError`."""
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
-        """Objects whose key begins with `prefix` and sorts after `start_after`, in key order (UTF-8 bytes)."""
+        """Objects whose key begins with `prefix` and sorts after `start_after`, in order of UTF-8 bytes."""
         ...
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Names:
         """The names one level below `prefix` (a folder, with or without its closing "/"), sorted."""
         ...
 
@@ -82,13 +88,10 @@ class Objects(Protocol):
 class S3Client(Protocol):
     """What is used of a boto3 S3 client."""
 
-    def get_object(self, *, Bucket: str, Key: str) -> Any: ...  # noqa: N803, D102
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> Any: ...  # noqa: N803, D102
-
-    def head_object(self, *, Bucket: str, Key: str) -> Any: ...  # noqa: N803, D102
-
-    def get_paginator(self, operation_name: str, /) -> Any: ...  # noqa: D102
+    get_object: Callable[..., Any]
+    put_object: Callable[..., Any]
+    head_object: Callable[..., Any]
+    get_paginator: Callable[..., Any]
 
 
 def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
@@ -114,7 +117,7 @@ def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
     return client
 
 
-def _assumed(session: Any, role: str, region: str | None) -> Any:
+def _assumed(session: boto3.Session, role: str, region: str | None) -> boto3.Session:
     """A session in the given role, renewed before it ends."""
     import boto3
     from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
@@ -155,7 +158,7 @@ class S3Objects:
                         item["LastModified"].astimezone(UTC),
                     )
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Names:
         """See `Objects.folders`."""
         base = _as_folder(prefix)
         with _s3_faults(self.bucket, base):
@@ -218,7 +221,7 @@ def _s3_faults(bucket: str, key: str) -> Iterator[None]:
     except BotoCoreError as error:
         raise PlaceError(
             PlaceProblem.UNREACHABLE,
-            f"cannot reach {where} ({type(error).__name__}): check the network, the region and AWS_ENDPOINT_URL",
+            f"cannot reach {where} ({type(error).__name__}): check network, region and AWS_ENDPOINT_URL",
         ) from error
 
 
@@ -260,6 +263,7 @@ class FolderObjects:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._etags: dict[str, tuple[tuple[int, int, int], str]] = {}
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """See `Objects.list`."""
@@ -282,13 +286,20 @@ class FolderObjects:
                     yield key
 
     def _ref(self, key: str) -> ObjectRef:
-        path = self.root / key
-        status = path.stat()
-        with path.open("rb") as file:
-            etag = hashlib.file_digest(file, _digest).hexdigest()
-        return ObjectRef("", key, etag, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        status = (self.root / key).stat()
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        return ObjectRef("", key, self._etag(key, status), status.st_size, modified)
 
-    def folders(self, prefix: str) -> list[str]:
+    def _etag(self, key: str, status: os.stat_result) -> str:
+        """The digest of a file's content, computed again only where the file changed since the last time."""
+        seen = (status.st_ino, status.st_size, status.st_mtime_ns)
+        known = self._etags.get(key)
+        if known is None or known[0] != seen:
+            known = (seen, _digest((self.root / key).read_bytes()))
+            self._etags[key] = known
+        return known[1]
+
+    def folders(self, prefix: str) -> Names:
         """See `Objects.folders`; a folder that is not there has none below it."""
         path = self.root / prefix
         with _file_faults(path):
@@ -303,7 +314,7 @@ class FolderObjects:
     def read_with_etag(self, key: str) -> tuple[bytes, str]:
         """See `Objects.read_with_etag`."""
         data = self.read(key)
-        return data, _digest(data).hexdigest()
+        return data, _digest(data)
 
     def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """See `Objects.write`; the content type has nowhere to go in a folder."""
@@ -339,8 +350,8 @@ class FolderObjects:
 _TEMPORARY = ".kedge-"
 
 
-def _digest(data: bytes = b"") -> Any:
-    return hashlib.blake2b(data, digest_size=16)
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 @contextmanager
@@ -362,7 +373,7 @@ def _file_faults(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a configured address points: `objects`, the key `prefix` in it (no closing "/"), and the address."""
+    """Where an address points: `objects`, the key `prefix` in it (without its closing "/"), the address."""
 
     objects: S3Objects | FolderObjects
     prefix: str

@@ -52,7 +52,7 @@ def _unpack(packed: memoryview, unpacked: io.BytesIO, limit: int) -> bool:
                 step = packed[at : at + _STEP]
                 unpacked.write(member.decompress(step))
                 at += len(step) - len(member.unused_data)
-        except isal_zlib.error:
+        except isal_zlib.error:  # type: ignore[misc]  # its stub declares an instance
             return False
         if not member.eof:
             return False

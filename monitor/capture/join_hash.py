@@ -20,20 +20,15 @@ def hash_ids(ids: pl.Series) -> pl.Series:
     128 bits: two murmur3-like lanes over the UTF-8 bytes, eight at a time. Not a secret: who knows an id can
     compute its digest. Null stays null.
     """
-    present = ids.drop_nulls()
-    lengths = present.str.len_bytes()
+    texts = ids.fill_null("")
+    lengths = texts.str.len_bytes()
     short = lengths <= _LONGEST
-    digests = pl.Series(_short(present.filter(short), lengths.filter(short)), dtype=pl.String)
+    digests = pl.Series(ids.name, _short(texts.filter(short), lengths.filter(short)), pl.String)
     if not short.all():
-        long = pl.Series([_long(text) for text in present.filter(~short)], dtype=pl.String)
+        long = pl.Series([_long(text) for text in texts.filter(~short)], dtype=pl.String)
         places = pl.concat([short.arg_true(), (~short).arg_true()])
         digests = pl.concat([digests, long]).gather(places.arg_sort())
-    if ids.null_count():
-        places = ids.is_not_null().cum_sum().cast(pl.Int64) - 1
-        digests = digests.gather(places.clip(0)).zip_with(
-            ids.is_not_null(), pl.Series([None], dtype=pl.String)
-        )
-    return digests.alias(ids.name)
+    return digests.zip_with(ids.is_not_null(), pl.Series([None], dtype=pl.String))
 
 
 def _short(ids: pl.Series, lengths: pl.Series) -> npt.NDArray[np.str_]:
