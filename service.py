@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -25,9 +26,10 @@ from config.errors import ConfigError
 from config.model import Config, Endpoint
 from monitor.eras import InForce
 from monitor.observer import Observer, Round, World
-from objects import s3_client
+from objects import PlaceError, open_place, s3_client
 from store import migrate, monitors
 from store.engine import StoreError, open_engine, writing
+from web.site import ReportUnreadableError
 
 log = structlog.get_logger(__name__)
 
@@ -158,6 +160,15 @@ class Service:
         self._stop.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+
+    def read_report(self, uri: str) -> bytes:
+        """The bytes of a report that was written to a folder or to S3."""
+        folder, _, name = uri.rpartition("/")
+        try:
+            place = open_place(folder, self._observer.world.s3(None) if uri.startswith("s3://") else None)
+            return place.objects.read(place.key(unquote(name) if uri.startswith("file:") else name))
+        except PlaceError as error:
+            raise ReportUnreadableError(str(error)) from error
 
     def not_ready(self) -> str | None:
         """Why requests should not come here yet, or None."""

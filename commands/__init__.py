@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from commands import baseline, check, db, report, run, serve, watch
+from commands import baseline, check, db, demo, report, run, serve, watch
 from commands.failures import sentence_of
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("watch")(watch.watch)
 app.command("check")(check.check)

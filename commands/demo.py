@@ -1,0 +1,104 @@
+"""`kedge demo`: the whole story on this machine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.failures import CommandError
+
+if TYPE_CHECKING:
+    from demo.summary import Summary
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play to the end, print a summary, exit.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The dashboard's port; 0: a free one.")] = 8080,
+    data: Annotated[
+        Path | None, typer.Option(help="The abalone survey's CSV, in place of a synthetic one.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    shift: Annotated[
+        float, typer.Option(min=0, help="How far the world moves, in standard deviations; 0: not at all.")
+    ] = 1.0,
+    export: Annotated[
+        Path | None, typer.Option(help="Leave training data, captures, labels and baseline in this folder.")
+    ] = None,
+) -> None:
+    """Play a model's life on this machine: an AWS on loopback, traffic, drift, the dashboard.
+
+    Example: kedge demo --once --seed 3
+    """
+    from demo import story
+    from demo.script import Plot
+    from demo.served import ServiceFailedError, free_port
+
+    if data is not None and not data.is_file():
+        raise CommandError(f"there is no file {data}: give the abalone survey's CSV")
+    plot = Plot(seed=seed, shift=shift, data=data)
+    chosen = free_port() if once and port == 8080 else port or free_port()
+    with tempfile.TemporaryDirectory(prefix="kedge-demo-") as folder:
+        try:
+            with story.telling(plot, Path(folder), chosen, _tell) as told:
+                with _progress(plot.quiet_windows + plot.shifted_windows + 3) as advance:
+                    story.tell_hours(told, advance)
+                found = story.result(told)
+                if export is not None:
+                    story.export(told, export)
+                    _tell(f"Training data, captures, labels and baseline are in {export}.")
+                _tell_summary(found)
+                if not once:
+                    _tell(f"The dashboard stays at {told.served.url} until you press Ctrl-C.")
+                    told.served.wait()
+        except (ServiceFailedError, ValueError) as error:
+            raise CommandError(str(error)) from error
+    if once:
+        from commands.options import print_json
+
+        print_json(found.as_dict())
+
+
+def _tell(line: str) -> None:
+    typer.echo(line)
+    sys.stdout.flush()
+
+
+@contextmanager
+def _progress(hours: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal; in a pipe nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("Hours of traffic", total=hours)
+        yield lambda at: bar.update(task, completed=at)
+
+
+def _tell_summary(found: Summary) -> None:
+    _tell(
+        f"{found.quiet_windows + found.false_alarms} windows before the shift of {found.shift} standard "
+        f"deviations: {found.false_alarms} false alarms."
+    )
+    if found.drift_found_after is None:
+        _tell(f"No drift in {found.shifted_windows} windows after it.")
+    else:
+        _tell(
+            f"Drift found in window {found.drift_found_after} after it: {', '.join(found.drifted_features)}."
+        )
+    _tell(
+        f"The champion's error: {_rings(found.champion_rmse_before)} before, "
+        f"{_rings(found.champion_rmse_after)} after."
+    )
+
+
+def _rings(error: float | None) -> str:
+    return "unknown" if error is None else f"{error:.2f} rings"
