@@ -26,6 +26,8 @@ def csv_batches(stream: BinaryIO, *, header: bool, size: int) -> Iterator[pl.Dat
     """
     names: Sequence[str] | None = None
     for block in _blocks(stream, size):
+        if names is None and block.blank().all():
+            continue
         width = len(names) if names else block.first_width()
         frame = _frame(block, width)
         if names is None:
@@ -61,6 +63,13 @@ class _Block:
         returns = np.frombuffer(self.data, np.uint8)[self.starts] == _RETURN
         return np.asarray((sizes == 0) | ((sizes == 1) & returns))
 
+    def without_blank(self) -> bytes:
+        blank = self.blank()
+        if not blank.any():
+            return self.data
+        lengths = np.diff(self.ends, prepend=-1)
+        return np.frombuffer(self.data, np.uint8)[np.repeat(~blank, lengths)].tobytes()
+
     def line_at(self, position: int) -> int:
         return self.line + self.data.count(b"\n", 0, position)
 
@@ -92,19 +101,27 @@ def _block(data: bytes, line: int) -> _Block:
 
 
 def _frame(block: _Block, width: int) -> pl.DataFrame:
-    keep = ~block.blank() if width > 1 else np.ones(block.ends.size, dtype=np.bool_)
-    _check(block, keep, width)
+    rows = ~block.blank()
+    _check(block, rows, width)
     schema = {f"column{i}": pl.String for i in range(width)}
-    try:
-        frame = pl.read_csv(block.data, has_header=False, schema=schema).filter(keep)
-    except pl.exceptions.PolarsError:
+    if not rows.any():
+        return pl.DataFrame(schema=schema)
+    frame = _parsed(block.without_blank(), schema)
+    if frame is None or frame.height != int(rows.sum()):
         raise RowError(
             f", line {block.line} or after: has a quote inside a cell; double it and put the cell in quotes"
-        ) from None
+        )
     return frame.with_columns(pl.all().replace("", None)) if block.quoted else frame
 
 
-def _check(block: _Block, keep: NDArray[np.bool_], width: int) -> None:
+def _parsed(data: bytes, schema: dict[str, type[pl.String]]) -> pl.DataFrame | None:
+    try:
+        return pl.read_csv(data, has_header=False, schema=schema)
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _check(block: _Block, rows: NDArray[np.bool_], width: int) -> None:
     try:
         block.data.decode()
     except UnicodeDecodeError as error:
@@ -112,7 +129,7 @@ def _check(block: _Block, keep: NDArray[np.bool_], width: int) -> None:
             f", line {block.line_at(error.start)}: is not UTF-8; convert the file to UTF-8"
         ) from None
     widths = block.widths()
-    wrong = np.flatnonzero(keep & (widths != width))
+    wrong = np.flatnonzero(rows & (widths != width))
     if wrong.size:
         line = block.line_at(int(block.starts[wrong[0]]))
         raise RowError(

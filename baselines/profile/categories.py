@@ -45,5 +45,5 @@ def count_texts(texts: pl.Series) -> pl.DataFrame:
 
     Missing values are not texts.
     """
-    frame = texts.drop_nulls().alias("text").to_frame()
+    frame = texts.alias("text").drop_nulls().to_frame()
     return frame.group_by("text", maintain_order=True).agg(pl.len().alias("count"))

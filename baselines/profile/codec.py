@@ -27,6 +27,7 @@ from baselines.profile.types import TypeCounts
 
 MAGIC = b"KDGP"
 VERSION = 1
+_LIMIT = 256 << 20  # bytes inflated; a thousand columns with full sketches take a sixth of it
 
 
 class ProfileFormatError(ValueError):
@@ -57,11 +58,19 @@ def decode(data: bytes) -> Profile:
             f"version {VERSION}: use the Kedge that wrote it, or profile the data again"
         )
     try:
-        return _profile(zlib.decompress(data[5:]))
+        return _profile(_inflate(data[5:]))
     except (zlib.error, struct.error, ValueError, KeyError, TypeError):
         raise ProfileFormatError(
             "this profile is damaged: read it again, or profile the data again"
         ) from None
+
+
+def _inflate(data: bytes) -> bytes:
+    stream = zlib.decompressobj()
+    body = stream.decompress(data, _LIMIT)
+    if not stream.eof:
+        raise ValueError
+    return body
 
 
 def _profile(body: bytes) -> Profile:

@@ -18,6 +18,7 @@ _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 def hash_texts(texts: pl.Series) -> Hashes:
     """The hash of the UTF-8 bytes of each text of a String series without nulls, shape (len(texts),)."""
+    texts = texts.alias("texts")  # polars takes some names for patterns
     lengths = texts.str.len_bytes().to_numpy().astype(np.int64)
     hashes = np.empty(len(texts), dtype=np.uint64)
     short = np.flatnonzero(lengths <= _LONG)

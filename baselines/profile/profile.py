@@ -69,9 +69,11 @@ def profile_frame(
     frame, except that sketches, and with `exact` all digits, are those of one stream read in order.
     """
     before = onto or Profile.empty(frame.columns)
+    # polars takes a name such as `^a$` for a pattern, even in a method of a series: each gets a plain one.
+    columns = {each.name: each.alias("values") for each in frame.get_columns()}
     fresh = {
-        **_numeric_columns([each for each in frame.get_columns() if each.name not in text], before, exact),
-        **{each.name: _text_column(each, before) for each in frame.get_columns() if each.name in text},
+        **_numeric_columns({name: columns[name] for name in columns if name not in text}, before, exact),
+        **{name: _text_column(columns[name], before.column(name)) for name in columns if name in text},
     }
     absent = ColumnProfile(TypeCounts(missing=frame.height))
     own = {frame.width: frame.height} if frame.height else {}
@@ -90,24 +92,24 @@ def _sample(frame: pl.DataFrame, ids: pl.Series | None, rows: int) -> RowSample:
     return RowSample.empty(rows) if ids is None else RowSample.of(frame, ids, rows)
 
 
-def _numeric_columns(columns: list[pl.Series], before: Profile, exact: bool) -> dict[str, ColumnProfile]:
-    """All columns are scanned in one query, so that polars spreads them over the cores.
-
-    They are taken by position, since polars reads a name such as `^a$` as a pattern.
-    """
+def _numeric_columns(
+    columns: Mapping[str, pl.Series], before: Profile, exact: bool
+) -> dict[str, ColumnProfile]:
+    """All columns are scanned in one query, so that polars spreads them over the cores."""
     every = range(len(columns))
-    scanned = pl.DataFrame(columns).select(
+    frame = pl.DataFrame([values.alias(f"values{i}") for i, values in enumerate(columns.values())])
+    scanned = frame.select(
         *(pl.nth(i).cast(pl.Float64, strict=False).alias(f"number{i}") for i in every),
         *(is_numeric(pl.nth(i)).alias(f"numeric{i}") for i in every),
         *(is_integral(pl.nth(i)).alias(f"integral{i}") for i in every),
     )
     return {
-        values.name: _numeric_column(
+        name: _numeric_column(
             _Scan(values, scanned[f"number{i}"], scanned[f"numeric{i}"], scanned[f"integral{i}"]),
-            before.column(values.name),
+            before.column(name),
             exact,
         )
-        for i, values in enumerate(columns)
+        for i, (name, values) in enumerate(columns.items())
     }
 
 
@@ -154,8 +156,8 @@ def _without_numbers(scan: _Scan) -> ColumnProfile:
     return _of_texts(type_counts(rows, missing, numeric, integral, boolean), stray)
 
 
-def _text_column(values: pl.Series, before: Profile) -> ColumnProfile:
-    return before.column(values.name) + _of_texts(classify(values), count_texts(values))
+def _text_column(values: pl.Series, before: ColumnProfile) -> ColumnProfile:
+    return before + _of_texts(classify(values), count_texts(values))
 
 
 def _of_texts(types: TypeCounts, texts: pl.DataFrame) -> ColumnProfile:

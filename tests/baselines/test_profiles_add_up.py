@@ -162,11 +162,15 @@ def test_a_column_that_one_part_lacks_is_missing_in_its_rows() -> None:
 
 
 def test_names_that_look_like_patterns_are_names() -> None:
-    frame = pl.DataFrame({"^.*$": ["1"], "*": ["x"], "": ["2"]})
-    profile = profile_frame(frame, text=("*",))
+    frame = pl.DataFrame({"^.*$": ["1"], "*": ["x"], "": ["2"], "^a$": ["- 3"], "^b$": ["y"], "^c$": ["z"]})
+    profile = profile_frame(frame, text=("*", "^b$"), ids=frame["^b$"], sample_rows=1)
     assert profile.columns["^.*$"].moments.total == 1.0
     assert profile.columns["*"].categories.counts == {"x": 1}
     assert profile.columns[""].moments.total == 2.0
+    assert profile.columns["^a$"].moments.total == -3.0
+    assert profile.columns["^b$"].categories.counts == {"y": 1}
+    assert profile.columns["^c$"].categories.counts == {"z": 1}
+    assert (profile + profile).sample.rows.columns == frame.columns
 
 
 def test_a_sample_of_rows_is_kept_where_it_is_asked_for() -> None:
