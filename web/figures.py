@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from store.records import Deployment, Incident, IncidentKind, QualityPoint
@@ -41,18 +42,20 @@ def drift(
 ) -> Figure:
     """Each feature's distance over time with the threshold, open and past incidents shaded, eras marked.
 
-    Features that were ever over their threshold have a colour; the others are grey, the first 40 of them.
+    The lines come most moved first; those without a colour of their own are grey, 40 of them at most.
     """
-    loud = [line for line in lines if line.violated][:_PALETTE]
-    quiet = [line for line in lines if line not in loud][:_QUIET_LINES]
+    colours = [(line, series(at, line)) for at, line in enumerate(lines)]
+    quiet = [line for line, colour in colours if colour is None][:_QUIET_LINES]
+    loud = [(line, colour) for line, colour in colours if colour is not None]
     traces = [_line(line, "var(--faint)", 1.0, False) for line in quiet]
-    traces += [_line(line, f"var(--series-{at + 1})", 2.0, True) for at, line in enumerate(loud)]
+    traces += [_line(line, f"var(--series-{colour})", 2.0, True) for line, colour in loud]
     starts = [point.start for line in lines for point in line.points]
     if not starts:
         return {"data": [], "layout": {}}
     first, last = min(starts), max(starts)
+    step = _step(starts)
     shades = [
-        _shade(incident, first, last, now) for incident in incidents if _touches(incident, first, last, now)
+        _shade(incident, first, last, step) for incident in incidents if _touches(incident, first, last, now)
     ]
     borders = [_border(era.started_at) for era in eras if first < era.started_at <= last]
     return {
@@ -63,6 +66,11 @@ def drift(
             "showlegend": bool(loud),
         },
     }
+
+
+def series(place: int, line: FeatureLine) -> int | None:
+    """The number of a line's colour, from 1: the first that were ever over their threshold have one."""
+    return place + 1 if line.violated and place < _PALETTE else None
 
 
 def _line(line: FeatureLine, color: str, width: float, legend: bool) -> Figure:
@@ -100,14 +108,20 @@ def _touches(incident: Incident, first: datetime, last: datetime, now: datetime)
     return incident.first_window <= last and (incident.closed_at or now) >= first
 
 
-def _shade(incident: Incident, first: datetime, last: datetime, now: datetime) -> Figure:
-    end = incident.last_window if incident.closed_at is not None else min(now, last)
+def _step(starts: Sequence[datetime]) -> timedelta:
+    """The length of a window, as far as the windows tell it."""
+    known = sorted(set(starts))
+    return min((after - before for before, after in pairwise(known)), default=timedelta(0))
+
+
+def _shade(incident: Incident, first: datetime, last: datetime, step: timedelta) -> Figure:
+    end = last if incident.closed_at is None else incident.last_window
     return {
         "type": "rect",
         "xref": "x",
         "yref": "paper",
         "x0": _at(max(first, incident.first_window)),
-        "x1": _at(min(last, max(end, incident.last_window))),
+        "x1": _at(min(last, end) + step),
         "y0": 0,
         "y1": 1,
         "fillcolor": _SHADES[incident.kind],

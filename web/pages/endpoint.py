@@ -20,9 +20,11 @@ from web.pages import distribution
 from web.period import CHOICES, Asked, Period, judged
 from web.rendering import path, query, render
 from web.site import Here, Site
+from web.violations import repeated
 
-_WINDOWS_SHOWN = 48
-_VIOLATED_WINDOWS = 12
+_WINDOWS_SHOWN = 12
+_WINDOWS_LISTED = 168
+_VIOLATED_WINDOWS = 24
 _FEATURES_SHOWN = 60
 _FEATURES_TABLED = 12
 
@@ -70,7 +72,8 @@ def show(
             variants=variants,
             variant=chosen,
             executions=shown,
-            shown_executions=shown[:_WINDOWS_SHOWN],
+            newest=shown[:_WINDOWS_SHOWN],
+            older=shown[_WINDOWS_SHOWN:_WINDOWS_LISTED],
             picture=picture,
             marked=marked,
             **values,
@@ -124,7 +127,10 @@ def _drift(
     shown = lines[:_FEATURES_SHOWN]
     return {
         "drift_figure": figures.drift(lines, history, eras, here.clock.now()) if lines else None,
-        "lines": [(line, spark([p.drift for p in line.points], line.last.threshold)) for line in shown],
+        "lines": [
+            (line, spark([p.drift for p in line.points], line.last.threshold), figures.series(at, line))
+            for at, line in enumerate(shown)
+        ],
         "hidden_lines": len(lines) - len(shown),
         "table_lines": lines[:_FEATURES_TABLED],
         "window_rows": by_window(lines[:_FEATURES_TABLED]),
@@ -160,8 +166,10 @@ def _quality(points: Sequence[QualityPoint], wanted: str | None) -> dict[str, ob
 
 def _lists(connection: Connection, monitor: Monitor, windows: Sequence[Execution]) -> dict[str, object]:
     violated = [execution for execution in windows if execution.violations][:_VIOLATED_WINDOWS]
+    found = [(execution, check) for execution in violated for check in _violated(connection, execution)]
     return {
-        "violations": [(execution, _violated(connection, execution)) for execution in violated],
+        "violations": repeated(found),
+        "violated_windows": len(violated),
         "reject_counts": captures.reject_counts(connection, monitor.id),
         "rejected": captures.recent_rejects(connection, monitor.id, limit=10),
         "baselines": baselines.versions(connection, monitor.id),

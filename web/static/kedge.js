@@ -28,7 +28,8 @@
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: css.getPropertyValue("--muted") },
       legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
       hoverlabel: { bgcolor: css.getPropertyValue("--panel"), font: { color: css.getPropertyValue("--ink") } },
-      ...layout, xaxis: axis(css, layout.xaxis), yaxis: axis(css, layout.yaxis),
+      ...layout, showlegend: Boolean(layout.showlegend) && window.innerWidth > 640,
+      xaxis: axis(css, layout.xaxis), yaxis: axis(css, layout.yaxis),
     };
     return Plotly.react(place, data, full, { responsive: true, displaylogo: false, displayModeBar: false });
   };
