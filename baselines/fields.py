@@ -106,7 +106,7 @@ class Fields:
 
     def switch(self, name: str) -> bool:
         """`Enabled` or `Disabled` in any case, or a JSON boolean."""
-        value = str(self.values[name]).casefold()
+        value = str(self._typed(name, object, "a switch")).casefold()
         if value not in ("enabled", "disabled", "true", "false"):
             raise FieldsError(f"{self.at(name)} must be Enabled or Disabled")
         return value in ("enabled", "true")
