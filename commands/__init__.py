@@ -30,7 +30,7 @@ app.add_typer(db.app, name="db")
 def main() -> None:
     """Run the command line. A failure is one sentence on standard error, and exit status 1."""
     try:
-        app()
+        app(prog_name="kedge")
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy import Engine
 
-from baselines.profile.column import ColumnProfile
 from commands.failures import CommandError
 from commands.options import (
     DEFAULT_CONFIG,
@@ -20,7 +18,13 @@ from commands.options import (
     monitor_of,
     open_current,
     print_json,
+    write_files,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from baselines.profile.column import ColumnProfile
 
 app = typer.Typer(help="What an endpoint's data should look like.", no_args_is_help=True)
 
@@ -41,21 +45,27 @@ def create(
     """
     from baselines import constraints, statistics, versions
     from baselines.create import create as create_baseline
-    from objects import open_place
 
-    source: Path | bytes = Path(dataset)
-    if "://" in dataset:
-        folder, _, name = dataset.rpartition("/")
-        place = open_place(folder)
-        source = place.objects.read(place.key(name))
-    profile, suggested = create_baseline(source, header=not no_header, where=dataset)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / versions.STATISTICS).write_text(statistics.write(profile))
-    (output / versions.CONSTRAINTS).write_text(constraints.write(suggested))
+    profile, suggested = create_baseline(_source(dataset), header=not no_header, where=dataset)
+    write_files(
+        output,
+        {versions.STATISTICS: statistics.write(profile), versions.CONSTRAINTS: constraints.write(suggested)},
+    )
     if as_json:
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:
         typer.echo(f"{profile.rows} records, {len(profile.columns)} features, written to {output}")
+
+
+def _source(dataset: str) -> Path | bytes:
+    from objects import FolderObjects, open_place
+
+    place = open_place(dataset)
+    if isinstance(place.objects, FolderObjects):
+        return place.objects.root
+    if not place.prefix:
+        raise CommandError(f"{dataset} names a bucket and no data set: write s3://bucket/key.csv")
+    return place.objects.read(place.prefix)
 
 
 @app.command("import")
@@ -178,9 +188,7 @@ def export(
     engine, baseline_id = _chosen(config, endpoint, version)
     with reading(engine) as connection:
         statistics, constraints = versions.texts(connection, baseline_id)
-    output.mkdir(parents=True, exist_ok=True)
-    (output / versions.STATISTICS).write_text(statistics)
-    (output / versions.CONSTRAINTS).write_text(constraints)
+    write_files(output, {versions.STATISTICS: statistics, versions.CONSTRAINTS: constraints})
     typer.echo(f"written to {output}")
 
 
@@ -194,6 +202,9 @@ def _chosen(config: Path, endpoint: str, version: int | None) -> tuple[Engine, i
         found = baselines.versions(connection, monitor.id)
     chosen = next((b for b in found if version in (None, b.version)), None)
     if chosen is None:
-        there = ", ".join(str(b.version) for b in reversed(found)) or "none"
-        raise CommandError(f"{endpoint} has no such baseline version: there are {there}")
+        there = ", ".join(str(b.version) for b in reversed(found))
+        advice = f"give one of {there} with --version" if found else "import one with 'kedge baseline import'"
+        raise CommandError(
+            f"{endpoint} has no {f'baseline version {version}' if version else 'baseline'}: {advice}"
+        )
     return engine, chosen.id

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import AsJson, moment, print_json
+from commands.options import AsJson, moment, print_json, write_files
 from config.model import Distance
-from objects import ObjectRef, Place, open_place
 
 if TYPE_CHECKING:
     from monitor.comparison import Comparison
@@ -36,19 +35,15 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import versions
-    from monitor.capture.columns import Schema
     from monitor.comparison import Period, compare, find
-    from monitor.schema import text_columns
+    from monitor.schema import schema_of_baseline
+    from objects import open_place
 
+    period = Period(moment(start), moment(end))
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
-    names = tuple(feature.name for feature in constraints.features)
-    domains = {f.name: frozenset(f.domains) for f in constraints.features if f.domains is not None}
-    schema = Schema(names, text_columns(constraints.features), domains=domains)
-    place, refs = _captured(capture)
-    found = compare(
-        place, refs or find(place), profile, constraints, schema, distance, Period(moment(start), moment(end))
-    )
+    schema = schema_of_baseline(constraints, files.source)
+    found = compare(*find(capture), profile, constraints, schema, distance, period)
     if output is not None:
         _write(output, found)
     (_tell_json if as_json else _tell)(found)
@@ -56,24 +51,19 @@ def check(
         raise typer.Exit(3)
 
 
-def _captured(capture: str) -> tuple[Place, tuple[ObjectRef, ...]]:
-    """The place of a capture, and the object itself where one file is named."""
-    path = Path(capture)
-    if "://" not in capture and path.is_file():
-        place = open_place(str(path.parent))
-        return place, tuple(ref for ref in place.objects.list("") if ref.key == path.name)
-    return open_place(capture), ()
-
-
 def _write(output: Path, found: Comparison) -> None:
     from baselines import constraints, statistics, versions
     from monitor import violations
     from monitor.publish import VIOLATIONS
 
-    output.mkdir(parents=True, exist_ok=True)
-    (output / versions.STATISTICS).write_text(statistics.write(found.profile))
-    (output / versions.CONSTRAINTS).write_text(constraints.write(constraints.suggest(found.profile)))
-    (output / VIOLATIONS).write_text(violations.write(found.verdict.violations))
+    write_files(
+        output,
+        {
+            versions.STATISTICS: statistics.write(found.profile),
+            versions.CONSTRAINTS: constraints.write(constraints.suggest(found.profile)),
+            VIOLATIONS: violations.write(found.verdict.violations),
+        },
+    )
 
 
 def _tell(found: Comparison) -> None:
@@ -83,7 +73,7 @@ def _tell(found: Comparison) -> None:
         for example in bad.rejects.examples:
             line = f" line {example.line}" if example.line else ""
             column = f" column {example.column}" if example.column else ""
-            typer.echo(f"{bad.ref.key}{line}{column}: {example.kind}: {example.detail}", err=True)
+            typer.echo(f"{bad.key}{line}{column}: {example.kind}: {example.detail}", err=True)
     typer.echo(f"{found.profile.rows} records in {found.objects} objects, {_lost(found)} rejected")
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
@@ -102,7 +92,7 @@ def _tell_json(found: Comparison) -> None:
             "rejected": _lost(found),
             "rejects": [
                 {
-                    "key": bad.ref.key,
+                    "key": bad.key,
                     "kind": example.kind,
                     "line": example.line,
                     "column": example.column,

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
+from commands.failures import CommandError
 from commands.options import DEFAULT_CONFIG, ConfigPath, load_config
-from store import migrate
-from store.engine import open_engine
 
 app = typer.Typer(help="The database's tables.", no_args_is_help=True)
 
@@ -29,8 +28,15 @@ def upgrade(
 
     Example: kedge db upgrade --database sqlite:///kedge.db
     """
+    from store import migrate
+    from store.engine import open_engine
+
     engine = open_engine(database or load_config(config).database)
     before = migrate.current(engine)
+    if before is not None and before not in migrate.revisions():
+        raise CommandError(
+            f"the database is at revision {before}, which this version does not know: install the newer Kedge"
+        )
     migrate.upgrade(engine)
     after = migrate.current(engine)
     typer.echo(

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-from baselines.constraints import ConstraintsError
-from baselines.datasets import DatasetError
-from baselines.statistics import StatisticsError
-from baselines.versions import BaselineError
-from config.clock import ClockError
-from config.errors import ConfigError
-from config.facts import DiscoveryError
-from monitor.schema import SchemaError
-from objects import PlaceError
-from store.engine import StoreError
+TOLD = frozenset(
+    {
+        "baselines.constraints.ConstraintsError",
+        "baselines.datasets.DatasetError",
+        "baselines.statistics.StatisticsError",
+        "baselines.versions.BaselineError",
+        "commands.failures.CommandError",
+        "config.clock.ClockError",
+        "config.errors.ConfigError",
+        "config.facts.DiscoveryError",
+        "monitor.schema.SchemaError",
+        "objects.PlaceError",
+        "service.ServiceError",
+        "store.engine.StoreError",
+    }
+)
+"""Errors whose text is the sentence. By name: importing them all would cost each command a second."""
+
+_AWS = "botocore.exceptions.BotoCoreError"
 
 
 class CommandError(Exception):
     """What a command can't do, in one sentence."""
 
 
-_TOLD = (
-    BaselineError,
-    ClockError,
-    CommandError,
-    ConfigError,
-    ConstraintsError,
-    DatasetError,
-    DiscoveryError,
-    PlaceError,
-    SchemaError,
-    StatisticsError,
-    StoreError,
-)
-
-
 def sentence_of(error: Exception) -> str | None:
     """The sentence for a person, or None for a fault of the program."""
-    return str(error) if isinstance(error, _TOLD) else None
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__}
+    if kinds & TOLD:
+        return str(error)
+    if _AWS in kinds:
+        said = str(error).rstrip(".")
+        return f"AWS can't be asked: {said}: check AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and credentials"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} can't be used ({error.strerror}): give another path or mend its permissions"
+    return None

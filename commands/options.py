@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from commands.failures import CommandError
-from config import loading
-from config.model import Config, Endpoint
-from store import migrate, monitors
-from store.engine import open_engine, reading
-from store.records import Monitor
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from config.model import Config, Endpoint
+    from store.records import Monitor
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The kedge.yaml to go by.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -44,11 +44,16 @@ def endpoint_of(config: Config, name: str, path: Path) -> Endpoint:
 
 def load_config(path: Path) -> Config:
     """kedge.yaml, any wrong entry in it being an error."""
+    from config import loading
+
     return loading.load(path)
 
 
 def open_current(config: Config) -> Engine:
     """The database of a configuration, with its tables as this version wants them."""
+    from store import migrate
+    from store.engine import open_engine
+
     engine = open_engine(config.database)
     migrate.require_current(engine)
     return engine
@@ -56,6 +61,9 @@ def open_current(config: Config) -> Engine:
 
 def monitor_of(engine: Engine, name: str) -> Monitor:
     """The monitor of an endpoint that was observed before."""
+    from store import monitors
+    from store.engine import reading
+
     with reading(engine) as connection:
         found = monitors.by_name(connection, name)
     if found is None:
@@ -67,10 +75,13 @@ def monitor_of(engine: Engine, name: str) -> Monitor:
 
 def print_json(value: object) -> None:
     """One line of JSON on standard output."""
-    typer.echo(json.dumps(value, default=_plain, ensure_ascii=False))
+    import orjson  # writes NaN, which JSON doesn't know, as null
+
+    typer.echo(orjson.dumps(value).decode())
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+def write_files(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts into a folder, which is made where it is missing, byte for byte."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_bytes(text.encode())

@@ -15,7 +15,7 @@ from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, decode
 from monitor.capture.rejects import Rejects
 from monitor.judge import Verdict, judge
-from objects import ObjectRef, Place, PlaceError, PlaceProblem
+from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
@@ -24,7 +24,7 @@ _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 class Bad:
     """What could not be used of one object."""
 
-    ref: ObjectRef
+    key: str
     rejects: Rejects
 
 
@@ -57,22 +57,31 @@ class Period:
         return frame if self.end is None else frame.filter(pl.col("@time") < self.end)
 
 
-def find(place: Place) -> tuple[ObjectRef, ...]:
-    """The captured objects at or below a place, in key order; raises PlaceError where there are none."""
-    prefix = f"{place.prefix}/" if place.prefix else ""
-    found = tuple(ref for ref in place.objects.list(prefix) if ref.key.endswith(_SUFFIXES))
+def find(address: str) -> tuple[Place, tuple[str, ...]]:
+    """The place of a capture and the keys in it, in order: one object that is named, or those of a folder.
+
+    Raises PlaceError where there are none.
+    """
+    place = open_place(address)
+    if isinstance(place.objects, FolderObjects) and place.objects.root.is_file():
+        file = place.objects.root
+        return open_place(str(file.parent)), (file.name,)
+    folder = place.key("")
+    found = tuple(ref.key for ref in place.objects.list(folder) if ref.key.endswith(_SUFFIXES))
+    if not found and place.prefix and place.objects.exists(place.prefix):
+        found = (place.prefix,)
     if not found:
         raise PlaceError(
             PlaceProblem.NO_KEY,
             f"{place.uri} holds no captured objects (*.jsonl, *.jsonl.gz): give the folder that holds them, "
             "for an endpoint DESTINATION/ENDPOINT/VARIANT",
         )
-    return found
+    return place, found
 
 
 def compare(
     place: Place,
-    refs: Iterable[ObjectRef],
+    keys: Iterable[str],
     baseline: Profile,
     constraints: Constraints,
     schema: Schema,
@@ -81,18 +90,18 @@ def compare(
 ) -> Comparison:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's."""
     profile, bad, count = Profile.empty(schema.names), [], 0
-    for ref, decoded in _decoded(place, refs, schema, period):
+    for key, decoded in _decoded(place, keys, schema, period):
         count += 1
         widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
         records = period.of(decoded.records).select(schema.names)
         profile = profile_frame(records, text=schema.text, exact=True, onto=profile, widths=widths)
         if decoded.rejects.counts:
-            bad.append(Bad(ref, decoded.rejects))
+            bad.append(Bad(key, decoded.rejects))
     return Comparison(count, profile, judge(profile, baseline, constraints, mode), tuple(bad))
 
 
 def _decoded(
-    place: Place, refs: Iterable[ObjectRef], schema: Schema, period: Period
-) -> Iterator[tuple[ObjectRef, Decoded]]:
-    for ref in refs:
-        yield ref, decode(place.objects.read(ref.key), schema, need_time=not period.is_open)
+    place: Place, keys: Iterable[str], schema: Schema, period: Period
+) -> Iterator[tuple[str, Decoded]]:
+    for key in keys:
+        yield key, decode(place.objects.read(key), schema, need_time=not period.is_open)

@@ -16,6 +16,9 @@ REJECTED_SHARE = 0.05
 """A window that loses more of its records than this is a data fault."""
 
 
+_COLUMNS = frozenset({Check.EXTRA_COLUMNS, Check.MISSING_COLUMNS})
+
+
 @dataclass(frozen=True, slots=True)
 class Breach:
     """One kind of trouble in a window; `severity` is the worst distance, or the worst share of bad values."""
@@ -57,20 +60,36 @@ def _data_fault(faults: Sequence[CheckRow], lost: float, rejected: int) -> Breac
         said.append(f"{kinds} on {_named(features)}")
     if lost > REJECTED_SHARE:
         said.append(f"{rejected} records ({lost:.1%}) could not be read")
-    bad = [1 - fault.value for fault in faults if fault.value is not None and fault.value <= 1]
-    return Breach(
-        IncidentKind.DATA_FAULT, max([lost, *bad], default=1.0), features, f"Data fault: {'; '.join(said)}."
-    )
+    severity = max([lost, *map(_share_of_bad, faults)])
+    return Breach(IncidentKind.DATA_FAULT, severity, features, f"Data fault: {'; '.join(said)}.")
+
+
+def _share_of_bad(fault: CheckRow) -> float:
+    """Where the number of columns is wrong, every record is bad; the other checks measure the good share."""
+    return 1.0 if fault.check in _COLUMNS or fault.value is None else 1.0 - fault.value
 
 
 def _drift(drifted: Sequence[CheckRow]) -> Breach:
-    worst = max(drifted, key=lambda check: check.value or 0.0)
+    worst = max(drifted, key=_distance)
     features = _features(drifted)
-    summary = (
-        f"Drift on {_named(features)}; the worst is {worst.feature} at a distance of {worst.value:.3f}, "
-        f"over the threshold {worst.threshold}."
-    )
-    return Breach(IncidentKind.DRIFT, worst.value or 0.0, features, summary)
+    summary = f"Drift on {_named(features)}; the worst is {worst.feature} at {_measured(worst)}."
+    return Breach(IncidentKind.DRIFT, _distance(worst), features, summary)
+
+
+def _distance(drifted: CheckRow) -> float:
+    """How far off; a p-value violates from below, and the smaller it is, the further off."""
+    value = drifted.value or 0.0
+    return 1.0 - value if _is_p_value(drifted) else value
+
+
+def _is_p_value(drifted: CheckRow) -> bool:
+    return drifted.value is not None and drifted.threshold is not None and drifted.value < drifted.threshold
+
+
+def _measured(drifted: CheckRow) -> str:
+    if _is_p_value(drifted):
+        return f"a p-value of {drifted.value:.3g}, under the threshold {drifted.threshold}"
+    return f"a distance of {drifted.value:.3f}, over the threshold {drifted.threshold}"
 
 
 def _features(checks: Iterable[CheckRow]) -> tuple[str, ...]:
@@ -95,15 +114,14 @@ def decide(
     this breach: a window judged late opens nothing that later windows already show to be over.
     """
     if breach is not None:
-        if open_incident is not None:
-            return Decision.WORSEN, breach.summary
-        if quiet_after >= QUIET_WINDOWS:
+        known = open_incident is not None and window >= open_incident.first_window
+        if not known and quiet_after >= QUIET_WINDOWS:
             return Decision.LEAVE, "judged late: the windows after it show the breach is over"
-        return Decision.OPEN, breach.summary
+        return Decision.OPEN if open_incident is None else Decision.WORSEN, breach.summary
     if open_incident is None or window < open_incident.first_window:
         return Decision.LEAVE, "no breach"
     if window == open_incident.first_window == open_incident.last_window:
         return Decision.CLOSE, "Judged again with records that came late: no breach."
-    if window > open_incident.last_window and quiet_before + 1 >= QUIET_WINDOWS:
+    if window > open_incident.last_window and quiet_before + 1 + quiet_after >= QUIET_WINDOWS:
         return Decision.CLOSE, f"{QUIET_WINDOWS} windows in a row without the breach."
     return Decision.LEAVE, f"fewer than {QUIET_WINDOWS} windows in a row without the breach"

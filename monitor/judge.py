@@ -17,6 +17,8 @@ from monitor.checks.drift import check_drift
 from monitor.checks.names import Check, insufficient, not_applicable
 from store.records import CheckRow, FeatureResult, Outcome
 
+_NO_RECORDS = "There are no records."
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -31,24 +33,37 @@ class Verdict:
         return tuple(check for check in self.checks if check.outcome is Outcome.VIOLATED)
 
 
-def judge(current: Profile, baseline: Profile, constraints: Constraints, mode: Distance) -> Verdict:
+def judge(
+    current: Profile, baseline: Profile, constraints: Constraints, mode: Distance, width: int | None = None
+) -> Verdict:
     """Hold a profile against a baseline.
 
-    Where the number of columns is wrong, that is the one violation, as in Model Monitor: the columns can't be
-    told apart then. A check that fails is an ERROR row and stops nothing else.
+    `width` is how many columns a record should have, where it is not as many as there are constraints:
+    excluded columns hold their place in a record. Where the number of columns is wrong, that is the one
+    violation, as in Model Monitor: the columns can't be told apart then. A check that fails is an ERROR row
+    and stops nothing else.
     """
-    columns = check_columns(current.rows, current.widths, len(constraints.features))
+    columns = check_columns(
+        current.rows, current.widths, len(constraints.features) if width is None else width
+    )
     if columns is not None:
         return Verdict((), (columns,))
     features, checks = [], []
     for constraint in constraints.features:
         column = current.columns.get(constraint.name)
         if column is None:
+            checks.append(_absent(constraint.name, current.rows))
             continue
         results = _check_feature(column, baseline.columns.get(constraint.name), constraint, constraints, mode)
         checks.extend(results)
         features.append(_summary(constraint.name, column, results))
     return Verdict(tuple(features), tuple(checks))
+
+
+def _absent(name: str, rows: int) -> CheckRow:
+    if not rows:
+        return insufficient(name, Check.COMPLETENESS, _NO_RECORDS)
+    return not_applicable(name, Check.COMPLETENESS, "The records have no column of this name.")
 
 
 def _check_feature(
@@ -66,7 +81,7 @@ def _check_feature(
             for check in (Check.DATA_TYPE, Check.COMPLETENESS, Check.DOMAIN, Check.DRIFT)
         ]
     if column.types.rows == 0:
-        return [insufficient(name, Check.COMPLETENESS, "There are no records.")]
+        return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
 
     def drift() -> CheckRow:
         if baseline is None:

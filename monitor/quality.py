@@ -30,8 +30,9 @@ def mae(residuals: Floats, labels: Floats) -> Floats:
 def r2(residuals: Floats, labels: Floats) -> Floats:
     """1 − Σ residual² / Σ (label − mean)², along the last axis; NaN where all labels are the same."""
     spread = np.sum((labels - labels.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
+    differ = labels.max(axis=-1) > labels.min(axis=-1)  # the spread of equal labels is seldom exactly 0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(spread > 0, 1 - np.sum(residuals**2, axis=-1) / spread, np.nan))
+        return np.asarray(np.where(differ, 1 - np.sum(residuals**2, axis=-1) / spread, np.nan))
 
 
 METRICS: dict[str, Callable[[Floats, Floats], Floats]] = {"mae": mae, "r2": r2, "rmse": rmse}
@@ -43,9 +44,13 @@ def regression(predictions: Floats, labels: Floats, seed: int) -> tuple[MetricRo
     Pairs in which either side is missing are left out. Fewer than two pairs have no interval.
     """
     known = np.isfinite(predictions) & np.isfinite(labels)
-    residuals, labels = (predictions - labels)[known], labels[known]
-    if labels.size == 0:
+    if not known.any():
         return ()
+    with np.errstate(over="ignore", invalid="ignore"):  # a metric beyond what a double holds is None
+        return _measured(predictions[known] - labels[known], labels[known], seed)
+
+
+def _measured(residuals: Floats, labels: Floats, seed: int) -> tuple[MetricRow, ...]:
     resampled = _bootstrap(residuals, labels, seed) if labels.size > 1 else {}
     return tuple(
         MetricRow(name, _number(metric(residuals, labels)), *_interval(resampled.get(name)), int(labels.size))
@@ -69,7 +74,7 @@ def _interval(resampled: Floats | None) -> tuple[float | None, float | None]:
         return None, None
     tail = (1 - COVERAGE) / 2
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
-    return float(low), float(high)
+    return _number(low), _number(high)
 
 
 def _number(value: Floats) -> float | None:

@@ -21,6 +21,26 @@ def text_columns(features: Iterable[FeatureConstraints]) -> frozenset[str]:
     return frozenset(feature.name for feature in features if feature.inferred_type in _TEXT)
 
 
+def schema_of_baseline(constraints: Constraints, source: str) -> Schema:
+    """The columns by position as the baseline has them, where nobody says which of them are outputs.
+
+    `source` names the baseline in the SchemaError for columns that no table can have.
+    """
+    features = constraints.features
+    try:
+        return Schema(
+            tuple(feature.name for feature in features),
+            text_columns(features),
+            domains=_domains(features),
+        )
+    except ValueError as error:
+        raise SchemaError(f"the baseline in {source}: {error}") from None
+
+
+def _domains(features: Iterable[FeatureConstraints]) -> dict[str, frozenset[str]]:
+    return {feature.name: frozenset(feature.domains) for feature in features if feature.domains is not None}
+
+
 def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
     """The columns by position: the entry's, or else the baseline's, output columns first."""
     names = endpoint.columns or tuple(feature.name for feature in constraints.features)
@@ -38,10 +58,13 @@ def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
         )
     described = {feature.name: feature for feature in constraints.features}
     known = [described[name] for name in names if name in described]
-    return Schema(
-        names=names,
-        text=text_columns(known),
-        outputs=outputs,
-        exclude=frozenset(endpoint.exclude),
-        domains={f.name: frozenset(f.domains) for f in known if f.domains is not None},
-    )
+    try:
+        return Schema(
+            names=names,
+            text=text_columns(known),
+            outputs=outputs,
+            exclude=frozenset(endpoint.exclude),
+            domains=_domains(known),
+        )
+    except ValueError as error:
+        raise SchemaError(f"endpoint {endpoint.name}: {error}") from None

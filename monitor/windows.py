@@ -25,7 +25,7 @@ def window_start(at: datetime, length: timedelta) -> datetime:
 def place_in_time(records: pl.DataFrame, length: timedelta, eras: Sequence[Deployment]) -> pl.DataFrame:
     """The frame with "@window" (UTC) and "@era" (deployment id) for each record, by its "@time".
 
-    `eras` are in the order of time and the first begins at EPOCH or before every record.
+    `eras` are in the order of time; what is older than all of them belongs to the first.
     """
     starts = pl.DataFrame(
         {"@began": [era.started_at for era in eras], "@era": [era.id for era in eras]},
@@ -38,7 +38,9 @@ def place_in_time(records: pl.DataFrame, length: timedelta, eras: Sequence[Deplo
     joined = order.join_asof(
         starts, left_on="@time", right_on="@began", strategy="backward", check_sortedness=False
     )
-    return joined.sort("@place").drop("@place", "@began")
+    # an inference time is a stranger's word: one before every era falls to the first, as in `era_of`
+    first = pl.lit(eras[0].id, pl.Int64)
+    return joined.with_columns(pl.col("@era").fill_null(first)).sort("@place").drop("@place", "@began")
 
 
 def closes_at(end: datetime, grace: timedelta) -> datetime:

@@ -14,13 +14,14 @@ _SENTENCE = (
 
 
 def check_columns(rows: int, widths: Mapping[int, int], expected: int) -> CheckRow | None:
-    """The violation when most records have another number of columns than the baseline, else None.
+    """The violation when most records have another number of columns than `expected`, else None.
 
-    `rows` have the right number; `widths` counts the others. Single misfits are rejects, counted and shown
-    with their line; only when they are the rule are the columns what is wrong.
+    `widths` counts all records by their number of columns, `rows` those of them that could be used. Single
+    misfits are rejects, counted and shown with their line; only when they are the rule are the columns what
+    is wrong.
     """
-    misfits = {width: count for width, count in widths.items() if width != expected}
-    if sum(misfits.values()) <= rows:
+    misfits = {width: count for width, count in widths.items() if width != expected and count}
+    if not misfits or sum(widths.values()) - rows <= rows:
         return None
     found = max(misfits, key=lambda width: (misfits[width], width))
     extra = found > expected

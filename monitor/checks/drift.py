@@ -18,8 +18,8 @@ from monitor.distances.step import step_cdf
 from store.records import CheckRow, Outcome
 
 _NUMERIC = frozenset({DataType.INTEGRAL, DataType.FRACTIONAL})
-BLIND_ABOVE = 0.5
-"""Where only a gap this large could have been seen (a shift of 1.3 sd), "no drift" says nothing."""
+BLIND_ABOVE = 0.4
+"""Where chance alone could make a gap this large (a shift of 1 sd), "no drift" says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,14 @@ def _categorical(
 
 
 def _incomparable(current: ColumnProfile, baseline: ColumnProfile) -> str | None:
-    if baseline.categories.overflowed or not baseline.categories.counts:
+    if baseline.categories.overflowed:
         return "The baseline holds no histogram of this feature: it has too many values."
+    if not sum(baseline.categories.counts.values()):
+        return "The baseline has no values of this feature."
     if current.categories.overflowed:
         return "The feature has too many values now to compare their shares."
+    if not sum(current.categories.counts.values()):
+        return "The baseline is text and every value is a number."
     return None
 
 
@@ -99,19 +103,21 @@ def _verdict(name: str, measured: _Measured, config: MonitoringConfig, mode: Dis
     if distance > threshold:
         detail = f"Baseline drift distance: {distance!r} exceeds threshold: {threshold!r}"
         return CheckRow(name, Check.DRIFT, Outcome.VIOLATED, distance, threshold, detail)
-    visible = threshold + (correction(n, m) if is_robust else 0.0)
-    seen = f"{n:.0f} values could have shown a distance of {visible:.2f}, a shift of {_sd(visible)}"
-    if mode is Distance.CORRECT and visible > BLIND_ABOVE:
-        return CheckRow(
-            name, Check.DRIFT, Outcome.INSUFFICIENT_DATA, distance, threshold, f"Too few values: {seen}."
-        )
+    blind = correction(n, m) if is_robust else 0.0
+    seen = _visible(n, threshold + blind)
+    if mode is Distance.CORRECT and blind > BLIND_ABOVE:
+        detail = f"Too few values: {seen}."
+        return CheckRow(name, Check.DRIFT, Outcome.INSUFFICIENT_DATA, distance, threshold, detail)
     detail = f"Baseline drift distance: {distance!r} is within threshold: {threshold!r}; {seen}."
     return CheckRow(name, Check.DRIFT, Outcome.OK, distance, threshold, detail)
 
 
-def _sd(distance: float) -> str:
-    shift = shift_in_sd(distance)
-    return "any size" if math.isinf(shift) else f"{shift:.2f} standard deviations"
+def _visible(n: float, distance: float) -> str:
+    """What was the least to be seen, so that "no drift" can be weighed."""
+    if distance >= 1:  # no two distributions are further apart
+        return f"{n:.0f} values could not have shown a shift of any size"
+    shift = f"{shift_in_sd(distance):.2f} standard deviations"
+    return f"{n:.0f} values could have shown a distance of {distance:.2f}, a shift of {shift}"
 
 
 def _chi_squared(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-from scipy.stats import norm
+from statistics import NormalDist
 
 CRITICAL = 1.8
 """deequ's constant: the two-sample Kolmogorov-Smirnov critical value at α ≈ 0.003 (Knuth, TAOCP 2, 3.3.1)."""
@@ -34,4 +33,4 @@ def shift_in_sd(distance: float) -> float:
     >>> round(shift_in_sd(0.383), 2)
     1.0
     """
-    return math.inf if distance >= 1 else 2 * float(norm.ppf((1 + distance) / 2))
+    return math.inf if distance >= 1 else 2 * NormalDist().inv_cdf((1 + distance) / 2)
