@@ -10,7 +10,7 @@ import polars as pl
 
 from monitor.capture.columns import Row, Schema, arrange
 from monitor.capture.lines import Line
-from monitor.capture.payload import Json, RefusedError, Rows, parse, read_payload
+from monitor.capture.payload import Json, RefusedError, Rows, parse, read_payload, valid_text
 from monitor.capture.records import MISFITS, Part, record_types
 from monitor.capture.rejects import Reject, RejectKind, listed
 
@@ -116,7 +116,7 @@ def read_time(value: Json, needed: bool) -> datetime | None:
 
 def _text(value: Json) -> str | None:
     """A non-empty string in valid UTF-8."""
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) and value else None
+    return valid_text(value) if isinstance(value, str) and value else None
 
 
 def _pairs(capture: dict[str, Json], schema: Schema) -> Sequence[Pair]:

@@ -96,6 +96,7 @@ def read_payload(side: Json) -> Rows:
     media = media_type(side.get("observedContentType"))
     if encoding == "BASE64":
         data = _unbase64(data)
+    data = valid_text(data)
     if encoding == "CSV" or (encoding == "BASE64" and media.endswith("csv")):
         return Rows(list(csv_rows(data)), blank=not data.strip("\r\n"))
     if encoding == "JSON" or (encoding == "BASE64" and "json" in media):
@@ -202,8 +203,12 @@ def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
 
 
 def cell_text(leaf: Json) -> str | None:
-    """A leaf as text; half a surrogate pair, which no UTF-8 has, becomes "?"."""
+    """A leaf as text: true and false as JSON writes them, null as missing."""
     if leaf is None or isinstance(leaf, bool):
         return None if leaf is None else str(leaf).lower()
-    text = str(leaf)
+    return valid_text(str(leaf))
+
+
+def valid_text(text: str) -> str:
+    """`text` with "?" for half a surrogate pair, which JSON can escape and UTF-8 cannot hold."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
