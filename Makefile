@@ -1,0 +1,56 @@
+# Everything runs from .venv, which is made from requirements/lock.txt: names, versions, hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.PHONY: help setup demo serve test lint format lock clean
+
+help:
+	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
+	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
+	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
+	@echo "make lint   check form and types"
+	@echo "make lock   write requirements/lock.txt anew from pyproject.toml"
+
+setup: $(READY)
+
+$(READY): requirements/lock.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Kedge wants Python 3.11 to 3.13, and $(PYTHON) is %d.%d: give another with make PYTHON=python3.12" % v)'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module: on Debian and Ubuntu install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV): once, and again when the lock changes …"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/lock.txt \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/lock.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/kedge demo $(ARGS)
+
+serve: $(READY)
+	@$(BIN)/kedge serve $(ARGS)
+
+test: $(READY)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: $(READY)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: $(READY)
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --no-emit-index-url \
+	  --no-header --universal --python-version 3.11 --quiet -o requirements/lock.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --extra evidently --constraint requirements/lock.txt \
+	  --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet \
+	  -o requirements/image.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
