@@ -54,7 +54,8 @@ class LocalAws:
         self._port = server.get_host_and_port()[1]
         self._leaving.callback(_set_variable, PORT_VARIABLE, os.environ.get(PORT_VARIABLE))
         os.environ[PORT_VARIABLE] = str(self._port)
-        self._leaving.callback(self._tell_moto, "reset", {})
+        self._leaving.callback(self.forget)
+        self.forget()
         self._tell_moto("config", EXECUTE)
         return self
 
@@ -93,6 +94,10 @@ class LocalAws:
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
         """A boto3 client of this AWS, whatever the environment says."""
         return client(self.endpoint_url, service)
+
+    def forget(self) -> None:
+        """Drop everything that it holds: buckets, queues, endpoints, executions."""
+        self._tell_moto("reset", {})
 
     def _tell_moto(self, subject: str, body: dict[str, Any]) -> None:
         request = urllib.request.Request(  # noqa: S310 - our own server on loopback

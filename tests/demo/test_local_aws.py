@@ -72,6 +72,32 @@ def test_it_forgets_everything_when_left() -> None:
             )
 
 
+def test_it_forgets_on_demand_and_goes_on(aws: LocalAws) -> None:
+    aws.client("sqs").create_queue(QueueName="q")
+    aws.forget()
+    assert "QueueUrls" not in aws.client("sqs").list_queues()
+    execution, _ = start(aws.client, drift=0.1)
+    until(lambda: status(aws.client, execution) == "SUCCEEDED")
+
+
+def test_the_last_one_entered_settles_how_long_an_update_takes() -> None:
+    for seconds, expected in ((60.0, "Updating"), (0.0, "InService")):
+        with LocalAws(update_seconds=seconds) as aws:
+            deploy(aws)
+            aws.client("sagemaker").update_endpoint(EndpointName="ep", EndpointConfigName="c")
+            time.sleep(0.2)
+            described = aws.client("sagemaker").describe_endpoint(EndpointName="ep")
+            assert described["EndpointStatus"] == expected
+
+
+def deploy(aws: LocalAws) -> None:
+    sagemaker = aws.client("sagemaker")
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "i"})
+    variant = {"VariantName": "v", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="ep", EndpointConfigName="c")
+
+
 def test_nobody_answers_after_it_is_left() -> None:
     with LocalAws() as aws:
         s3 = aws.client("s3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,8 +19,15 @@ SPECIFICATION = {
 }
 
 
+@pytest.fixture(scope="module")
+def aws() -> Iterator[LocalAws]:
+    with LocalAws(update_seconds=0.3) as running:
+        yield running
+
+
 @pytest.fixture
 def sagemaker(aws: LocalAws) -> Any:
+    aws.forget()
     client = aws.client("sagemaker")
     for model in ("m1", "m2"):
         client.create_model(ModelName=model, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "i"})
@@ -128,18 +136,6 @@ def test_what_is_not_there_cannot_be_updated(endpoint: str, config: str, sagemak
     with pytest.raises(ClientError, match=r"ValidationException.*Could not find endpoint.*none"):
         sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
     assert sagemaker.describe_endpoint(EndpointName="ep")["EndpointStatus"] == "InService"
-
-
-def test_the_last_aws_settles_how_long_an_update_takes() -> None:
-    for seconds, status in ((60.0, "Updating"), (0.0, "InService")):
-        with LocalAws(update_seconds=seconds) as aws:
-            client = aws.client("sagemaker")
-            client.create_model(ModelName="m1", ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "i"})
-            configure(client, "c1", "m1")
-            client.create_endpoint(EndpointName="ep", EndpointConfigName="c1")
-            client.update_endpoint(EndpointName="ep", EndpointConfigName="c1")
-            time.sleep(0.2)
-            assert client.describe_endpoint(EndpointName="ep")["EndpointStatus"] == status
 
 
 def test_an_endpoint_tells_the_state_of_its_capture(sagemaker: Any) -> None:

@@ -55,7 +55,7 @@ def test_one_trained_in_the_shifted_world_is_better_there(champion: Champion, an
 
 def test_the_same_seed_trains_the_same_model_and_another_does_not(animals: Animals) -> None:
     few, asked = animals[0].head(300), survey.inputs(animals[1].head(50))
-    first, again, other = (model.train(few, seed, epochs=2).predict(asked) for seed in (1, 1, 2))
+    first, again, other = (model.train(few, seed, epochs=1).predict(asked) for seed in (1, 1, 2))
     assert (first == again).all()
     assert (first != other).any()
 
