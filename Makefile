@@ -48,7 +48,7 @@ format: $(READY)
 lock: $(READY)
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --no-emit-index-url \
 	  --no-header --universal --python-version 3.11 --quiet -o requirements/lock.txt
-	@$(BIN)/uv pip compile pyproject.toml --extra postgres --extra evidently --constraint requirements/lock.txt \
+	@$(BIN)/uv pip compile pyproject.toml --extra postgres --extra evidently --group build --constraint requirements/lock.txt \
 	  --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet \
 	  -o requirements/image.txt
 
