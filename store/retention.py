@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from store.schema import executions, objects, predictions, segments, windows
 
@@ -27,8 +27,12 @@ def forget(
         delete(segments).where(
             segments.c.monitor_id == monitor_id,
             segments.c.window_end < segments_before,
-            segments.c.window_start.in_(
-                select(windows.c.start).where(windows.c.monitor_id == monitor_id, ~windows.c.dirty)
+            exists().where(
+                windows.c.monitor_id == monitor_id,
+                windows.c.start == segments.c.window_start,
+                windows.c.variant == segments.c.variant,
+                windows.c.deployment_id == segments.c.deployment_id,
+                ~windows.c.dirty,
             ),
         )
     )
