@@ -15,6 +15,7 @@ import sys
 import threading
 import urllib.request
 from contextlib import ExitStack
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,6 +23,8 @@ HOST = "127.0.0.1"
 REGION = "eu-west-1"
 ACCESS_KEY = "local"  # moto takes any; it is no secret
 PORT_VARIABLE = "MOTO_PORT"  # moto's Step Functions find the other services by it
+
+_ONE_AT_A_TIME = threading.Lock()  # boto3's clients may be shared by threads, its sessions may not
 
 EXECUTE = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
 
@@ -112,13 +115,10 @@ class LocalAws:
 
 def client(endpoint_url: str, service: str) -> Any:  # noqa: ANN401
     """A boto3 client of the local AWS at `endpoint_url`, which may run in another process."""
-    import boto3
     from botocore.config import Config
 
-    session = boto3.Session(
-        aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY, region_name=REGION
-    )
-    return session.client(service, endpoint_url=endpoint_url, config=Config(proxies={}))
+    with _ONE_AT_A_TIME:
+        return _session().client(service, endpoint_url=endpoint_url, config=Config(proxies={}))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -145,6 +145,14 @@ def _serve(server: LocalAws, stop: threading.Event, with_parent: bool) -> None:
         while not stop.wait(0.5):
             if with_parent and os.getppid() != parent:
                 break
+
+
+@cache
+def _session() -> Any:  # noqa: ANN401
+    # Shared, since a session reads its services' models from disk anew.
+    import boto3
+
+    return boto3.Session(aws_access_key_id=ACCESS_KEY, aws_secret_access_key=ACCESS_KEY, region_name=REGION)
 
 
 def _require_free(port: int) -> None:
