@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from config import durations
 from store.records import ExecutionStatus, FleetState, IncidentKind, Outcome
 from web.assets import version
 
@@ -131,6 +132,7 @@ def _environment() -> Environment:
     environment.filters.update(number=number, count=count, percent=percent, moment=moment, ago=ago, tone=tone)
     environment.globals.update(
         span=span,
+        spell=durations.spell,
         path=path,
         query=query,
         assets=version(),

@@ -87,8 +87,6 @@ def visitor(address: str) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="session")
 def browser(chromium: Path) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=chromium, headless=True, args=list(_FLAGS)
-        )
+        launched = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(_FLAGS))
         yield launched
         launched.close()

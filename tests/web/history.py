@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
 from baselines import versions
-from baselines.profile.codec import encode
+from baselines.profile.codec import decode, encode
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile, profile_frame
 from monitor.distances.robust import robust
@@ -109,7 +109,7 @@ def tell(
     boats: Sequence[str] = ("Anna", "Bosun", "Curlew"),
     detail: str = "",
 ) -> Told:
-    """Two eras of hourly windows, a fault that was mended, a drift that goes on, labels up to a few hours ago.
+    """Two eras of hourly windows, a fault that was mended, a drift that goes on, labels up to hours ago.
 
     `detail` is appended to sentences that quote what was captured.
     """
@@ -188,9 +188,7 @@ def _consume(
         monitor.id,
         consumed,
         segments_given=[
-            Segment(
-                start, start + HOUR, "AllTraffic", era.id, ROWS, start, start + HOUR / 2, encode(profile)
-            )
+            Segment(start, start + HOUR, "AllTraffic", era.id, ROWS, start, start + HOUR / 2, encode(profile))
         ],
         rejects_given=_rejects(names[1]) if bad else (),
         now=start + HOUR + timedelta(minutes=1),
@@ -213,8 +211,10 @@ def _judge(
         connection, window.monitor_id, window.start, window.variant, window.deployment_id
     )
     windows.compact(connection, window.id, encoded[0], ROWS)
-    profile = _decoded(encoded[0])
-    features = tuple(_feature(name, profile.column(name), reference.column(name)) for name in reference.columns)
+    profile = decode(encoded[0])
+    features = tuple(
+        _feature(name, profile.column(name), reference.column(name)) for name in reference.columns
+    )
     checks = tuple(_check(feature, detail) for feature in features)
     violated = any(check.outcome is Outcome.VIOLATED for check in checks)
     rejected = captures.rejected_in(
@@ -234,12 +234,6 @@ def _judge(
         checks=checks,
     )
     return executions.record(connection, window, new, window.end + timedelta(minutes=15))
-
-
-def _decoded(encoded: bytes) -> Profile:
-    from baselines.profile.codec import decode
-
-    return decode(encoded)
 
 
 def _feature(name: str, now: ColumnProfile, base: ColumnProfile) -> FeatureResult:
@@ -281,9 +275,7 @@ def _check(feature: FeatureResult, detail: str) -> CheckRow:
     )
 
 
-def _label(
-    connection: Connection, monitor: Monitor, judged: Sequence[Execution], shifted_from: int
-) -> None:
+def _label(connection: Connection, monitor: Monitor, judged: Sequence[Execution], shifted_from: int) -> None:
     for hour, execution in enumerate(judged):
         window = windows.by_id(connection, execution.window_id)
         assert window is not None
@@ -347,10 +339,6 @@ def _drift(
     detail: str,
 ) -> int:
     first = judged[shifted_from]
-    told = {
-        "features": (names[1], names[2], names[4]),
-        "summary": f"{names[1]} and 2 others moved away from the baseline{detail}",
-    }
     opened = incidents.add(
         connection,
         monitor_id=monitor.id,
@@ -362,12 +350,14 @@ def _drift(
         execution_id=first.id,
         now=first.judged_at,
         features=(names[1], names[2], names[4]),
-        summary=str(told["summary"]),
+        summary=f"{names[1]} and 2 others moved away from the baseline{detail}",
     )
     for execution in judged[shifted_from + 1 : shifted_from + 3]:
+        known = incidents.by_id(connection, opened.id)
+        assert known is not None
         incidents.worsen(
             connection,
-            replace(opened, breached_windows=opened.breached_windows),
+            known,
             window=execution.start,
             severity=0.24,
             execution_id=execution.id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from baselines import versions
-from baselines.profile.codec import decode
+from baselines.profile.codec import ProfileFormatError, decode
 from baselines.profile.column import ColumnProfile
 from store import baselines, windows
 from store import executions as stored
@@ -73,7 +73,12 @@ def _picture(
     if encoded is None:
         sentence = "The profile of this window has outlived its retention; its numbers are kept."
         return Picture(feature, execution, result, problem=sentence)
-    now = decode(encoded).column(feature)
+    try:
+        now = decode(encoded).column(feature)
+    except ProfileFormatError as error:
+        return Picture(
+            feature, execution, result, problem=f"The profile of this window can't be read: {error}."
+        )
     if base is None:
         sentence = "No baseline with this feature judged this window."
         return Picture(feature, execution, result, now=_facts(now), problem=sentence)
