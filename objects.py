@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     import boto3
@@ -62,27 +63,21 @@ class Objects(Protocol):
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """Objects whose key begins with `prefix` and sorts after `start_after`, in order of UTF-8 bytes."""
-        ...
 
     def folders(self, prefix: str) -> Names:
         """The names one level below `prefix` (a folder, with or without its closing "/"), sorted."""
-        ...
 
     def read(self, key: str) -> bytes:
         """The bytes of `key`."""
-        ...
 
     def read_with_etag(self, key: str) -> tuple[bytes, str]:
         """The bytes of `key` and the ETag of exactly these bytes."""
-        ...
 
     def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """Store `data` under `key`, whole or not at all, replacing what was there."""
-        ...
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under exactly `key`."""
-        ...
 
 
 class S3Client(Protocol):
@@ -104,36 +99,28 @@ def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
     import boto3
     from botocore.config import Config
 
-    config = Config(
-        connect_timeout=5,
-        read_timeout=60,
-        retries={"mode": "standard", "total_max_attempts": 4},
-        max_pool_connections=32,
-    )
-    session = boto3.Session(region_name=region)
-    if role is not None:
-        session = _assumed(session, role, region)
+    retries = {"mode": "standard", "total_max_attempts": 4}
+    config = Config(connect_timeout=5, read_timeout=60, retries=retries, max_pool_connections=32)
+    session = _assumed(role, region) if role else boto3.Session(region_name=region)
     client: S3Client = session.client("s3", config=config)
     return client
 
 
-def _assumed(session: boto3.Session, role: str, region: str | None) -> boto3.Session:
+def _assumed(role: str, region: str | None) -> boto3.Session:
     """A session in the given role, renewed before it ends."""
     import boto3
     from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
     from botocore.session import get_session
 
+    own, assumed = get_session(), get_session()
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=session._session.create_client,
-        source_credentials=session.get_credentials(),
+        client_creator=own.create_client,
+        source_credentials=own.get_credentials(),
         role_arn=role,
         extra_args={"RoleSessionName": "kedge"},
     )
-    inner = get_session()
-    inner._credentials = DeferredRefreshableCredentials(
-        method="assume-role", refresh_using=fetcher.fetch_credentials
-    )
-    return boto3.Session(botocore_session=inner, region_name=region or session.region_name)
+    assumed._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
+    return boto3.Session(botocore_session=assumed, region_name=region)
 
 
 class S3Objects:
@@ -146,29 +133,21 @@ class S3Objects:
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """See `Objects.list`; pages of 1000 are fetched as they are asked for."""
         more = {"StartAfter": start_after} if start_after else {}
-        with _s3_faults(self.bucket, prefix):
-            pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, **more):
-                for item in page.get("Contents", ()):
-                    yield ObjectRef(
-                        self.bucket,
-                        item["Key"],
-                        item["ETag"].strip('"'),
-                        item["Size"],
-                        item["LastModified"].astimezone(UTC),
-                    )
+        for page in self._pages(Prefix=prefix, **more):
+            for item in page.get("Contents", ()):
+                modified = item["LastModified"].astimezone(UTC)
+                yield ObjectRef(self.bucket, item["Key"], item["ETag"].strip('"'), item["Size"], modified)
 
     def folders(self, prefix: str) -> Names:
         """See `Objects.folders`."""
-        base = _as_folder(prefix)
-        with _s3_faults(self.bucket, base):
-            pages = self._client.get_paginator("list_objects_v2")
-            found = [
-                entry["Prefix"][len(base) : -1]
-                for page in pages.paginate(Bucket=self.bucket, Prefix=base, Delimiter="/")
-                for entry in page.get("CommonPrefixes", ())
-            ]
-        return sorted(found)
+        base = f"{prefix.rstrip('/')}/" if prefix else ""
+        pages = self._pages(Prefix=base, Delimiter="/")
+        found = (entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", ()))
+        return sorted(name[len(base) : -1] for name in found)
+
+    def _pages(self, **request: str) -> Iterator[dict[str, Any]]:
+        with _s3_faults(self.bucket, request["Prefix"]):
+            yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, **request)
 
     def read(self, key: str) -> bytes:
         """See `Objects.read`."""
@@ -198,31 +177,23 @@ class S3Objects:
         return True
 
 
-def _as_folder(prefix: str) -> str:
-    return prefix if not prefix or prefix.endswith("/") else prefix + "/"
-
-
 @contextmanager
 def _s3_faults(bucket: str, key: str) -> Iterator[None]:
     """Turn what boto3 raises into `PlaceError`."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+    from botocore import exceptions as boto
 
     where = f"s3://{bucket}/{key}"
     try:
         yield
-    except ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        raise _refused(code, bucket, where) from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise PlaceError(
-            PlaceProblem.DENIED,
-            f"no AWS credentials to use {where}: give them in the environment, a profile or an instance role",
-        ) from error
-    except BotoCoreError as error:
-        raise PlaceError(
-            PlaceProblem.UNREACHABLE,
-            f"cannot reach {where} ({type(error).__name__}): check network, region and AWS_ENDPOINT_URL",
-        ) from error
+    except boto.ClientError as error:
+        raise _refused(str(error.response.get("Error", {}).get("Code", "")), bucket, where) from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
+        advice = "give them in the environment, a profile or an instance role"
+        raise PlaceError(PlaceProblem.DENIED, f"no AWS credentials to use {where}: {advice}") from error
+    except boto.BotoCoreError as error:
+        what = f"cannot reach {where} ({type(error).__name__})"
+        advice = "check the network, the region and AWS_ENDPOINT_URL"
+        raise PlaceError(PlaceProblem.UNREACHABLE, f"{what}: {advice}") from error
 
 
 _NO_KEY = {"NoSuchKey", "404", "NotFound"}
@@ -235,21 +206,15 @@ _DENIED = {
 def _refused(code: str, bucket: str, where: str) -> PlaceError:
     """The error for an answer of S3 that carries an error code."""
     if code == "NoSuchBucket":
-        return PlaceError(
-            PlaceProblem.NO_BUCKET,
-            f"there is no bucket {bucket} (for {where}): check its name and the region",
-        )
+        what = f"there is no bucket {bucket} (for {where})"
+        return PlaceError(PlaceProblem.NO_BUCKET, f"{what}: check its name and the region")
     if code in _NO_KEY:
         return PlaceError(PlaceProblem.NO_KEY, f"there is no object {where}: check the key")
     if code in _DENIED:
-        return PlaceError(
-            PlaceProblem.DENIED,
-            f"access to {where} is denied ({code}): allow s3:GetObject, s3:PutObject and s3:ListBucket "
-            f"to the identity in use",
-        )
-    return PlaceError(
-        PlaceProblem.UNREACHABLE, f"S3 answered {code or 'an error'} for {where}: try again later"
-    )
+        advice = "allow the identity in use s3:ListBucket, s3:GetObject and s3:PutObject there"
+        return PlaceError(PlaceProblem.DENIED, f"access to {where} is denied ({code}): {advice}")
+    what = f"S3 answered {code or 'an error'} for {where}"
+    return PlaceError(PlaceProblem.UNREACHABLE, f"{what}: check the region, or try again later")
 
 
 class FolderObjects:
@@ -267,28 +232,33 @@ class FolderObjects:
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """See `Objects.list`."""
-        with _file_faults(self.root / prefix):
-            keys = sorted(self._keys(prefix), key=str.encode)
+        keys = sorted(self._keys(prefix), key=str.encode)
         after = start_after.encode()
         for key in keys:
-            if key.encode() > after:
-                with _file_faults(self.root / key):
-                    yield self._ref(key)
+            if key.encode() > after and (found := self._ref(key)) is not None:
+                yield found
 
     def _keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix`, walking only the deepest folder that it names."""
-        start = self.root / prefix.rpartition("/")[0]
-        for folder, _, names in os.walk(start):
+        start = self._path(prefix.rpartition("/")[0])
+        self._require_root()
+        for folder, _, names in os.walk(start, onerror=_unless_absent):
             base = Path(folder).relative_to(self.root).as_posix()
             for name in names:
                 key = name if base == "." else f"{base}/{name}"
                 if key.startswith(prefix) and not name.startswith(_TEMPORARY):
                     yield key
 
-    def _ref(self, key: str) -> ObjectRef:
-        status = (self.root / key).stat()
-        modified = datetime.fromtimestamp(status.st_mtime, UTC)
-        return ObjectRef("", key, self._etag(key, status), status.st_size, modified)
+    def _ref(self, key: str) -> ObjectRef | None:
+        """What is known of a file; None where it went while its folder was read."""
+        path = self.root / key
+        with _file_faults(path):
+            try:
+                status = path.stat()
+                modified = datetime.fromtimestamp(status.st_mtime, UTC)
+                return ObjectRef("", key, self._etag(key, status), status.st_size, modified)
+            except FileNotFoundError:
+                return None
 
     def _etag(self, key: str, status: os.stat_result) -> str:
         """The digest of a file's content, computed again only where the file changed since the last time."""
@@ -301,7 +271,8 @@ class FolderObjects:
 
     def folders(self, prefix: str) -> Names:
         """See `Objects.folders`; a folder that is not there has none below it."""
-        path = self.root / prefix
+        path = self._path(prefix.rstrip("/"))
+        self._require_root()
         with _file_faults(path):
             return sorted(entry.name for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
 
@@ -337,6 +308,10 @@ class FolderObjects:
         with _file_faults(path):
             return path.is_file()
 
+    def _require_root(self) -> None:
+        if not self.root.is_dir():
+            raise PlaceError(PlaceProblem.NO_BUCKET, f"there is no folder {self.root}: check the path")
+
     def _path(self, key: str) -> Path:
         """The file of a key, which never lies outside the root."""
         parts = key.split("/")
@@ -354,6 +329,13 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def _unless_absent(error: OSError) -> None:
+    """Whatever keeps a folder from being read is said, but that there is none."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        with _file_faults(Path(error.filename)):
+            raise error
+
+
 @contextmanager
 def _file_faults(path: Path) -> Iterator[None]:
     """Turn what the file system raises into `PlaceError`."""
@@ -362,13 +344,11 @@ def _file_faults(path: Path) -> Iterator[None]:
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise PlaceError(PlaceProblem.NO_KEY, f"there is no file {path}: check the path") from error
     except PermissionError as error:
-        raise PlaceError(
-            PlaceProblem.DENIED, f"access to {path} is denied: let this user read (and write) it"
-        ) from error
+        what = f"access to {path} is denied"
+        raise PlaceError(PlaceProblem.DENIED, f"{what}: let this user read and write it") from error
     except OSError as error:
-        raise PlaceError(
-            PlaceProblem.UNREACHABLE, f"cannot use {path} ({error.strerror}): check the disk and the mount"
-        ) from error
+        what = f"cannot use {path} ({error.strerror})"
+        raise PlaceError(PlaceProblem.UNREACHABLE, f"{what}: check the disk and the mount") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,28 +374,27 @@ def open_place(uri: str, s3: S3Client | Callable[[], S3Client] | None = None) ->
     Raises:
         PlaceError: BAD_URI.
     """
-    parts = urlsplit(uri)
-    if parts.scheme == "s3":
+    scheme, colon, rest = uri.partition("://")
+    if scheme == "s3":
         return _s3_place(uri, s3)
-    if parts.scheme == "file":
-        if parts.netloc not in ("", "localhost") or not parts.path:
-            raise PlaceError(
-                PlaceProblem.BAD_URI, f"the address {uri} names no folder: write file:///path/of/folder"
-            )
-        return Place(FolderObjects(Path(unquote(parts.path))), "", uri)
-    if "://" in uri or not uri or "\0" in uri:
-        raise PlaceError(
-            PlaceProblem.BAD_URI,
-            f"the address {uri!r} is not one: write s3://bucket/prefix, file:///folder or a path",
-        )
+    if scheme == "file":
+        host, _, path = rest.partition("/")
+        if host not in ("", "localhost") or not path:
+            raise PlaceError(PlaceProblem.BAD_URI, f"the address {uri} names no folder: write file:///folder")
+        return Place(FolderObjects(Path("/" + unquote(path))), "", uri)
+    if colon or not uri or "\0" in uri:
+        advice = "write s3://bucket/prefix, file:///folder or a path"
+        raise PlaceError(PlaceProblem.BAD_URI, f"the address {uri!r} is not one: {advice}")
     return Place(FolderObjects(Path(uri).expanduser()), "", uri)
 
 
 def _s3_place(uri: str, s3: S3Client | Callable[[], S3Client] | None) -> Place:
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
-    if not bucket or "@" in bucket:
-        raise PlaceError(
-            PlaceProblem.BAD_URI, "the address names no bucket: write s3://bucket/prefix, without credentials"
-        )
+    if not _BUCKET.fullmatch(bucket):
+        advice = "write s3://bucket/prefix, without credentials"
+        raise PlaceError(PlaceProblem.BAD_URI, f"the S3 address names no bucket that could be: {advice}")
     client = s3_client() if s3 is None else s3() if callable(s3) else s3
     return Place(S3Objects(bucket, client), prefix.strip("/"), uri)
+
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")

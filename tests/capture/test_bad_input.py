@@ -161,7 +161,11 @@ MIXED = Schema(
 
 
 def found(data: bytes, kind: Kind, schema: Schema = MIXED) -> list[tuple[int | None, str | None]]:
-    return [(example.line, example.column) for example in decode(data, schema).rejects.examples if example.kind is kind]
+    return [
+        (example.line, example.column)
+        for example in decode(data, schema).rejects.examples
+        if example.kind is kind
+    ]
 
 
 @pytest.mark.parametrize("token", ["NaN", "Infinity", "-Infinity"])
@@ -175,7 +179,9 @@ def test_what_is_not_finite_is_kept_and_shown(token: str) -> None:
 
 
 def test_a_number_where_text_was_is_kept_and_shown() -> None:
-    data = captured(csv_line("1,M,x", "1"), csv_line("1,2,3", "1"), json_line({"size": 1, "sex": 0, "note": 5}, {"p": 1}))
+    data = captured(
+        csv_line("1,M,x", "1"), csv_line("1,2,3", "1"), json_line({"size": 1, "sex": 0, "note": 5}, {"p": 1})
+    )
     assert found(data, OddityKind.NUMBER_FOR_TEXT) == [(2, "sex"), (3, "sex")]
     assert decode(data, MIXED).records["sex"].to_list() == ["M", "2", "0"]
 

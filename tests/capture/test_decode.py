@@ -46,7 +46,9 @@ def test_an_object_without_records_has_the_same_columns() -> None:
 
 
 def test_empty_cells_nulls_and_absent_keys_are_missing() -> None:
-    data = captured(csv_line(",2", "3"), json_line({"a": None, "b": 2}, {"p": 3}), json_line({"b": 2}, {"p": 3}))
+    data = captured(
+        csv_line(",2", "3"), json_line({"a": None, "b": 2}, {"p": 3}), json_line({"b": 2}, {"p": 3})
+    )
     assert cells(data) == [("3", None, "2")] * 3
 
 
@@ -60,18 +62,24 @@ def test_text_of_cells_is_kept_to_the_letter() -> None:
 @pytest.mark.parametrize("copies", [1, 3])
 def test_numbers_of_json_keep_their_text_on_either_path(number: str, copies: int) -> None:
     fast = json_line(f'{{"a": {number}, "b": 2}}', '{"p": 1}')
-    exact = line({"eventVersion": "0"} | event(side(f'{{"a":{number},"b":2}}', "JSON"), side('{"p":1}', "JSON")))
+    exact = line(
+        {"eventVersion": "0"} | event(side(f'{{"a":{number},"b":2}}', "JSON"), side('{"p":1}', "JSON"))
+    )
     assert cells(captured(*[fast] * copies, exact)) == [("1", number, "2")] * (copies + 1)
 
 
 def test_json_goes_by_name_whatever_the_order() -> None:
     data = captured(json_line({"b": "B", "a": "A"}, {"p": "P"}), json_line({"p": "P", "b": "B"}, {"a": "A"}))
-    assert cells(data, Schema(("p", "a", "b"), text=frozenset("pab"), outputs=("p",))) == [("P", "A", "B")] * 2
+    assert (
+        cells(data, Schema(("p", "a", "b"), text=frozenset("pab"), outputs=("p",))) == [("P", "A", "B")] * 2
+    )
 
 
 def test_json_without_known_names_goes_by_position() -> None:
     data = captured(
-        json_line({"features": [1, 2]}, {"score": 3}), json_line([1, 2], [3]), json_line({"x": {"y": [1], "z": 2}}, "3")
+        json_line({"features": [1, 2]}, {"score": 3}),
+        json_line([1, 2], [3]),
+        json_line({"x": {"y": [1], "z": 2}}, "3"),
     )
     assert cells(data) == [("3", "1", "2")] * 3
 
@@ -79,7 +87,10 @@ def test_json_without_known_names_goes_by_position() -> None:
 @pytest.mark.parametrize(
     ("asked", "answered"),
     [
-        ({"instances": [{"features": [1, 2]}, {"features": [3, 4]}]}, {"predictions": [{"score": 5}, {"score": 6}]}),
+        (
+            {"instances": [{"features": [1, 2]}, {"features": [3, 4]}]},
+            {"predictions": [{"score": 5}, {"score": 6}]},
+        ),
         ({"instances": [[1, 2], [3, 4]]}, {"predictions": [5, 6]}),
         ({"instances": [{"a": 1, "b": 2}, {"b": 4, "a": 3}]}, {"predictions": [[5], [6]]}),
         ([[1, 2], [3, 4]], [5, 6]),
@@ -101,7 +112,10 @@ def test_lines_of_csv_and_of_json_are_records() -> None:
 
 
 def test_json_lines_by_the_name_of_json_are_read_too() -> None:
-    assert cells(captured(json_line('{"a":1,"b":2}\n{"a":3,"b":4}', "[5, 6]"))) == [("5", "1", "2"), ("6", "3", "4")]
+    assert cells(captured(json_line('{"a":1,"b":2}\n{"a":3,"b":4}', "[5, 6]"))) == [
+        ("5", "1", "2"),
+        ("6", "3", "4"),
+    ]
 
 
 def test_pretty_printed_json_is_one_document() -> None:
@@ -205,7 +219,9 @@ def test_a_merged_batch_transform_nests_its_answer() -> None:
     [((), (), "at least one"), (("a", "a"), (), "'a' is named twice"), (("@line",), (), "begins with @"),
      (("a", "p"), ("p",), "put them first")],
 )  # fmt: skip
-def test_a_schema_that_cannot_be_is_refused(names: tuple[str, ...], outputs: tuple[str, ...], said: str) -> None:
+def test_a_schema_that_cannot_be_is_refused(
+    names: tuple[str, ...], outputs: tuple[str, ...], said: str
+) -> None:
     with pytest.raises(ValueError, match=said):
         Schema(names, outputs=outputs)
 
@@ -223,7 +239,9 @@ def test_a_schema_that_cannot_be_is_refused(names: tuple[str, ...], outputs: tup
         (Row(["1", "2"]), None, 4),
     ],
 )
-def test_the_width_of_what_does_not_fit(answered: Row[str] | None, asked: Row[str] | None, width: int) -> None:
+def test_the_width_of_what_does_not_fit(
+    answered: Row[str] | None, asked: Row[str] | None, width: int
+) -> None:
     assert arrange(ABC, answered, asked) == width
 
 

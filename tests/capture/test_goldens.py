@@ -46,7 +46,9 @@ def test_every_record_is_read(golden: Path, name: str, columns: int, outputs: in
 def test_the_cells_of_csv_are_the_captured_text_output_first(golden: Path) -> None:
     name = "capture/abalone_csv.jsonl"
     decoded = read(golden, name, positional(11))
-    for line, record in zip((golden / name).read_text().splitlines(), decoded.records.iter_rows(), strict=True):
+    for line, record in zip(
+        (golden / name).read_text().splitlines(), decoded.records.iter_rows(), strict=True
+    ):
         event = json.loads(line)
         capture = event["captureData"]
         cells = capture["endpointOutput"]["data"].split(",") + capture["endpointInput"]["data"].split(",")
@@ -83,8 +85,8 @@ def test_keys_of_json_lines_go_by_name_where_the_baseline_has_them(golden: Path)
 
 
 def test_nested_keys_of_a_language_model_are_joined(golden: Path) -> None:
-    names = ("generated_text", "inputs", "parameters_max_new_tokens", "parameters_temperature", "parameters_top_p",
-             "parameters_do_sample")  # fmt: skip
+    parameters = ("max_new_tokens", "temperature", "top_p", "do_sample")
+    names = ("generated_text", "inputs", *(f"parameters_{name}" for name in parameters))
     schema = Schema(names, text=frozenset(names), outputs=names[:1])
     records = read(golden, "capture/llm_nested_json.jsonl", schema).records
     assert records["parameters_temperature"].to_list() == ["0.7"] * 3

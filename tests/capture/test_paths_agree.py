@@ -21,10 +21,14 @@ from monitor.capture.rejects import RejectKind
 from tests.capture.events import ABC, captured, csv_line, event, json_line, line, numbered, side
 
 CELL = st.one_of(
-    st.sampled_from(["", "1", "2.5", "-3", "1e5", "1E+05", "NaN", "null", "true", " 7", "x", "ä", "\u2028", "🐚"]),
+    st.sampled_from(
+        ["", "1", "2.5", "-3", "1e5", "1E+05", "NaN", "null", "true", " 7", "x", "ä", "\u2028", "🐚"]
+    ),
     st.text(alphabet=st.sampled_from('ab1.,"\n\r\t\\/\x00 é'), max_size=5),
 )
-NUMBER_TOKENS = st.sampled_from(["1", "-2.5", "1e5", "1.0E-7", "NaN", "-Infinity", "0", "12345678901234567890", "1.10"])
+NUMBER_TOKENS = st.sampled_from(
+    ["1", "-2.5", "1e5", "1.0E-7", "NaN", "-Infinity", "0", "12345678901234567890", "1.10"]
+)
 
 
 @st.composite
@@ -37,7 +41,12 @@ def json_text(value: Any) -> st.SearchStrategy[str]:
     """JSON as some library might write it."""
     dump = json.dumps
     return st.sampled_from(
-        [dump(value), dump(value, separators=(",", ":")), dump(value, ensure_ascii=False), dump(value, indent=1)]
+        [
+            dump(value),
+            dump(value, separators=(",", ":")),
+            dump(value, ensure_ascii=False),
+            dump(value, indent=1),
+        ]
     )
 
 
@@ -63,7 +72,9 @@ TOKENS = st.builds('{{"a":{},"b":{}}}'.format, NUMBER_TOKENS, NUMBER_TOKENS)
 def payload(draw: st.DrawFn) -> Any:
     kind = draw(st.sampled_from(["CSV", "CSV", "JSON", "LINES", "TOKENS", "ODD"]))
     if kind == "CSV":
-        return side(draw(csv_payload()), "CSV", draw(st.sampled_from(["text/csv", None, "text/csv; charset=utf-8"])))
+        return side(
+            draw(csv_payload()), "CSV", draw(st.sampled_from(["text/csv", None, "text/csv; charset=utf-8"]))
+        )
     if kind == "JSON":
         return side(draw(DOCUMENT.flatmap(json_text)), "JSON", "application/json")
     if kind == "TOKENS":
@@ -72,7 +83,9 @@ def payload(draw: st.DrawFn) -> Any:
         rows = draw(st.lists(FLAT.map(json.dumps), min_size=1, max_size=3))
         return side("\n".join(rows) + draw(st.sampled_from(["", "\n"])), "JSON", "application/jsonlines; a=b")
     return draw(
-        st.sampled_from([None, {}, "text", side("1,2", "BASE64"), side("", "JSON"), side("1", "XML"), side("{", "JSON")])
+        st.sampled_from(
+            [None, {}, "text", side("1,2", "BASE64"), side("", "JSON"), side("1", "XML"), side("{", "JSON")]
+        )
     )
 
 
@@ -83,7 +96,9 @@ def captured_line(draw: st.DrawFn) -> bytes:
         draw(payload()),
         event_id=draw(st.sampled_from(["e-1", "é", "", 'a"b'])),
         inference_id=draw(st.sampled_from([None, "7", ""])),
-        time=draw(st.sampled_from(["2021-05-26T00:30:11Z", "2021-05-26T00:30:11.5Z", "2021-02-30T00:30:11Z", None])),
+        time=draw(
+            st.sampled_from(["2021-05-26T00:30:11Z", "2021-05-26T00:30:11.5Z", "2021-02-30T00:30:11Z", None])
+        ),
     )
     spaced = draw(st.booleans())
     return json.dumps(
@@ -93,7 +108,9 @@ def captured_line(draw: st.DrawFn) -> bytes:
 
 BAD_LINE = st.one_of(
     st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"")),
-    st.sampled_from([b"{}", b"[]", b"1", b'{"captureData":{}}', b" ", b"\xff", b'{"a":"\xed\xa0\x80"}', b"{" * 2000]),
+    st.sampled_from(
+        [b"{}", b"[]", b"1", b'{"captureData":{}}', b" ", b"\xff", b'{"a":"\xed\xa0\x80"}', b"{" * 2000]
+    ),
     captured_line().flatmap(lambda raw: st.integers(1, len(raw)).map(lambda end: raw[:end])),
 )
 SCHEMAS = st.sampled_from(
@@ -138,7 +155,9 @@ def test_any_mix_of_lines_gives_the_same_from_both(
 def test_a_bad_line_never_costs_a_good_one(bad: bytes, place: int) -> None:
     good = list(numbered(5))
     data = captured(*good[:place], bad, *good[place:])
-    ids = decode(data, ABC).records.filter(pl.col("@event_id").str.contains("^e-[1-5]$"))["@event_id"].to_list()
+    ids = (
+        decode(data, ABC).records.filter(pl.col("@event_id").str.contains("^e-[1-5]$"))["@event_id"].to_list()
+    )
     assert set(ids) >= {f"e-{i}" for i in range(1, 6)}
 
 
