@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from store.engine import open_engine
@@ -15,6 +16,10 @@ from store.migrate import upgrade
 from tests.postgresql import NoPostgresError, PostgresServer, running
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure: how long an example takes is not what these tests are about.
+settings.register_profile("kedge", deadline=None)
+settings.load_profile("kedge")
 
 
 @pytest.fixture(scope="session")
