@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -12,6 +12,9 @@ from sqlalchemy import Connection
 from monitor.windows import EPOCH
 from store import deployments
 from store.records import Deployment
+
+_INSTANT = timedelta(microseconds=1)
+"""No two eras of an endpoint begin at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def follow(
         return eras
     config = now_in_force.endpoint_config
     if what is Change.BEGIN:
-        began = max(min(now_in_force.since, now), last.started_at)
+        began = max(min(now_in_force.since, now), last.started_at + _INSTANT)
         deployments.begin(
             connection,
             monitor_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,10 @@ from store.engine import StoreError, writing
 from store.monitors import LeaseLostError
 
 
+class StoppingError(Exception):
+    """The service is being stopped: the round ends here, between two transactions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A held lease. Leases run on wall time: they guard against a dead process, not a business rule."""
@@ -23,6 +27,7 @@ class Lease:
     monitor_id: int
     owner: str
     length: timedelta
+    stopping: Callable[[], bool]
 
     def until(self) -> datetime:
         """When it runs out if it is renewed now."""
@@ -30,7 +35,17 @@ class Lease:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A writing transaction that is rolled back, with LeaseLostError, if the lease is another's."""
+        """A writing transaction that is rolled back, with LeaseLostError, if the lease is another's.
+
+        Raises StoppingError in its place once the service is being stopped.
+        """
+        if self.stopping():
+            raise StoppingError
+        with self._renewed() as connection:
+            yield connection
+
+    @contextmanager
+    def _renewed(self) -> Iterator[Connection]:
         with writing(self.engine) as connection:
             monitors.hold(connection, self.monitor_id, self.owner, self.until())
             yield connection
@@ -38,16 +53,18 @@ class Lease:
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self.length.total_seconds() / 3):
             try:
-                with self.transaction():
+                with self._renewed():
                     pass
             except (LeaseLostError, StoreError):
                 return  # the next transaction of the work itself finds out
 
 
 @contextmanager
-def leased(engine: Engine, monitor_id: int, owner: str, length: timedelta) -> Iterator[Lease | None]:
+def leased(
+    engine: Engine, monitor_id: int, owner: str, length: timedelta, stopping: Callable[[], bool]
+) -> Iterator[Lease | None]:
     """The monitor's lease for the time of the block, or None where another replica has it."""
-    lease = Lease(engine, monitor_id, owner, length)
+    lease = Lease(engine, monitor_id, owner, length, stopping)
     now = datetime.now(UTC)
     with writing(engine) as connection:
         taken = monitors.claim(connection, monitor_id, owner, now, lease.until())
