@@ -138,7 +138,7 @@ def _registered(method: DistanceMethod, categorical: CategoricalDriftMethod, mod
 def drift_test(
     method: DistanceMethod, categorical: CategoricalDriftMethod, mode: Distance
 ) -> Callable[[pd.Series[Any], pd.Series[Any], Any, float], tuple[float, bool]]:
-    """Kedge's drift check as a test of Evidently's; it answers with the distance, and whether that is drift."""
+    """Kedge's drift check as a test of Evidently's, which gives the distance and whether it is drift."""
 
     def test(
         reference: pd.Series[Any], current: pd.Series[Any], _kind: object, threshold: float
@@ -157,7 +157,7 @@ def drift_test(
 
 def _column(values: pd.Series[Any]) -> ColumnProfile:
     """The profile of a pandas Series without missing values."""
-    if np.issubdtype(values.dtype, np.number):
+    if isinstance(values.dtype, np.dtype) and np.issubdtype(values.dtype, np.number):
         numbers = values.to_numpy(dtype=np.float64)
         return ColumnProfile(types=TypeCounts(fractional=numbers.size), sketch=Sketch.of(numbers))
     counts = {str(text): int(count) for text, count in values.value_counts().items()}
