@@ -60,7 +60,7 @@ def test_it_looks_at_the_sampled_rows_by_kedges_distances(engine: Engine) -> Non
     told = _shifted_day(engine)
     document = _write(told)
     assert document.note == "4 of 4 windows with violations; Evidently on 500 sampled rows"
-    assert "Evidently looks at 500 sampled rows, by Kedge's distances and thresholds" in document.html
+    assert "Evidently looks at 500 rows sampled from all of these windows" in document.html
     assert "its 3000 reference rows are rebuilt from its sketches and counts" in document.html
     table = _table(document.html)
     assert set(table) == set(told.columns.all)

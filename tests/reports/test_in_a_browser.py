@@ -19,6 +19,11 @@ COLUMNS = Columns(number=f"length{EVIL}", texts=(EVIL, "<b>F</b>", "M"))
 OFFLINE = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; style-src 'unsafe-inline'; " \
           "img-src data: blob:; font-src data:; worker-src blob:"  # fmt: skip
 
+# how many pictures are wider than their place
+OVERFLOWING = """[...document.querySelectorAll(".js-plotly-plot")].filter(
+    (plot) => plot.querySelector("svg").getBoundingClientRect().right
+        > plot.closest("section").getBoundingClientRect().right + 1).length"""
+
 
 @pytest.fixture(scope="module")
 def browser(chromium: Path) -> Iterator[Browser]:
@@ -66,6 +71,7 @@ def test_pictures_are_drawn_without_a_network(engine: Engine, watched: Watched, 
     )
     watched.page.wait_for_selector(".js-plotly-plot .bars path", state="attached")
     assert watched.page.locator(".js-plotly-plot").count() == 3
+    assert watched.page.evaluate(OVERFLOWING) == 0
     assert watched.page.locator("h3").first.inner_text() == f"length{EVIL}"
     shown = watched.page.locator(".js-plotly-plot .xtick text").all_text_contents()
     assert "<b>F</b>" in shown
@@ -96,3 +102,4 @@ def test_it_is_readable_on_a_phone(engine: Engine, watched: Watched, tmp_path: P
     )
     watched.page.wait_for_selector(".js-plotly-plot .bars path", state="attached")
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert watched.page.evaluate(OVERFLOWING) == 0
