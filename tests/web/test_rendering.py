@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from store.records import ExecutionStatus, FleetState, IncidentKind, Outcome
 from web.rendering import OUTCOME_WORDS, ago, moment, number, path, percent, query, span, tone
+from web.texts import visible
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,17 @@ def test_paths_keep_a_name_in_one_part(name: str) -> None:
     made = path("endpoints", name)
     assert made.count("/") == 2
     assert unquote(made.rsplit("/", 1)[1]) == name
+
+
+def test_what_would_be_unseen_is_made_visible() -> None:
+    assert visible("\u202egnp.exe\x00\u200f\u2066") == "\ufffdgnp.exe\ufffd\ufffd\ufffd"
+    assert visible("Ünïcödé עברית\n\t漢字") == "Ünïcödé עברית\n\t漢字"
+
+
+@given(st.text())
+def test_visible_texts_keep_their_length_and_stay_as_they_are(text: str) -> None:
+    assert len(visible(text)) == len(text)
+    assert visible(visible(text)) == visible(text)
 
 
 def test_every_outcome_has_its_word_and_every_state_its_tone() -> None:
