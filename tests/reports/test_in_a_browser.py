@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 
-from monitor.reports import write_report
+from monitor.reports.document import write_report
 from tests.clock import NOON
 from tests.reports import story
 from tests.reports.story import END, Columns
