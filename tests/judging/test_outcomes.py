@@ -242,6 +242,11 @@ class TestDrift:
         assert row.outcome is Outcome.INSUFFICIENT_DATA
         assert row.detail == "Too few values: 3 values could not have shown a shift of any size."
 
+    def test_compat_calls_so_few_values_quiet_as_model_monitor_does(self) -> None:
+        row = drift(numbers(NORMAL[:15]), numbers(NORMAL), mode=Distance.COMPAT)
+        assert row.outcome is Outcome.OK
+        assert row.detail.endswith("a shift of 1.56 standard deviations.")
+
     def test_an_owners_high_threshold_is_no_lack_of_data(self) -> None:
         same = numbers(NORMAL)
         for method in DistanceMethod:
