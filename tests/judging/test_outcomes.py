@@ -411,8 +411,9 @@ class TestColumns:
             "Number of columns in baseline constraints: 2"
         )
 
-    def test_a_few_misfits_are_rejects_and_no_violation(self) -> None:
-        current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: 2999})
+    @pytest.mark.parametrize("misfits", [1, 2999, 3000])
+    def test_misfits_that_are_not_most_of_them_are_rejects_and_no_violation(self, misfits: int) -> None:
+        current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: misfits})
         assert verdict(current).violations == ()
 
     def test_excluded_columns_hold_their_place_in_a_record(self) -> None:
