@@ -416,6 +416,11 @@ class TestColumns:
         current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: misfits})
         assert verdict(current).violations == ()
 
+    def test_of_several_wrong_widths_the_most_frequent_is_told(self) -> None:
+        current = replace(table({"a": NORMAL[:4], "b": NORMAL[:4]}), widths={1: 2, 2: 4, 3: 3})
+        (row,) = verdict(current).violations
+        assert (row.check, row.value) == (Check.EXTRA_COLUMNS, 3)
+
     def test_excluded_columns_hold_their_place_in_a_record(self) -> None:
         four_captured = replace(table({"a": NORMAL, "b": NORMAL}), widths={4: 3000, 3: 1})
         assert verdict(four_captured, width=4).violations == ()
