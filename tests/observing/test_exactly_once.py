@@ -298,12 +298,12 @@ def test_two_replicas_that_are_killed_count_as_one_clean_pass(
     postgres.drop(database)
 
 
-def test_one_service_that_is_killed_counts_as_one_clean_pass(tmp_path: Path, aws: str) -> None:
+def test_one_service_that_is_killed_counts_as_one_clean_pass(tmp_path: Path) -> None:
     seeds = range(100, 104)
     print(f"random orders of the seeds {list(seeds)}")  # noqa: T201
     stream = _stream()
     expected = _clean_pass(tmp_path, stream)
-    place = yard.bucket("orders")
+    place = Yard(f"file://{tmp_path}/yard")
     database = f"sqlite:///{tmp_path}/kedge.db"
     with _staged(tmp_path, place, database, seeds, stream) as stage, ExitStack() as running:
         environment = {"KEDGE_CLOCK": str(stage.clock.path)}
