@@ -57,11 +57,14 @@ class Telling:
     clock: StoryClock
     served: Served
     engine: Engine
+    began: float
+    """On the monotonic clock, in seconds."""
 
 
 @contextmanager
 def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling]:
     """Set the stage: train and deploy the champion, take its baseline, start the service."""
+    began = time.monotonic()
     tell("Training the champion with TensorFlow …")
     played = cast(plot)
     tell(f"The champion errs by {played.rmse:.2f} rings on animals it was not trained on.")
@@ -78,7 +81,8 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
         with Served(config, port, environment, folder / "serve.log") as served:
             tell(f"The dashboard: {served.url}/endpoints/{ENDPOINT}")
             engine = open_engine(f"sqlite:///{database}")
-            yield Telling(plot, folder, played, stage, s3, clock, served, engine)
+            yield Telling(plot, folder, played, stage, s3, clock, served, engine, began)
+            engine.dispose()
 
 
 def _put_baseline(s3: Any, stage: Stage, played: Cast) -> bytes:  # noqa: ANN401 (a boto3 client)
@@ -141,7 +145,8 @@ def _wait(told: Telling, judged: int, measured: int) -> None:
 def result(told: Telling) -> Summary:
     """How it went."""
     with reading(told.engine) as connection:
-        return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot)
+        seconds = time.monotonic() - told.began
+        return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, seconds)
 
 
 def export(told: Telling, folder: Path) -> None:

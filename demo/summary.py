@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from demo.script import Plot
 from monitor.checks.names import Check
-from store import captures, executions, fleet, incidents, monitors
+from store import executions, fleet, monitors
 from store.records import Execution, ExecutionKind, Outcome, QualityPoint
 
 
@@ -21,64 +21,61 @@ class Summary:
     """Every key is always there, null where nothing happened. Errors are in rings."""
 
     seed: int
-    shift: float
     rows_per_window: int
-    records: int
-    quiet_windows: int
+    shift_sd: float
+    windows: int
+    quiet_windows_before_drift: int
     false_alarms: int
-    shifted_windows: int
-    windows_with_drift: int
-    drift_found_after: int | None
+    windows_to_detect: int | None
     """Windows from the shift to the first that drifted, 1 being the first of them."""
     drifted_features: list[str]
     champion_rmse_before: float | None
     champion_rmse_after: float | None
-    incidents: list[str]
-    baseline_version: int | None
-    endpoint_config: str
-    retraining_runs: int
+    retraining_runs: int | None
     outcome: str | None
     challenger_rmse: float | None
     model_package: str | None
+    endpoint_config: str | None
+    baseline_version: int | None
     quiet_after: bool | None
+    seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
-def summarise(connection: Connection, endpoint: str, endpoint_config: str, plot: Plot) -> Summary:
-    """Read what the service found."""
+def summarise(
+    connection: Connection, endpoint: str, endpoint_config: str, plot: Plot, seconds: float
+) -> Summary:
+    """Read what the service found; the story took so many seconds."""
     row = next(row for row in fleet.overview(connection) if row.monitor.name == endpoint)
     monitor_id = row.monitor.id
     judged = executions.latest(connection, monitor_id, ExecutionKind.DATA_QUALITY)
     ordered = sorted(judged, key=lambda execution: execution.start)
     quiet = [execution for execution in ordered if execution.start < plot.shift_at]
     after = [execution for execution in ordered if execution.start >= plot.shift_at]
-    drifted = {execution.start: _drifted(connection, execution) for execution in after}
-    found = [at for at, execution in enumerate(after, start=1) if drifted[execution.start]]
+    drifted = [_drifted(connection, execution) for execution in after]
     quality = executions.quality_series(connection, monitor_id)
     return Summary(
         seed=plot.seed,
-        shift=plot.shift,
         rows_per_window=plot.rows,
-        records=captures.totals(connection, monitor_id)[1],
-        quiet_windows=sum(execution.violations == 0 for execution in quiet),
+        shift_sd=plot.shift,
+        windows=len(ordered),
+        quiet_windows_before_drift=sum(execution.violations == 0 for execution in quiet),
         false_alarms=sum(execution.violations > 0 for execution in quiet),
-        shifted_windows=len(after),
-        windows_with_drift=len(found),
-        drift_found_after=found[0] if found else None,
-        drifted_features=list(dict.fromkeys(name for names in drifted.values() for name in names)),
+        windows_to_detect=next((at for at, names in enumerate(drifted, start=1) if names), None),
+        drifted_features=list(dict.fromkeys(name for names in drifted for name in names)),
         champion_rmse_before=_pooled_rmse(quality, None, plot.shift_at),
         champion_rmse_after=_pooled_rmse(quality, plot.shift_at, None),
-        incidents=[incident.kind for incident in incidents.history(connection, monitor_id)],
-        baseline_version=row.baseline_version,
-        endpoint_config=endpoint_config,
-        retraining_runs=0,
+        retraining_runs=None,
         outcome=None,
         challenger_rmse=None,
         model_package=None,
+        endpoint_config=endpoint_config,
+        baseline_version=row.baseline_version,
         quiet_after=None,
+        seconds=round(seconds, 1),
     )
 
 

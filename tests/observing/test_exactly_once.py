@@ -230,8 +230,10 @@ def _staged(folder: Path, place: Yard, database: str, seeds: range, stream: Stre
         place.put(f"capture/{name}", ".nothing", b"")
     engine = open_engine(database)
     shuffled = {name: _shuffled(stream, seed) for name, seed in zip(names, seeds, strict=True)}
-    yield Stage(place, engine, clock, names, config, shuffled)
-    engine.dispose()
+    try:
+        yield Stage(place, engine, clock, names, config, shuffled)
+    finally:
+        engine.dispose()
 
 
 def _play(stage: Stage, replicas: list[Replica], chance: np.random.Generator) -> None:
@@ -289,12 +291,12 @@ def test_two_replicas_that_are_killed_count_as_one_clean_pass(
             for name in ("one", "two")
         ]
         _play(stage, replicas, np.random.default_rng(20))
-        assert [replica.stop() for replica in replicas] == [0, 0]
+        assert [replica.ready().stop() for replica in replicas] == [0, 0]
         assert stage.killed_with_work_left >= 3
         assert stage.killed_at_work >= 3
         _check(stage, expected)
         _no_fault(replicas)
-        assert all(replica.events("judged") for replica in replicas), "one of the replicas did nothing"
+        assert all("judged" in replica.said(whole=True) for replica in replicas), "one of them did nothing"
     postgres.drop(database)
 
 
@@ -309,7 +311,7 @@ def test_one_service_that_is_killed_counts_as_one_clean_pass(tmp_path: Path) -> 
         environment = {"KEDGE_CLOCK": str(stage.clock.path)}
         one = running.enter_context(Replica(stage.config, environment, log=tmp_path / "one.log"))
         _play(stage, [one], np.random.default_rng(4))
-        assert one.stop() == 0
+        assert one.ready().stop() == 0
         assert stage.killed_with_work_left >= 2
         _check(stage, expected)
         _no_fault([one])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -158,9 +157,9 @@ def test_sigterm_ends_it_in_the_middle_of_a_round_that_waits_for_the_network(
 
 
 def test_sigterm_ends_it_between_two_transactions_of_a_long_round(tmp_path: Path, yard: Yard) -> None:
-    names = [f"endpoint-{at:02}" for at in range(8)]
+    names = [f"endpoint-{at:02}" for at in range(4)]
     for name in names:
-        for at in range(25):
+        for at in range(20):
             yard.capture(name, records(at, NOON + at * (HOUR / 60)), name=f"{at}")
     with _serve(tmp_path, _config(tmp_path, names)) as kedge:
         engine = open_engine(f"sqlite:///{tmp_path}/kedge.db")
@@ -168,10 +167,10 @@ def test_sigterm_ends_it_between_two_transactions_of_a_long_round(tmp_path: Path
         assert kedge.stop() == 0
         assert _leased(engine) == 0
         done = _judged(engine)
-        assert 0 < done < 8 * 25
+        assert 0 < done < 4 * 20
         assert not kedge.events("round_failed")
         kedge.start()
-        assert until(lambda: _judged(engine) == 8 * 25, 60, pause=0.1), _judged(engine)
+        assert until(lambda: _judged(engine) == 4 * 20, 60, pause=0.1), _judged(engine)
         assert kedge.stop() == 0
         engine.dispose()
 
@@ -309,6 +308,7 @@ class _Line:
         finally:
             for each in (source, target):
                 _Line._cut(each)
+            source.close()
 
     @staticmethod
     def _cut(end: socket.socket) -> None:
@@ -342,14 +342,3 @@ def test_it_survives_a_database_that_goes_away_and_comes_back(
     line.down()
     engine.dispose()
     postgres.drop(database)
-
-
-def test_a_sqlite_file_that_goes_away_is_told_and_does_not_end_it(tmp_path: Path, yard: Yard) -> None:
-    config = _config(tmp_path, ["abalone"], f"sqlite:///{tmp_path}/data/kedge.db")
-    (tmp_path / "data").mkdir()
-    with _serve(tmp_path, config) as kedge:
-        kedge.ready()
-        shutil.rmtree(tmp_path / "data")
-        assert until(lambda: bool(kedge.events("database_unavailable")), 30)
-        assert kedge.get("/healthz").status_code == 200
-        assert kedge.stop() == 0
