@@ -34,7 +34,8 @@ def _written(watch: Watch) -> list[int]:
 
 def _holder(watch: Watch) -> str | None:
     with reading(watch.engine) as connection:
-        return connection.execute(select(monitors.c.lease_owner)).scalar_one()
+        owner: str | None = connection.execute(select(monitors.c.lease_owner)).scalar_one()
+    return owner
 
 
 def _steal(watch: Watch) -> None:
