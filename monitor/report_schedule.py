@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from config import cron
 
 _MISSED = 1000
-"""How many firings are looked through at a time; after a longer pause the last of these is written, and so on."""
+"""How many firings are looked through at a time; after a longer pause the last of them is written first."""
 
 
 def due(expression: str, last_end: datetime, now: datetime) -> tuple[datetime, datetime] | None:
