@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test screenshot lint format lock clean
+.PHONY: help setup demo serve test detection screenshot docs lint format lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
 	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
 	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
 	@echo "make lint   check form and types"
+	@echo "make format bring the code into form"
+	@echo "make docs   write docs/cli.md anew from the program"
 	@echo "make lock   write requirements/lock.txt anew from pyproject.toml"
 
 setup: $(READY)
@@ -36,8 +38,14 @@ serve: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
 
+detection: $(READY)
+	@$(BIN)/python -m docs.detection
+
 screenshot: $(READY)
 	@$(BIN)/python -m docs.screenshot
+
+docs: $(READY)
+	@$(BIN)/python -m docs.reference
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .
