@@ -1,0 +1,158 @@
+"""docs/configuration.md names every key of kedge.yaml, no other, and the defaults that they have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+import pytest
+import yaml
+from pydantic.fields import FieldInfo
+
+from config import loading
+from config.fields import Part
+from config.model import Config, Discover, Endpoint, Hooks, Report, Retention
+from config.retraining import Retrain, Target
+from tests.conftest import ROOT
+from tests.docs.markdown import page, pages, rows
+
+PAGE = page("docs/configuration.md")
+PARTS: dict[str, type[Part]] = {
+    "The file": Config,
+    "endpoints": Endpoint,
+    "report": Report,
+    "retention": Retention,
+    "discover": Discover,
+    "hooks": Hooks,
+    "retrain": Retrain,
+    "target": Target,
+}
+LEAST: dict[str, Any] = {
+    "discover": {},
+    "endpoints": [
+        {
+            "name": "a",
+            "capture": "s3://bucket/capture",
+            "hooks": {},
+            "report": {"cron": "0 6 * * 1", "to": "s3://bucket/reports"},
+            "retention": {},
+            "retrain": {"when": ["rmse > 2"], "registry": "models", "target": {"local": "train"}},
+        }
+    ],
+}
+"""The least that can be said in each section."""
+LATER = "*Later*: "
+
+
+def fields(part: type[Part]) -> dict[str, FieldInfo]:
+    """The fields of a part by the key that an owner writes."""
+    return {field.alias or name: field for name, field in part.model_fields.items()}
+
+
+def table(section: str) -> dict[str, tuple[str, ...]]:
+    """The rows of a section's table, by key."""
+    return {row[0].strip("`"): row for row in rows(PAGE.sections[section])}
+
+
+def parts_of(annotation: Any) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+        for field in annotation.model_fields.values():
+            yield from parts_of(field.annotation)
+    for argument in get_args(annotation):
+        yield from parts_of(argument)
+
+
+def later() -> Iterator[tuple[type[Part], str]]:
+    for section, part in PARTS.items():
+        yield from ((part, key) for key, row in table(section).items() if row[3].startswith(LATER))
+
+
+def test_every_mapping_of_the_file_has_a_section() -> None:
+    assert set(parts_of(Config)) == set(PARTS.values())
+    assert list(PARTS) == list(PAGE.sections)
+
+
+@pytest.mark.parametrize("section", PARTS)
+def test_the_keys_of_a_section_are_those_of_the_model(section: str) -> None:
+    named = [row[0] for row in rows(PAGE.sections[section])]
+    assert named == [f"`{key}`" for key in fields(PARTS[section])]
+
+
+@pytest.mark.parametrize("section", PARTS)
+def test_each_key_says_what_it_takes_and_means_and_whether_it_is_required(section: str) -> None:
+    for key, field in fields(PARTS[section]).items():
+        _, takes, default, meaning = table(section)[key]
+        assert takes, key
+        assert meaning.endswith("."), key
+        assert (default == "required") is field.is_required(), key
+        if default == "–":
+            empty = field.get_default(call_default_factory=True, validated_data={})
+            assert empty in (None, ()) or isinstance(empty, Part), f"{key} has the default {empty}"
+
+
+def test_a_file_that_spells_out_the_defaults_of_the_page_says_what_one_without_them_says() -> None:
+    spelt: dict[str, Any] = yaml.safe_load(yaml.safe_dump(LEAST))
+    entry = spelt["endpoints"][0]
+    places = {
+        "The file": spelt,
+        "discover": spelt["discover"],
+        "endpoints": entry,
+        **{name: entry[name] for name in ("report", "retention", "hooks", "retrain")},
+        "target": entry["retrain"]["target"],
+    }
+    for section, place in places.items():
+        for key, row in table(section).items():
+            if row[2] not in ("–", "required"):
+                assert key not in place
+                place[key] = yaml.safe_load(row[2].strip("`"))
+    assert len(spelt) > len(LEAST)
+    assert loading.parse(yaml.safe_dump(spelt), "spelt") == loading.parse(yaml.safe_dump(LEAST), "least")
+
+
+@pytest.mark.parametrize(
+    ("part", "key"), tuple(later()), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_what_is_to_act_later_is_read_nowhere_yet(part: type[Part], key: str) -> None:
+    if part is Discover:
+        part, key = Config, "discover"  # its keys have words that others have
+    if part is Target or part is Retrain:
+        part, key = Endpoint, "retrain"
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("monitor", "commands", "web", "baselines", "store")
+        for path in (ROOT / folder).rglob("*.py")
+        if re.search(rf"\.{key}\b", path.read_text(encoding="utf-8"))
+    ]
+    assert not readers, f"{key} acts in {readers}: docs/configuration.md says it does not yet"
+    assert not re.search(rf"\.{key}\b", (ROOT / "service.py").read_text(encoding="utf-8"))
+
+
+def test_the_first_example_shows_every_key_that_acts() -> None:
+    shown = yaml.safe_load(PAGE.blocks[0][1])
+    entry: Mapping[str, Mapping[str, Any]] = shown["endpoints"][0]
+    inactive = set(later())
+    places = {
+        "The file": shown,
+        "endpoints": entry,
+        "report": entry["report"],
+        "retention": entry["retention"],
+    }
+    for section, place in places.items():
+        part = PARTS[section]
+        assert set(place) == {key for key in fields(part) if (part, key) not in inactive}, section
+
+
+EXAMPLES = [
+    pytest.param(text, id=f"{each.name}-{at}")
+    for each in pages()
+    for at, (kind, text) in enumerate(each.blocks)
+    if kind in ("yaml", "yml")
+]
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_every_example_of_the_pages_is_a_file_that_loads(text: str) -> None:
+    config = loading.parse(text, "the example")
+    assert config.endpoints
