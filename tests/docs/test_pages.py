@@ -171,7 +171,7 @@ MACHINE = [
     "python" + "hosted",
     "(?:index|find)-(?:url|links)" + r"[ =]\S*:/",
     "artifact" + "ory",
-    "devpi" + r"\b",
+    "dev" + r"pi\b",
 ]
 
 
