@@ -164,7 +164,8 @@ def _mark_labelled(connection: Connection, monitor_id: int, object_id: int) -> N
     """The windows in which the inferences were made that this object labels."""
     joined = and_(
         labels.c.object_id == object_id,
-        predictions.c.monitor_id == monitor_id,
+        # not the constant: without statistics SQLite would begin with every prediction of the monitor
+        predictions.c.monitor_id == labels.c.monitor_id,
         predictions.c.join_hash == labels.c.join_hash,
         predictions.c.row == labels.c.row,
     )
@@ -198,23 +199,27 @@ def labelled(
 
     Of several labels for one record the one in the last key counts.
     """
-    rows = connection.execute(
-        select(predictions.c.join_hash, predictions.c.row, predictions.c.prediction, labels.c.label)
-        .join(
-            labels,
-            and_(
-                labels.c.monitor_id == predictions.c.monitor_id,
-                labels.c.join_hash == predictions.c.join_hash,
-                labels.c.row == predictions.c.row,
-            ),
-        )
-        .join(objects, objects.c.id == labels.c.object_id)
+    # first the window's predictions, then their labels: without statistics a planner may go the long way round
+    mine = (
+        select(predictions.c.monitor_id, predictions.c.join_hash, predictions.c.row, predictions.c.prediction)
         .where(
             predictions.c.monitor_id == monitor_id,
             predictions.c.window_start == start,
             predictions.c.variant == variant,
             predictions.c.deployment_id == deployment_id,
         )
+        .cte("mine")
+        .prefix_with("MATERIALIZED")
+    )
+    theirs = and_(
+        labels.c.monitor_id == mine.c.monitor_id,
+        labels.c.join_hash == mine.c.join_hash,
+        labels.c.row == mine.c.row,
+    )
+    rows = connection.execute(
+        select(mine.c.join_hash, mine.c.row, mine.c.prediction, labels.c.label)
+        .join(labels, theirs)
+        .join(objects, objects.c.id == labels.c.object_id)
         .order_by(objects.c.key, labels.c.id)
     )
     last = {(row.join_hash, row.row): tuple(row) for row in rows}
