@@ -104,7 +104,11 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one object gave one window: the profile of its records, encoded."""
+    """What one object gave one window: the profile of its records, encoded.
+
+    `rejected` are the records it lost there; `columns` is a digest of the columns it was read with, or "" where
+    nobody kept it.
+    """
 
     window_start: datetime
     window_end: datetime
@@ -114,6 +118,8 @@ class Segment:
     first_at: datetime
     last_at: datetime
     profile: bytes
+    rejected: int = 0
+    columns: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ monitors = Table(
     Column("swept_at", Utc),
     Column("late_objects", Integer, nullable=False, server_default="0"),
     Column("late_key", Words),
+    Column("baseline_seen", String(64)),
     Column("lease_owner", String(64)),
     Column("lease_until", Utc),
 )
@@ -175,6 +176,8 @@ segments = Table(
     Column("first_at", Utc, nullable=False),
     Column("last_at", Utc, nullable=False),
     Column("profile", LargeBinary, nullable=False),
+    Column("rejected", BigInteger, nullable=False, server_default="0"),
+    Column("columns", String(64), nullable=False, server_default=""),
     Index(None, "monitor_id", "window_start", "variant", "deployment_id"),
     Index(None, "object_id"),
 )
@@ -207,6 +210,7 @@ windows = Table(
     Column("quality_dirty", Boolean, nullable=False),
     Column("settled", Boolean, nullable=False, server_default=false()),
     Column("profile", LargeBinary),
+    Column("rejected", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("monitor_id", "start", "variant", "deployment_id"),
     Index(None, "monitor_id", "dirty", "end"),
     Index(None, "monitor_id", "quality_dirty", "end"),

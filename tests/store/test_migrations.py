@@ -17,7 +17,7 @@ from store import captures, executions, fleet, incidents
 from store.engine import StoreError, open_engine, reading, rebuilding, writing
 from store.migrate import alembic_ini, current, require_current, revisions, upgrade
 from store.records import IncidentKind
-from store.schema import metadata, rejects
+from store.schema import metadata, rejects, segments, windows
 from tests.clock import NOON
 from tests.store import world
 
@@ -107,6 +107,25 @@ def test_rejects_of_the_first_revision_learn_their_monitor(empty_database: Engin
         assert captures.reject_counts(connection, monitor_id) == {"a word": 1}
 
 
+def test_windows_of_the_third_revision_learn_what_they_lost(empty_database: Engine) -> None:
+    """Once only: an object that gave two windows records was charged with what it lost in both."""
+    upgrade(empty_database, "0003")
+    with writing(empty_database) as connection:
+        _fill(connection)
+        then = MetaData()
+        then.reflect(connection)
+        another = then.tables["segments"]
+        row = connection.execute(select(*[c for c in another.c if not c.primary_key])).mappings().one()
+        connection.execute(insert(another).values(**{**row, "variant": "other"}))
+        connection.execute(sa.text("UPDATE objects SET rejected = 7"))
+        connection.execute(sa.text("UPDATE executions SET rejected = 5, kind = 'DataQuality'"))
+    upgrade(empty_database)
+    with reading(empty_database) as connection:
+        lost = connection.execute(select(segments.c.rejected).order_by(segments.c.id)).scalars().all()
+        assert lost == [7, 0]
+        assert connection.execute(select(windows.c.rejected)).scalar_one() == 5
+
+
 def test_running_them_again_changes_nothing(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
         world.capture(connection, monitor, "a", world.segment(deployment))
@@ -153,8 +172,8 @@ def test_making_a_table_anew_takes_no_row_of_those_that_refer_to_it(database: En
         )  # fmt: skip
     with rebuilding(database) as connection:
         changes = Operations(MigrationContext.configure(connection))
-        with changes.batch_alter_table("windows") as windows:
-            windows.alter_column("records", existing_type=sa.BigInteger, nullable=True)
+        with changes.batch_alter_table("windows") as altered:
+            altered.alter_column("records", existing_type=sa.BigInteger, nullable=True)
     with reading(database) as connection:
         assert executions.by_id(connection, execution.id) == execution
         (row,) = fleet.overview(connection)
