@@ -51,10 +51,7 @@ def run(
     if first or last:
         monitor = monitor_of(engine, endpoint)
         with writing(engine) as connection:
-            covered = windows.span(connection, monitor.id)
-            if covered:
-                chosen = windows.between(connection, monitor.id, first or covered[0], last or covered[1])
-                windows.mark(connection, [window.id for window in chosen])
+            windows.mark(connection, monitor.id, first, last)
         done = observer.observe(entry)
     if done is None:
         raise CommandError(

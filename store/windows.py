@@ -86,12 +86,19 @@ def span(connection: Connection, monitor_id: int) -> tuple[datetime, datetime] |
     return None if start is None else (start, end)
 
 
-def mark(connection: Connection, window_ids: Iterable[int]) -> None:
-    """Judge these again at the next tick, but for those of which no profile is left to judge."""
-    judgeable = or_(~windows.c.settled, windows.c.profile.is_not(None))
-    connection.execute(
-        update(windows).where(windows.c.id.in_(list(window_ids)), judgeable).values(dirty=True)
-    )
+def mark(
+    connection: Connection, monitor_id: int, start: datetime | None = None, end: datetime | None = None
+) -> int:
+    """Judge the windows that lie within a period again at the next tick; says how many they are.
+
+    Those of which no profile is left can't be judged, and are not counted.
+    """
+    chosen = [windows.c.monitor_id == monitor_id, or_(~windows.c.settled, windows.c.profile.is_not(None))]
+    if start is not None:
+        chosen.append(windows.c.start >= start)
+    if end is not None:
+        chosen.append(windows.c.end <= end)
+    return connection.execute(update(windows).where(*chosen).values(dirty=True)).rowcount
 
 
 def compact(connection: Connection, window_id: int, profile: bytes, records: int) -> None:

@@ -30,9 +30,9 @@ def router(token: str | None, tries: sessions.Tries, wall: Callable[[], float]) 
         address, now = address_of(request), wall()
         if token is None:
             return _home("/")
-        if wait := tries.wait(address, now):
-            return too_fast(request, wait)
         if not sessions.same_token(given.strip(), token):
+            if wait := tries.wait(address, now):
+                return too_fast(request, wait)
             tries.failed(address, now)
             return _form(next_path, "That is not the token that this service was started with.")
         tries.succeeded(address)

@@ -29,9 +29,10 @@ def _changes(watch: Watch, incident: Incident) -> list[IncidentChange]:
 
 
 def _judge_again(watch: Watch, *minutes: int) -> None:
-    chosen = [one.window_id for one in watch.judged() if (one.start - NOON) // MINUTE in minutes]
     with writing(watch.engine) as connection:
-        stored_windows.mark(connection, chosen)
+        for minute in minutes:
+            start = NOON + minute * MINUTE
+            assert stored_windows.mark(connection, watch.monitor().id, start, start + MINUTE) == 1
     assert watch.fine(watch.yard.endpoint()).judged == len(minutes)
 
 

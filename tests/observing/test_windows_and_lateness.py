@@ -87,7 +87,7 @@ def test_a_settled_window_is_judged_again_by_its_kept_profile(watch: Watch) -> N
     watch.fine(entry, NOON + 5 * MINUTE)
     watch.fine(entry, NOON + 100 * HOUR)
     with writing(watch.engine) as connection:
-        stored_windows.mark(connection, [watch.judged()[0].window_id])
+        assert stored_windows.mark(connection, watch.monitor().id) == 1
     assert watch.fine(entry).judged == 1
     (verdict,) = watch.judged()
     assert (verdict.revision, verdict.records) == (2, 30)
@@ -101,7 +101,7 @@ def test_a_window_of_which_no_profile_is_left_keeps_its_verdict(watch: Watch) ->
     (verdict,) = watch.judged()
     assert watch.profile(verdict) is None
     with writing(watch.engine) as connection:
-        stored_windows.mark(connection, [verdict.window_id])
+        assert stored_windows.mark(connection, watch.monitor().id) == 0
     assert watch.fine(entry).judged == 0
     assert watch.judged() == [verdict]
 

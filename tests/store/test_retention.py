@@ -121,7 +121,7 @@ def test_a_settled_window_stands_for_its_segments_and_is_judged_again_as_long_as
             (start, start + HOUR, world.VARIANT, deployment.id) for start in starts[:2]
         }
         _forget(connection, monitor, profiles_before=NOON + HOUR + HOUR / 2)
-        windows.mark(connection, [first.id, second.id])
+        assert windows.mark(connection, monitor.id, end=second.end) == 1
         assert windows.due(connection, monitor.id, NOON + 9 * HOUR) == (windows.by_id(connection, second.id),)
 
 

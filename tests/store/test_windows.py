@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, insert
 
 from store import windows
 from store.records import Monitor
+from store.schema import windows as table
 from tests.clock import HOUR, MINUTE, NOON
 from tests.store import world
 
@@ -31,9 +32,38 @@ def test_a_judged_window_is_due_no_more_until_it_is_marked(database: Engine) -> 
         window = world.window(connection, monitor, deployment)
         world.judge(connection, window)
         assert _starts(connection, monitor, 9) == []
-        windows.mark(connection, [window.id])
+        assert windows.mark(connection, monitor.id) == 1
         assert _starts(connection, monitor, 9) == [0]
-        windows.mark(connection, [])
+
+
+def test_the_windows_that_lie_within_a_period_are_marked(database: Engine) -> None:
+    with world.began(database) as (connection, monitor, deployment):
+        for hour in range(5):
+            world.judge(connection, world.window(connection, monitor, deployment, NOON + hour * HOUR))
+        half_past = NOON + 90 * MINUTE
+        assert windows.mark(connection, monitor.id, half_past, half_past + 2 * HOUR) == 1
+        assert _starts(connection, monitor, 9) == [2]
+        assert windows.mark(connection, monitor.id, start=NOON + 4 * HOUR) == 1
+        assert windows.mark(connection, monitor.id, end=NOON + HOUR) == 1
+        assert _starts(connection, monitor, 9) == [0, 2, 4]
+        assert windows.mark(connection, world.watched(connection, "other").id) == 0
+
+
+def test_more_windows_are_marked_than_a_statement_has_parameters(database: Engine) -> None:
+    many = 66_000
+    with world.began(database) as (connection, monitor, deployment):
+        connection.execute(
+            insert(table),
+            [
+                {
+                    "monitor_id": monitor.id, "start": NOON + at * MINUTE, "end": NOON + (at + 1) * MINUTE,
+                    "variant": world.VARIANT, "deployment_id": deployment.id, "records": 1, "revision": 1,
+                    "dirty": False, "quality_dirty": False,
+                }
+                for at in range(many)
+            ],
+        )  # fmt: skip
+        assert windows.mark(connection, monitor.id) == many
 
 
 def test_windows_of_other_endpoints_are_theirs(database: Engine) -> None:
