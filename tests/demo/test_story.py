@@ -84,8 +84,8 @@ def test_the_export_holds_training_data_and_labels(exported: tuple[Path, str]) -
     folder = exported[0]
     assert (folder / "survey.csv").read_text().startswith("sex,length")
     assert (folder / "baseline.csv").read_text().startswith("rings,length")
-    labels = [line for file in (folder / "ground-truth").rglob("*.jsonl") for line in file.open()]
-    assert len(labels) == 8 * 220
+    labels = [file.read_text() for file in (folder / "ground-truth").rglob("*.jsonl")]
+    assert sum(text.count("\n") for text in labels) == 8 * 220
 
 
 def test_data_that_is_not_there_is_one_sentence() -> None:
