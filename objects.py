@@ -96,14 +96,19 @@ def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
         region: AWS region; None takes the environment's.
         role: ARN of a role to assume first, to read across accounts. Its credentials renew themselves.
     """
-    import boto3
     from botocore.config import Config
 
     retries = {"mode": "standard", "total_max_attempts": 4}
     config = Config(connect_timeout=5, read_timeout=60, retries=retries, max_pool_connections=32)
-    session = _assumed(role, region) if role else boto3.Session(region_name=region)
-    client: S3Client = session.client("s3", config=config)
+    client: S3Client = aws_session(region, role).client("s3", config=config)
     return client
+
+
+def aws_session(region: str | None = None, role: str | None = None) -> boto3.Session:
+    """A boto3 session from the ordinary credential chain, in a role where one is given."""
+    import boto3
+
+    return _assumed(role, region) if role else boto3.Session(region_name=region)
 
 
 def _assumed(role: str, region: str | None) -> boto3.Session:

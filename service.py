@@ -6,8 +6,8 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
@@ -23,12 +23,12 @@ from sqlalchemy import Engine
 from config import loading
 from config.clock import Clock, clock_from_environment
 from config.errors import ConfigError
-from config.model import Config, Endpoint
-from monitor.eras import InForce
+from config.model import Config, Endpoint, unacted
+from monitor.described import DESCRIBE_SECONDS, Described
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
-from objects import Place, PlaceError, open_place, s3_client
+from objects import Place, PlaceError, aws_session, open_place, s3_client
 from store import migrate, monitors
 from store.engine import StoreError, open_engine, writing
 from web.site import ReportUnreadableError
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 5.0
 REPORT_SECONDS = 5.0
-WORKERS = 2
+WORKERS = 4
 """Endpoints that are observed at the same time."""
 STOP_SECONDS = 8.0
 """How long rounds may take to come to their next transaction when the service is told to stop."""
@@ -52,40 +52,20 @@ def replica_name() -> str:
     return f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def aws_world(engine: Engine, clock: Clock, region: str | None) -> World:
+def aws_world(
+    engine: Engine, clock: Clock, region: str | None, describe_seconds: float = DESCRIBE_SECONDS
+) -> World:
     """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
     s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
-    sagemaker = lru_cache(maxsize=1)(lambda: _sagemaker_client(region))
-    return World(engine, clock, s3, _in_force(sagemaker), replica_name())
+    sagemaker = lru_cache(maxsize=None)(lambda role: _sagemaker_client(region, role))
+    return World(engine, clock, s3, Described(sagemaker, describe_seconds), replica_name())
 
 
-def _sagemaker_client(region: str | None) -> Any:  # noqa: ANN401 (boto3 makes its clients' types at run time)
-    import boto3
+def _sagemaker_client(region: str | None, role: str | None) -> Any:  # noqa: ANN401 (made at run time by boto3)
     from botocore.config import Config as BotoConfig
 
     timeouts = BotoConfig(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
-    return boto3.Session(region_name=region).client("sagemaker", config=timeouts)
-
-
-def _in_force(sagemaker: Callable[[], Any]) -> Callable[[Endpoint], InForce | None]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    def ask(endpoint: Endpoint) -> InForce | None:
-        if not endpoint.capture.startswith("s3://"):
-            return None
-        try:
-            described = sagemaker().describe_endpoint(EndpointName=endpoint.name)
-        except (BotoCoreError, ClientError) as error:
-            # An owner may let Kedge read captures and nothing else: eras are then what the database knows.
-            log.debug("endpoint_not_described", endpoint=endpoint.name, reason=type(error).__name__)
-            return None
-        return InForce(
-            described["EndpointConfigName"],
-            described["LastModifiedTime"].astimezone(UTC),
-            updating=described["EndpointStatus"] == "Updating",
-        )
-
-    return ask
+    return aws_session(region, role).client("sagemaker", config=timeouts)
 
 
 @dataclass(slots=True)
@@ -101,6 +81,7 @@ class ConfigFile:
         """Read it once; raises ConfigError."""
         self.config, self.errors = loading.load_tolerant(self.path)
         self._seen = self._stamp()
+        _tell_unacted(self.config)
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -124,7 +105,16 @@ class ConfigFile:
         if (before.database, before.region) != (self.config.database, self.config.region):
             log.warning("config_wants_restart", reason="database and region are read at the start alone")
         log.info("config_taken_up", path=str(self.path), endpoints=len(self.config.endpoints))
+        _tell_unacted(self.config)
         return True
+
+
+def _tell_unacted(config: Config) -> None:
+    for sentence in unacted(config):
+        log.warning("config_key_ignored", reason=sentence)
+    for endpoint in config.endpoints:
+        for sentence in unacted(endpoint):
+            log.warning("config_key_ignored", endpoint=endpoint.name, reason=sentence)
 
 
 @dataclass(slots=True)
@@ -137,18 +127,23 @@ class Service:
     registry: CollectorRegistry
     tick_seconds: float = TICK_SECONDS
     lease: timedelta = LEASE
+    describe_seconds: float = DESCRIBE_SECONDS
     _observer: Observer = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event)
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
+    _pool: ThreadPoolExecutor = field(init=False)
+    _under_way: dict[str, Future[None]] = field(default_factory=dict)
+    _first: tuple[Future[None], ...] | None = None
     _settled: str = ""
     _told: tuple[ConfigError, ...] = ()
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
-        world = aws_world(self.engine, self.clock, self.file.config.region)
+        world = aws_world(self.engine, self.clock, self.file.config.region, self.describe_seconds)
         self._observer = Observer(replace(world, lease=self.lease, stopping=self._stop.is_set))
         self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="observe")
         self._rounds = Counter(
             "kedge_rounds", "Rounds over one endpoint, by how they ended", ["end"], registry=self.registry
         )
@@ -156,7 +151,7 @@ class Service:
     def start(self) -> None:
         """Begin to tick, the first time at once."""
         self._scheduler.add_job(
-            self.tick,
+            self.begin,
             "interval",
             seconds=self.tick_seconds,
             next_run_time=datetime.now(UTC),
@@ -182,18 +177,22 @@ class Service:
         process all the same loses nothing, since what a transaction did not finish is done again.
         """
         self._stop.set()
-        if not self._scheduler.running:
-            return True
-        ending = threading.Thread(target=self._scheduler.shutdown, name="stop", daemon=True)
+        ending = threading.Thread(target=self._end, name="stop", daemon=True)
         ending.start()
         ending.join(STOP_SECONDS)
         return not ending.is_alive()
 
-    def read_report(self, uri: str) -> bytes:
-        """The bytes of a report that was written to a folder or to S3."""
+    def _end(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown()
+        self._pool.shutdown(cancel_futures=True)
+
+    def read_report(self, endpoint: str, uri: str) -> bytes:
+        """The bytes of an endpoint's report, from a folder or from S3 in the role that it was written in."""
         folder, _, name = uri.rpartition("/")
+        role = next((entry.role for entry in self.file.config.endpoints if entry.name == endpoint), None)
         try:
-            place = open_place(folder, self._observer.world.s3(None) if uri.startswith("s3://") else None)
+            place = open_place(folder, lambda: self._observer.world.s3(role))
             return place.objects.read(place.key(unquote(name) if uri.startswith("file:") else name))
         except PlaceError as error:
             raise ReportUnreadableError(str(error)) from error
@@ -204,17 +203,30 @@ class Service:
             migrate.require_current(self.engine)
         except StoreError as error:
             return str(error)
-        return None if self._settled else "the first round over the endpoints is not done yet"
+        first = self._first
+        done = first is not None and all(future.done() for future in first)
+        return None if done else "the first round over the endpoints is not done yet"
 
     def tick(self) -> None:
-        """One round over every endpoint. Nothing that goes wrong here ends the service."""
+        """One round over every endpoint, waited for."""
+        self.begin()
+        wait(self._under_way.values())
+
+    def begin(self) -> None:
+        """Begin a round over each endpoint but those that are still in one, which hold up nobody else.
+
+        Nothing that goes wrong here ends the service.
+        """
         try:
             self.file.refresh()
             config = self.file.config
             self._settle(config)
-            with ThreadPoolExecutor(WORKERS, thread_name_prefix="observe") as pool:
-                list(pool.map(self._observe, config.endpoints))
-            self._settled = config.digest
+            self._under_way = {name: future for name, future in self._under_way.items() if not future.done()}
+            for endpoint in config.endpoints:
+                if endpoint.name not in self._under_way and not self._stop.is_set():
+                    self._under_way[endpoint.name] = self._pool.submit(self._observe, endpoint)
+            if self._first is None:
+                self._first = tuple(self._under_way.values())
         except StoreError as error:
             log.error("database_unavailable", reason=str(error))
         except Exception:
@@ -251,6 +263,7 @@ class Service:
         for error in self.file.errors:
             log.error("config_entry_wrong", reason=str(error))
         self._told = self.file.errors
+        self._settled = config.digest
 
     def _observe(self, endpoint: Endpoint) -> None:
         if self._stop.is_set():
@@ -264,7 +277,8 @@ class Service:
         except Exception as error:
             self._rounds.labels("crashed").inc()
             log.exception("round_failed", endpoint=endpoint.name)
-            self._show_crash(endpoint, error)
+            with suppress(StoreError):  # the next round says that the database does not answer
+                self._show_crash(endpoint, error)
 
     def _show_crash(self, endpoint: Endpoint, error: Exception) -> None:
         sentence = (
@@ -283,7 +297,11 @@ def _end(done: Round | None) -> str:
 
 
 def open_service(
-    path: Path, environment: dict[str, str], tick_seconds: float, lease: timedelta = LEASE
+    path: Path,
+    environment: dict[str, str],
+    tick_seconds: float,
+    lease: timedelta = LEASE,
+    describe_seconds: float = DESCRIBE_SECONDS,
 ) -> Service:
     """The service of a kedge.yaml, its database brought up to date.
 
@@ -292,6 +310,5 @@ def open_service(
     file = ConfigFile(path)
     engine = open_engine(file.config.database)
     migrate.upgrade(engine)
-    return Service(
-        file, engine, clock_from_environment(environment), CollectorRegistry(), tick_seconds, lease
-    )
+    clock = clock_from_environment(environment)
+    return Service(file, engine, clock, CollectorRegistry(), tick_seconds, lease, describe_seconds)

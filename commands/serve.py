@@ -28,6 +28,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     tick: Annotated[float, typer.Option(min=0.05, help="Seconds between rounds over the endpoints.")] = 5.0,
     lease: Annotated[float, typer.Option(min=0.3, hidden=True)] = 10.0,
+    describe: Annotated[float, typer.Option(min=0, hidden=True)] = 60.0,
 ) -> None:
     """Watch the endpoints of kedge.yaml and show them, until told to stop.
 
@@ -42,7 +43,7 @@ def serve(
     if token is not None and len(token) < 16:
         raise CommandError(f"{TOKEN_VARIABLE} is too short to be a secret: give it 16 characters or more")
     with _listening(host, port) as listener:
-        _serve(config, listener, tick, timedelta(seconds=lease), token)
+        _serve(config, listener, tick, timedelta(seconds=lease), describe, token)
 
 
 def is_loopback(host: str) -> bool:
@@ -77,7 +78,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _serve(config: Path, listener: socket.socket, tick: float, lease: timedelta, token: str | None) -> None:
+def _serve(
+    config: Path, listener: socket.socket, tick: float, lease: timedelta, describe: float, token: str | None
+) -> None:
     import structlog
     import uvicorn
 
@@ -86,7 +89,7 @@ def _serve(config: Path, listener: socket.socket, tick: float, lease: timedelta,
     from web.app import create_app
 
     configure()
-    opened = service.open_service(config, dict(os.environ), tick, lease)
+    opened = service.open_service(config, dict(os.environ), tick, lease, describe)
     app = create_app(
         engine=opened.engine,
         config=lambda: opened.file.config,

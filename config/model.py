@@ -184,6 +184,26 @@ class Config(Part):
         return _digest(self)
 
 
+_NOT_YET = {
+    "discover": "name each endpoint under endpoints",
+    "notifications": "captures are found by listing",
+    "hooks": "records are judged as they were captured",
+    "problem_type": "realised quality is measured for regression alone",
+    "retrain": "nothing is retrained",
+}
+"""Keys that are valid and that this version does not act on, and what it does in their place."""
+
+
+def unacted(part: Config | Endpoint) -> tuple[str, ...]:
+    """One sentence for each key of this part that is set and that this version does not act on."""
+    idle = (None, Hooks(), ProblemType.REGRESSION)
+    return tuple(
+        f"{key} is set, and this version does not act on it: {instead}"
+        for key, instead in _NOT_YET.items()
+        if getattr(part, key, None) not in idle
+    )
+
+
 def _digest(part: BaseModel) -> str:
     canonical = part.model_dump(mode="json", by_alias=True)
     if "database" in canonical:

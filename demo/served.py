@@ -45,6 +45,7 @@ class Served:
     def __enter__(self) -> Self:
         command = [sys.executable, "-c", "from commands import main; main()", "serve"]
         options = ["--config", str(self.config), "--port", str(self.port), "--tick", str(TICK_SECONDS)]
+        options += ["--describe", "0"]  # the story's days pass in seconds
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own command line)
                 [*command, *options], env=self._environment, stdout=log, stderr=log

@@ -33,13 +33,13 @@ def create_app(
     token: str | None,
     ready: Callable[[], str | None],
     registry: CollectorRegistry,
-    read_report: Callable[[str], bytes],
+    read_report: Callable[[str, str], bytes],
     wall: Callable[[], float] = time.time,
 ) -> FastAPI:
     """The dashboard and the API.
 
     Without a token it answers to loopback names alone. `ready` says why the service is not, or None.
-    `read_report` gives the bytes of a report at its address, or raises `web.site.ReportUnreadableError`.
+    `read_report` gives the bytes of an endpoint's report at its address, or raises `web.site.ReportUnreadableError`.
     The fleet's metrics are added to `registry`. `wall` is wall time, by which sessions end.
     """
     if token is not None and not token.strip():

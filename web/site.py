@@ -24,7 +24,8 @@ class Site:
     engine: Engine
     config: Callable[[], Config]
     clock: Clock
-    read_report: Callable[[str], bytes]
+    read_report: Callable[[str, str], bytes]
+    """The bytes of an endpoint's report, by its address; raises ReportUnreadableError."""
     signs_in: bool
 
 

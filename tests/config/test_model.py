@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from config.expressions import parse
-from config.model import Config, Discover, Distance, Endpoint, ProblemType, Report
+from config.model import Config, Discover, Distance, Endpoint, ProblemType, Report, unacted
 from config.retraining import Approval, Limit, Persistence, Retrain, Rollout, RolloutKind, Target, TargetKind
 
 CAPTURE = "s3://logs/endpoint-data-capture"
@@ -307,3 +307,28 @@ def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
         Rollout(RolloutKind.NONE),
     ):
         assert Rollout.parse(str(rollout)) == rollout
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("notifications", "https://sqs.eu-west-1.amazonaws.com/123456789012/captures"),
+        ("hooks", {"preprocess": "clean.py"}),
+        ("problem_type", "binary_classification"),
+        ("problem_type", "multiclass_classification"),
+        ("retrain", retrain()),
+    ],
+)
+def test_a_key_that_nothing_acts_on_is_valid_and_told(key: str, value: object) -> None:
+    (sentence,) = unacted(endpoint(**{key: value}))
+    assert sentence.startswith(f"{key} is set, and this version does not act on it: ")
+
+
+def test_discovery_is_told_where_it_stands() -> None:
+    (sentence,) = unacted(Config(discover=Discover(), endpoints=(endpoint(hooks={"preprocess": "x"}),)))
+    assert sentence.startswith("discover is set, ")
+
+
+def test_of_keys_that_are_acted_on_nothing_is_told() -> None:
+    assert unacted(endpoint(problem_type="regression", prediction="rings", report=None)) == ()
+    assert unacted(Config(endpoints=(endpoint(),))) == ()

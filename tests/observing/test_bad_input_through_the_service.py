@@ -187,6 +187,8 @@ def refusing(status: int, code: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(said)
 
+        do_POST = do_GET
+
         def log_message(self, format: str, *given: object) -> None:
             """Say nothing."""
 

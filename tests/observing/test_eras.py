@@ -170,7 +170,7 @@ def test_an_update_of_the_endpoint_in_aws_begins_an_era(watch: Watch, aws: Local
     watch.yard = yard.bucket("eras")
     watch.yard.baseline()
     watch.clock.at = datetime.now(UTC)
-    observer = Observer(service.aws_world(watch.engine, watch.clock, "eu-west-1"))
+    observer = Observer(service.aws_world(watch.engine, watch.clock, "eu-west-1", describe_seconds=0))
     entry = watch.yard.endpoint(window="1d")
     assert observer.observe(entry) is not None
 

@@ -43,7 +43,7 @@ def settings() -> Config:
     return Config(endpoints=(endpoint,))
 
 
-def no_report(uri: str) -> bytes:
+def no_report(endpoint: str, uri: str) -> bytes:
     raise ReportUnreadableError(f"{uri} is not there any more: write the report again.")
 
 
@@ -54,7 +54,7 @@ def serving(
     *,
     token: str | None = None,
     ready: Callable[[], str | None] = lambda: None,
-    read_report: Callable[[str], bytes] = no_report,
+    read_report: Callable[[str, str], bytes] = no_report,
     config: Callable[[], Config] = settings,
     wall: Callable[[], float] = time.time,
     registry: CollectorRegistry | None = None,

@@ -224,7 +224,7 @@ def test_a_report_reaches_neither_the_session_nor_the_network(
         .then(() => { document.getElementById("said").textContent = said.join(", "); });
     </script>"""
     context = browser.new_context()
-    with serving(history, told.now, token=TOKEN, read_report=lambda _uri: report) as address:
+    with serving(history, told.now, token=TOKEN, read_report=lambda _endpoint, _uri: report) as address:
         page = context.new_page()
         page.goto(f"{address}/reports/{told.report}")
         page.get_by_label("Token").fill(TOKEN)

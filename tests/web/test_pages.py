@@ -9,11 +9,12 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
+from config.model import Config, Discover, Hooks, ProblemType
 from store import executions, monitors, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind, ExecutionStatus, NewExecution
 from tests.web.history import BEGIN, ENDPOINT, HOUR, Told, judge_again
-from tests.web.serving import REPORT, client, serving
+from tests.web.serving import REPORT, client, serving, settings
 
 
 class Reader(HTMLParser):
@@ -328,16 +329,16 @@ def test_an_incident_tells_its_story(visitor: httpx.Client, told: Told) -> None:
 
 
 def test_a_report_is_shown_in_a_sandbox(history: Engine, told: Told) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, str]] = []
 
-    def read_report(uri: str) -> bytes:
-        asked.append(uri)
+    def read_report(endpoint: str, uri: str) -> bytes:
+        asked.append((endpoint, uri))
         return REPORT
 
     with serving(history, told.now, read_report=read_report) as address, client(address) as visitor:
         report = visitor.get(f"/reports/{told.report}")
     assert report.content == REPORT
-    assert asked == [f"s3://logs/reports/{ENDPOINT}.html"]
+    assert asked == [(ENDPOINT, f"s3://logs/reports/{ENDPOINT}.html")]
     policy = report.headers["content-security-policy"]
     assert policy.startswith("sandbox allow-scripts")
     assert "allow-same-origin" not in policy
@@ -377,3 +378,30 @@ def test_static_files_are_kept_by_browsers(visitor: httpx.Client) -> None:
 @pytest.mark.parametrize("name", ["nothing.js", "..%2Fapp.py", "%2e%2e%2fapp.py", "kedge.css%00"])
 def test_no_other_file_is_served(visitor: httpx.Client, name: str) -> None:
     assert visitor.get(f"/static/{name}").status_code == 404
+
+
+def test_a_key_that_nothing_acts_on_is_told_on_the_page(history: Engine, told: Told) -> None:
+    (entry,) = settings().endpoints
+    changed = entry.model_copy(
+        update={"problem_type": ProblemType.BINARY_CLASSIFICATION, "hooks": Hooks(preprocess="clean.py")}
+    )
+    config = Config(discover=Discover(), endpoints=(changed,))
+    with serving(history, told.now, config=lambda: config) as address, client(address) as visitor:
+        page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
+        fleet = read(visitor.get("/"))
+    assert "hooks is set, and this version does not act on it" in page.text
+    assert "problem_type is set, and this version does not act on it" in page.text
+    assert "discover is set, and this version does not act on it" in fleet.text
+
+
+def test_for_other_models_than_regression_the_page_says_that_quality_is_not_measured(empty: Engine) -> None:
+    (entry,) = settings().endpoints
+    changed = entry.model_copy(update={"problem_type": ProblemType.MULTICLASS_CLASSIFICATION})
+    with writing(empty) as connection:
+        monitors.register(connection, ENDPOINT, "digest", BEGIN)
+    with (
+        serving(empty, BEGIN, config=lambda: Config(endpoints=(changed,))) as address,
+        client(address) as visitor,
+    ):
+        page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
+    assert "Quality is not measured" in page.text

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
-from config.model import Endpoint
+from config.model import Endpoint, unacted
 from store import baselines, captures, deployments, executions, fleet, incidents, reports
 from store.engine import reading
 from store.records import CheckRow, Execution, ExecutionKind, Monitor, Outcome, QualityPoint
@@ -99,10 +99,12 @@ def _given(
 
 def _standing(here: Site, connection: Connection, monitor: Monitor) -> dict[str, object]:
     """Its state now, and how it is set up."""
+    setup = _setup(here, monitor.name)
     return {
         "row": fleet.of_monitors(connection, [monitor])[0],
         "totals": captures.totals(connection, monitor.id),
-        "setup": _setup(here, monitor.name),
+        "setup": setup,
+        "unacted": unacted(setup) if setup else (),
     }
 
 

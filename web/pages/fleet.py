@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
+from config.model import unacted
 from store import attention
 from store.engine import reading
 from store.records import FleetState
@@ -41,6 +42,7 @@ def show(here: Here, q: Filter = "", state: State = None, page: PageNumber = 1) 
             signs_in=here.signs_in,
             now=here.clock.now(),
             found=found,
+            unacted=unacted(here.config()),
             states=tuple(FleetState),
             q=q,
             state=state,

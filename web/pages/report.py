@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from store import monitors
 from store.engine import reading
 from web import lookup
 from web.lookup import Key
@@ -24,5 +25,6 @@ def show(here: Here, key: Key) -> HTMLResponse:
     """The report itself."""
     with reading(here.engine) as connection:
         report = lookup.report(connection, key)
-    page = here.read_report(report.uri)
+        monitor = monitors.by_id(connection, report.monitor_id)
+    page = here.read_report(monitor.name if monitor else "", report.uri)
     return HTMLResponse(page, headers={"content-security-policy": _SANDBOX})

@@ -1,0 +1,76 @@
+"""What AWS says of an endpoint: asked in the endpoint's own role, and not at every tick."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+
+import structlog
+
+from config.model import Endpoint
+from monitor.eras import InForce
+
+log = structlog.get_logger(__name__)
+
+DESCRIBE_SECONDS = 60.0
+"""Wall time for which an answer is believed; a fleet that asked at each tick would meet the API's quota."""
+
+
+@dataclass(slots=True)
+class Described:
+    """Answers which endpoint config is in force, or None where AWS can't be asked.
+
+    Attributes:
+        sagemaker: a boto3 SageMaker client in a role, or in the process's own.
+        seconds: for how long an answer is believed, as long as the endpoint's entry stays as it is.
+    """
+
+    sagemaker: Callable[[str | None], Any]
+    seconds: float = DESCRIBE_SECONDS
+    _known: dict[str, tuple[str, float, InForce | None]] = field(default_factory=dict)
+    _told: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, endpoint: Endpoint) -> InForce | None:
+        """What is in force on the endpoint."""
+        if not endpoint.capture.startswith("s3://"):
+            return None
+        digest, asked, found = self._known.get(endpoint.name, ("", 0.0, None))
+        if digest == endpoint.digest and time.monotonic() - asked < self.seconds:
+            return found
+        found = self._ask(endpoint)
+        self._known[endpoint.name] = (endpoint.digest, time.monotonic(), found)
+        return found
+
+    def _ask(self, endpoint: Endpoint) -> InForce | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            described = self.sagemaker(endpoint.role).describe_endpoint(EndpointName=endpoint.name)
+        except ClientError as error:
+            self._tell(endpoint, str(error.response.get("Error", {}).get("Code", "")) or "ClientError")
+            return None
+        except BotoCoreError as error:
+            self._tell(endpoint, type(error).__name__)
+            return None
+        self._told.pop(endpoint.name, None)
+        return InForce(
+            described["EndpointConfigName"],
+            described["LastModifiedTime"].astimezone(UTC),
+            updating=described["EndpointStatus"] == "Updating",
+        )
+
+    def _tell(self, endpoint: Endpoint, reason: str) -> None:
+        """Once for each reason: an owner may let Kedge read captures and nothing else."""
+        if self._told.get(endpoint.name) == reason:
+            return
+        self._told[endpoint.name] = reason
+        log.warning(
+            "endpoint_not_described",
+            endpoint=endpoint.name,
+            role=endpoint.role,
+            reason=reason,
+            advice="deployments are not told apart: allow sagemaker:DescribeEndpoint on it",
+        )

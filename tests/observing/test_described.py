@@ -1,0 +1,88 @@
+"""What AWS is asked about an endpoint: in its role, once a minute, and a refusal is told once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+import pytest
+from structlog.testing import capture_logs
+
+import service
+from config.model import Endpoint
+from monitor.eras import InForce
+from monitor.observer import World
+from tests.observing.conftest import Watch
+from tests.observing.test_bad_input_through_the_service import refusing
+
+ROLE = "arn:aws:iam::111122223333:role/kedge"
+
+
+def _entry(**given: Any) -> Endpoint:
+    return Endpoint.model_validate({"name": "abalone", "capture": "s3://logs/capture", **given})
+
+
+def _world(watch: Watch, seconds: float = 60.0) -> World:
+    return service.aws_world(watch.engine, watch.clock, "eu-west-1", seconds)
+
+
+def _config(asked: InForce | None) -> str | None:
+    return None if asked is None else asked.endpoint_config
+
+
+def _deploy(sagemaker: Any, config: str) -> None:
+    sagemaker.create_model(ModelName=config, ExecutionRoleArn=ROLE)
+    variant = {"VariantName": "AllTraffic", "ModelName": config, "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=config, ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}]
+    )
+    sagemaker.create_endpoint(EndpointName="abalone", EndpointConfigName=config)
+
+
+def _redeploy(sagemaker: Any, config: str) -> None:
+    sagemaker.delete_endpoint(EndpointName="abalone")
+    _deploy(sagemaker, config)
+
+
+def _elsewhere() -> Any:
+    """SageMaker in the account of the role."""
+    found = boto3.client("sts").assume_role(RoleArn=ROLE, RoleSessionName="test")["Credentials"]
+    return boto3.client(
+        "sagemaker",
+        aws_access_key_id=found["AccessKeyId"],
+        aws_secret_access_key=found["SecretAccessKey"],
+        aws_session_token=found["SessionToken"],
+    )
+
+
+def test_of_two_accounts_with_an_endpoint_of_one_name_the_roles_is_asked(watch: Watch, aws: str) -> None:
+    _deploy(boto3.client("sagemaker"), "staging")
+    _deploy(_elsewhere(), "production")
+    world = _world(watch)
+    assert _config(world.in_force(_entry())) == "staging"
+    assert _config(world.in_force(_entry(role=ROLE))) == "production"
+
+
+def test_an_answer_is_believed_for_a_while_or_until_the_entry_changes(watch: Watch, aws: str) -> None:
+    sagemaker = boto3.client("sagemaker")
+    _deploy(sagemaker, "first")
+    patient, eager = _world(watch), _world(watch, 0)
+    assert _config(patient.in_force(_entry())) == _config(eager.in_force(_entry())) == "first"
+    _redeploy(sagemaker, "second")
+    assert _config(patient.in_force(_entry())) == "first"
+    assert _config(eager.in_force(_entry())) == "second"
+    assert _config(patient.in_force(_entry(window="15m"))) == "second"
+
+
+def test_a_refusal_is_told_once(watch: Watch, aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with refusing(403, "AccessDenied") as address, capture_logs() as logs:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        world = _world(watch, 0)
+        assert world.in_force(_entry()) is None
+        assert world.in_force(_entry()) is None
+    (told,) = [line for line in logs if line["event"] == "endpoint_not_described"]
+    assert (told["log_level"], told["endpoint"], told["reason"]) == ("warning", "abalone", "403")
+
+
+def test_folders_are_nobodys_endpoint(watch: Watch) -> None:
+    assert _world(watch).in_force(watch.yard.endpoint()) is None

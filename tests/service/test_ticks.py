@@ -1,0 +1,132 @@
+"""Ticks of the service: an endpoint that hangs holds up nobody, and what nothing acts on is told."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+import service
+from config.clock import FileClock
+from demo.clock import StoryClock
+from objects import S3Client, s3_client
+from store import executions, monitors
+from store.engine import open_engine, reading
+from store.records import ExecutionKind
+from tests.clock import HOUR, MINUTE, NOON
+from tests.observing import yard
+from tests.observing.replica import until
+from tests.observing.yard import Yard, records
+from web.site import ReportUnreadableError
+
+ROLE = "arn:aws:iam::111122223333:role/kedge"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Yard:
+    """A folder with a baseline and one captured minute."""
+    place = Yard(f"file://{tmp_path}/yard")
+    place.baseline()
+    place.capture("abalone", records(1, NOON))
+    return place
+
+
+@pytest.fixture
+def kedge(tmp_path: Path, migrated_sqlite: Path) -> Iterator[service.Service]:
+    """The service, begun by hand, an hour after noon."""
+    path = tmp_path / "kedge.yaml"
+    path.write_text("endpoints: []\n")
+    clock = StoryClock(tmp_path / "clock")
+    clock.set(NOON + HOUR)
+    shutil.copy(migrated_sqlite, tmp_path / "kedge.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/kedge.db")
+    made = service.Service(service.ConfigFile(path), engine, FileClock(clock.path), CollectorRegistry())
+    yield made
+    made.stop()
+    engine.dispose()
+
+
+def _entry(uri: str, name: str = "abalone", more: str = "") -> str:
+    return (
+        f"  - {{name: {name}, capture: '{uri}/capture', baseline: '{uri}/baseline', window: 1m, grace: 1m"
+        f"{more}}}\n"
+    )
+
+
+def _write(kedge: service.Service, *entries: str) -> None:
+    kedge.file.path.write_text("endpoints:\n" + "".join(entries))
+
+
+def _judged(kedge: service.Service, name: str = "abalone") -> int:
+    with reading(kedge.engine) as connection:
+        monitor = monitors.by_name(connection, name)
+        return len(executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY)) if monitor else 0
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other(
+    kedge: service.Service, here: Yard, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(16)  # who connects waits for an answer
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        _write(kedge, _entry("s3://silent", "slow"), _entry(here.uri))
+        kedge.begin()
+        assert until(lambda: _judged(kedge) == 1)
+        assert kedge.not_ready() == "the first round over the endpoints is not done yet"
+        here.capture("abalone", records(2, NOON + MINUTE))
+
+        def again() -> bool:
+            kedge.begin()
+            return _judged(kedge) == 2
+
+        assert until(again, pause=0.1)
+        assert _judged(kedge, "slow") == 0
+        assert kedge.not_ready() is not None
+    kedge.tick()
+    assert kedge.not_ready() is None
+
+
+def test_what_nothing_acts_on_is_told_when_the_file_is_taken_up(kedge: service.Service, here: Yard) -> None:
+    with capture_logs() as logs:
+        _write(
+            kedge, _entry(here.uri, more=", problem_type: binary_classification, hooks: {preprocess: x.py}")
+        )
+        with kedge.file.path.open("a") as file:
+            file.write("discover: {name_glob: 'a*'}\n")
+        kedge.tick()
+        kedge.tick()
+    told = [(line.get("endpoint"), line["reason"]) for line in logs if line["event"] == "config_key_ignored"]
+    assert [(name, reason.partition(" ")[0]) for name, reason in told] == [
+        (None, "discover"),
+        ("abalone", "hooks"),
+        ("abalone", "problem_type"),
+    ]
+    assert _judged(kedge) == 1
+
+
+def test_a_report_is_read_in_the_role_that_it_was_written_in(
+    kedge: service.Service, here: Yard, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+
+    def noted(region: str | None, role: str | None) -> S3Client:
+        asked.append(role)
+        return s3_client(region, role)
+
+    monkeypatch.setattr(service, "s3_client", noted)
+    reports = yard.bucket("reports")
+    reports.put("drift", "abalone/one.html", b"<p>drift</p>")
+    _write(kedge, _entry(here.uri, more=f", role: '{ROLE}'"))
+    kedge.tick()
+    assert kedge.read_report("abalone", "s3://reports/drift/abalone/one.html") == b"<p>drift</p>"
+    assert asked == [ROLE]
+    assert kedge.read_report("gone", "s3://reports/drift/abalone/one.html") == b"<p>drift</p>"
+    assert asked == [ROLE, None]
+    with pytest.raises(ReportUnreadableError, match="two.html"):
+        kedge.read_report("abalone", "s3://reports/drift/abalone/two.html")
