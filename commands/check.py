@@ -36,7 +36,7 @@ def check(
     """
     from baselines import versions
     from monitor.comparison import Period, compare, find
-    from monitor.schema import schema_of_baseline
+    from monitor.capture.schema import schema_of_baseline
     from objects import open_place
 
     period = Period(moment(start), moment(end))

@@ -18,14 +18,14 @@ from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint
 from monitor import eras, executions, ingest, publish
+from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
-from monitor.lease import Lease, leased
-from monitor.schema import SchemaError, schema_of
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
+from store.lease import Lease, leased
 from store.records import Deployment, ObjectKind
 
 log = structlog.get_logger(__name__)
@@ -85,7 +85,7 @@ class Observer:
         now = self.world.clock.now()
         with writing(self.world.engine) as connection:
             monitor = monitors.register(connection, endpoint.name, endpoint.digest, now)
-        with leased(self.world.engine, monitor.id, self.world.replica, self.world.lease) as lease:
+        with leased(self.world.engine, monitors, monitor.id, self.world.replica, self.world.lease) as lease:
             if lease is None:
                 return None
             return self._guarded(endpoint, lease, now)
@@ -99,7 +99,7 @@ class Observer:
             log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
             return Round()
         with lease.transaction() as connection:
-            if monitors.set_problem(connection, lease.monitor_id, problem, now) and problem:
+            if monitors.set_problem(connection, lease.key, problem, now) and problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=problem)
         return done
 
@@ -119,11 +119,11 @@ class Observer:
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
         in_force = self.world.in_force(endpoint)
         with reading(self.world.engine) as connection:
-            known = deployments.eras(connection, lease.monitor_id)
+            known = deployments.eras(connection, lease.key)
         if known and eras.change(known, in_force) is eras.Change.NONE:
             return known
         with lease.transaction() as connection:
-            return eras.follow(connection, lease.monitor_id, in_force, now)
+            return eras.follow(connection, lease.key, in_force, now)
 
     def _follow_baseline(
         self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
@@ -136,11 +136,11 @@ class Observer:
             return known
         files = versions.read_files(self._place(endpoint, endpoint.baseline))
         with lease.transaction() as connection:
-            is_new = versions.known(connection, lease.monitor_id, files) is None
-            version = versions.import_files(connection, lease.monitor_id, files, now)
+            is_new = versions.known(connection, lease.key, files) is None
+            version = versions.import_files(connection, lease.key, files, now)
             if is_new or current.baseline_id is None:
                 deployments.set_baseline(connection, current.id, version.id)
-            known = deployments.eras(connection, lease.monitor_id)
+            known = deployments.eras(connection, lease.key)
         self._looked[endpoint.name, endpoint.digest] = time.monotonic()
         return known
 
@@ -165,7 +165,7 @@ class Observer:
         counted = ingest.consume_captures(
             place,
             self._unseen(lease, ObjectKind.CAPTURE, listed),
-            monitor_id=lease.monitor_id,
+            monitor_id=lease.key,
             recipe=recipe,
             transaction=lease.transaction,
             now=now,
@@ -181,19 +181,19 @@ class Observer:
         return ingest.consume_labels(
             place,
             self._unseen(lease, ObjectKind.GROUND_TRUTH, listed),
-            monitor_id=lease.monitor_id,
+            monitor_id=lease.key,
             transaction=lease.transaction,
             now=now,
         )
 
     def _unseen(self, lease: Lease, kind: ObjectKind, listed: list[ingest.Found]) -> tuple[ingest.Found, ...]:
         with reading(self.world.engine) as connection:
-            return ingest.unseen(connection, lease.monitor_id, kind, listed)
+            return ingest.unseen(connection, lease.key, kind, listed)
 
     def _judge(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
-            due = stored_windows.due(connection, lease.monitor_id, now - endpoint.grace)
+            due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         for window in due:
             bench = executions.Bench(endpoint, self._baseline(endpoint, by_id[window.deployment_id]))
             with lease.transaction() as connection:
@@ -213,7 +213,7 @@ class Observer:
         if endpoint.ground_truth is None:
             return 0
         with reading(self.world.engine) as connection:
-            due = stored_windows.due_for_quality(connection, lease.monitor_id, now - endpoint.grace)
+            due = stored_windows.due_for_quality(connection, lease.key, now - endpoint.grace)
         measured = 0
         for window in due:
             with lease.transaction() as connection:
@@ -225,7 +225,7 @@ class Observer:
             return 0
         place = self._place(endpoint, endpoint.results)
         with reading(self.world.engine) as connection:
-            waiting = stored_executions.unpublished(connection, lease.monitor_id)
+            waiting = stored_executions.unpublished(connection, lease.key)
         for execution in waiting:
             with reading(self.world.engine) as connection:
                 files = publish.files(connection, execution)
@@ -243,10 +243,10 @@ class Observer:
         late = self._late(endpoint, lease, now)
         with lease.transaction() as connection:
             first = late[0].ref.key if late else None
-            monitors.swept(connection, lease.monitor_id, now, len(late), first)
+            monitors.swept(connection, lease.key, now, len(late), first)
             retention.forget(
                 connection,
-                lease.monitor_id,
+                lease.key,
                 segments_before=now - endpoint.lateness - _SWEEP,
                 predictions_before=now - endpoint.label_horizon - _SWEEP,
                 profiles_before=now - endpoint.retention.profiles,
