@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from botocore.exceptions import ClientError
 
 from config.retraining import Rollout, RolloutKind
-from retrain.sagemaker_calls import TAKEN, Answer, CallError, SageMakerClient, calling, code_of
+from retrain.sagemaker_calls import TAKEN, UNKNOWN, Answer, CallError, SageMakerClient, calling, code_of
 
 Request: TypeAlias = dict[str, Any]
 """The arguments of a call, which JSON can hold."""
@@ -172,44 +172,167 @@ def _routing(rollout: Rollout) -> Request:
 
 
 def create_model(sagemaker: SageMakerClient, request: Request) -> None:
-    """Make the model, once; raises RolloutError where another of that name is there."""
+    """Make the model, once.
+
+    Raises:
+        RolloutError: where another of that name is there, or AWS refuses.
+    """
     name = request["ModelName"]
-    _create(
-        "CreateModel",
-        f"model {name}",
-        request,
-        sagemaker.create_model,
-        lambda: sagemaker.describe_model(ModelName=name),
-    )
+
+    def found() -> Answer:
+        answer: Answer = sagemaker.describe_model(ModelName=name)
+        # one container may be told as the primary one
+        return {"Containers": [answer.get("PrimaryContainer")], **answer}
+
+    _create("CreateModel", f"model {name}", request, sagemaker.create_model, found)
 
 
 def create_config(sagemaker: SageMakerClient, request: Request) -> None:
-    """Make the endpoint config, once; raises RolloutError where another of that name is there."""
-    name = request["EndpointConfigName"]
-    _create(
-        "CreateEndpointConfig",
-        f"endpoint config {name}",
-        request,
-        sagemaker.create_endpoint_config,
-        lambda: sagemaker.describe_endpoint_config(EndpointConfigName=name),
-    )
-
-
-def update(sagemaker: SageMakerClient, request: Request, old_config: str) -> None:
-    """Set the endpoint to its new config, once; nothing is sent where it is there or on its way there.
+    """Make the endpoint config, once.
 
     Raises:
-        RolloutError: where AWS refuses, another update is under way (retryable), or the endpoint is neither
-            on `old_config` nor on the new one, because somebody else deployed.
+        RolloutError: where another of that name is there, or AWS refuses.
     """
-    raise NotImplementedError
+    name = request["EndpointConfigName"]
+
+    def found() -> Answer:
+        answer: Answer = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+        return answer
+
+    what = f"endpoint config {name}"
+    _create("CreateEndpointConfig", what, request, sagemaker.create_endpoint_config, found)
 
 
-def roll_back(sagemaker: SageMakerClient, endpoint: str, old_config: str) -> None:
-    """Set the endpoint to an earlier config, at once, whatever it has now; once. Raises RolloutError."""
-    raise NotImplementedError
+def _create(
+    operation: str,
+    what: str,
+    request: Request,
+    make: Callable[..., Any],
+    find: Callable[[], Answer],
+) -> None:
+    with calling(operation, what, RolloutError):
+        try:
+            make(**request)
+        except ClientError as refused:
+            existing = _existing(find) if code_of(refused) in TAKEN else None
+            if existing is None:
+                raise
+            if (differing := _difference(request, existing)) is not None:
+                raise RolloutError(
+                    f"there is another {what} already, with another {differing}: delete it", False
+                ) from refused
+
+
+def _existing(find: Callable[[], Answer]) -> Answer | None:
+    """What is there by that name; None where nothing is, and the refusal had another reason."""
+    try:
+        return find()
+    except ClientError as error:
+        if code_of(error) in UNKNOWN:
+            return None
+        raise
+
+
+def _difference(asked: Any, found: Any, path: str = "") -> str | None:  # noqa: ANN401 (JSON)
+    """Where what is there differs from what was asked for; what AWS filled in by itself is no difference."""
+    if isinstance(asked, dict) and isinstance(found, Mapping):
+        pairs = ((f"{path}.{name}".lstrip("."), value, found.get(name)) for name, value in asked.items())
+    elif isinstance(asked, list) and isinstance(found, list) and len(asked) == len(found):
+        pairs = (
+            (f"{path}[{at}]", one, other) for at, (one, other) in enumerate(zip(asked, found, strict=True))
+        )
+    else:
+        return None if asked == found else path
+    differing = (_difference(one, other, where) for where, one, other in pairs)
+    return next((where for where in differing if where is not None), None)
+
+
+def update(sagemaker: SageMakerClient, request: Request, instead_of: str) -> None:
+    """Set the endpoint to another config, once; nothing is sent where it is there or on its way there.
+
+    Args:
+        sagemaker: a boto3 SageMaker client.
+        request: of `update_request`.
+        instead_of: the config that it should have until now.
+
+    Raises:
+        RolloutError: where AWS refuses, another update is under way (retryable), or the endpoint has a third
+            config, because somebody else deployed.
+    """
+    name, wanted = request["EndpointName"], request["EndpointConfigName"]
+    answer = _endpoint(sagemaker, name)
+    match _state_of(answer):
+        case Failed(reason):
+            raise RolloutError(f"endpoint {name} can't be updated ({reason}): repair or delete it", False)
+        case Updating() if _on_its_way_to(answer) != wanted:
+            raise RolloutError(f"endpoint {name} is being updated by somebody else: wait for it", True)
+        case InService(config) if config not in (wanted, instead_of):
+            raise RolloutError(
+                f"endpoint {name} runs {config} by now, which somebody else deployed, and not {instead_of}: "
+                f"update it to {wanted} by hand if that is wanted",
+                False,
+            )
+        case InService(config) if config == instead_of:
+            with calling("UpdateEndpoint", f"endpoint {name}", RolloutError):
+                sagemaker.update_endpoint(**request)
+
+
+def roll_back(sagemaker: SageMakerClient, endpoint: str, *, old_config: str, new_config: str) -> None:
+    """Set the endpoint from `new_config` back to `old_config`, all at once; twice is once.
+
+    Raises:
+        RolloutError: as `update`.
+    """
+    back = update_request(endpoint, old_config, Rollout(RolloutKind.ALL_AT_ONCE))
+    assert back is not None  # noqa: S101 (only a rollout of kind none has no request)
+    update(sagemaker, back, instead_of=new_config)
 
 
 def state(sagemaker: SageMakerClient, endpoint: str) -> State:
-    """Where the endpoint stands; raises RolloutError where AWS does not say."""
-    raise NotImplementedError
+    """Where the endpoint stands.
+
+    Raises:
+        RolloutError: where AWS does not say.
+    """
+    return _state_of(_endpoint(sagemaker, endpoint))
+
+
+def _endpoint(sagemaker: SageMakerClient, name: str) -> Answer:
+    with calling("DescribeEndpoint", f"endpoint {name}", RolloutError):
+        answer: Answer = sagemaker.describe_endpoint(EndpointName=name)
+    return answer
+
+
+def _state_of(answer: Answer) -> State:
+    status = answer["EndpointStatus"]
+    reason = answer.get("FailureReason")
+    if status == "InService":
+        return InService(answer["EndpointConfigName"], answer["LastModifiedTime"].astimezone(UTC), reason)
+    return Updating() if status in _MOVING else Failed(f"{status}: {reason}" if reason else status)
+
+
+def _on_its_way_to(answer: Answer) -> str | None:
+    """The config of an update under way."""
+    pending = answer.get("PendingDeploymentSummary") or answer
+    name = pending.get("EndpointConfigName")
+    return None if name is None else str(name)
+
+
+def _model_of(present: Answer, variants: Collection[str], endpoint: str) -> str:
+    """The model that is replaced; of several the first, whose role and network the new one takes over."""
+    models = {each["VariantName"]: each.get("ModelName") for each in present["ProductionVariants"]}
+    for variant in variants:
+        if not models.get(variant):
+            known = ", ".join(name for name, model in models.items() if model) or "none"
+            raise RolloutError(
+                f"endpoint {endpoint} has no variant {variant} with a model: it has {known}", False
+            )
+    if not variants:
+        raise RolloutError(f"no variant of endpoint {endpoint} was named to get the new model", False)
+    return str(models[next(iter(variants))])
+
+
+def _accepted(sagemaker: SageMakerClient) -> Collection[str]:
+    """The parameters that CreateEndpointConfig takes, of which DescribeEndpointConfig tells most."""
+    operation = sagemaker.meta.service_model.operation_model("CreateEndpointConfig")
+    return frozenset(operation.input_shape.members)
