@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
-from config import addresses, durations, expressions
+from config import addresses, durations, expressions, metrics
 from config.expressions import Condition
 from config.fields import AwsName, Duration, Folder, Part, PositiveDuration, Read, Text, one_of
 
@@ -154,7 +154,26 @@ def _condition(value: object) -> Condition:
     return expressions.parse(value)
 
 
-_Condition = Annotated[Condition, PlainValidator(_condition), PlainSerializer(str, return_type=str)]
+def _trigger(value: object) -> Condition:
+    condition = _condition(value)
+    _refuse(metrics.check_trigger(condition))
+    return condition
+
+
+def _acceptance(value: object) -> Condition:
+    condition = _condition(value)
+    _refuse(metrics.check_acceptance(condition))
+    return condition
+
+
+def _refuse(told: str | None) -> None:
+    if told is not None:
+        raise ValueError(told)
+
+
+_AS_TEXT = PlainSerializer(str, return_type=str)
+_Trigger = Annotated[Condition, PlainValidator(_trigger), _AS_TEXT]
+_Acceptance = Annotated[Condition, PlainValidator(_acceptance), _AS_TEXT]
 
 
 class Training(Part):
@@ -162,8 +181,9 @@ class Training(Part):
 
     `original` is the champion's own training set and `test` its test set: CSV with a header of the label's
     column (the endpoint's `prediction`) and the inputs. `output` is the folder that training sets, manifests
-    and models go to (default: `retraining` below the endpoint's results, or its captures). So many labelled captured records are wanted to train on (`minimum`) and to judge on
-    (`judging`); a run waits for them at most `wait`. A whole run may take `time_limit`.
+    and models go to (default: `retraining` below the endpoint's results, or its captures). So many labelled
+    captured records are wanted to train on (`minimum`) and to judge on (`judging`); a run waits for them at
+    most `wait`. A whole run may take `time_limit`.
     """
 
     original: Folder | None = None
@@ -182,7 +202,7 @@ class Retrain(Part):
     `watch` labelled windows are looked at.
     """
 
-    when: Annotated[tuple[_Condition, ...], Field(min_length=1)]
+    when: Annotated[tuple[_Trigger, ...], Field(min_length=1)]
     persistence: Annotated[Persistence, Read("a number of windows such as 3 of 4", Persistence.parse)] = (
         Field(Persistence(1, 1), alias="for")
     )
@@ -190,7 +210,7 @@ class Retrain(Part):
     limit: Annotated[Limit, Read("a limit such as 3 per 7d", Limit.parse)] = Limit(3, timedelta(days=7))
     target: Target
     training: Training = Training()
-    accept: _Condition = Field(default_factory=lambda: expressions.parse("rmse < champion"))
+    accept: _Acceptance = Field(default_factory=lambda: expressions.parse("rmse < champion"))
     registry: AwsName
     approval: Annotated[Approval, one_of(Approval)] = Approval.MANUAL
     rollout: Annotated[Rollout, Read("canary 10% for 30m, all-at-once or none", Rollout.parse)] = Rollout(
