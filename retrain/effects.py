@@ -1,4 +1,4 @@
-"""Calls to the outside, each made once: written down before, with its exact bytes, and after, with its answer."""
+"""Calls to the outside, each made once: written down before, byte for byte, and after, with its answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Effects:
     now: datetime
 
     def once(
-        self, name: str, request: Callable[[], Any], call: Callable[[Any], dict[str, Any]]
+        self, name: str, request: Callable[[], Any], call: Callable[[Any], dict[str, Any] | None]
     ) -> dict[str, Any]:
         """The answer of the call `name`, which is made only if it was never answered.
 
@@ -38,7 +38,7 @@ class Effects:
         if known is None:
             with self.lease.transaction() as connection:
                 text = runs.intend(connection, self.lease.key, name, text, self.now).request
-        found = call(json.loads(text))
+        found = call(json.loads(text)) or {}
         with self.lease.transaction() as connection:
             runs.answered(connection, self.lease.key, name, json.dumps(found, ensure_ascii=False), self.now)
         return found
