@@ -8,8 +8,8 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from config.clock import Clock, clock_from_environment
 from config.errors import ConfigError
 from config.model import Config, Endpoint
 from monitor.eras import InForce
-from monitor.observer import Observer, Round, World
+from monitor.observer import LEASE, Observer, Round, World
 from objects import PlaceError, open_place, s3_client
 from store import migrate, monitors
 from store.engine import StoreError, open_engine, writing
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 TICK_SECONDS = 5.0
 WORKERS = 2
 """Endpoints that are observed at the same time."""
+STOP_SECONDS = 8.0
+"""How long rounds may take to come to their next transaction when the service is told to stop."""
 
 
 class ServiceError(Exception):
@@ -110,11 +112,14 @@ class ConfigFile:
         if stamp == self._seen:
             return False
         self._seen = stamp
+        before = self.config
         try:
             self.config, self.errors = loading.load_tolerant(self.path)
         except ConfigError as error:
             log.error("config_refused", reason=str(error))
             return False
+        if (before.database, before.region) != (self.config.database, self.config.region):
+            log.warning("config_wants_restart", reason="database and region are read at the start alone")
         log.info("config_taken_up", path=str(self.path), endpoints=len(self.config.endpoints))
         return True
 
@@ -128,15 +133,18 @@ class Service:
     clock: Clock
     registry: CollectorRegistry
     tick_seconds: float = TICK_SECONDS
+    lease: timedelta = LEASE
     _observer: Observer = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event)
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
     _settled: str = ""
+    _told: tuple[ConfigError, ...] = ()
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
-        self._observer = Observer(aws_world(self.engine, self.clock, self.file.config.region))
+        world = aws_world(self.engine, self.clock, self.file.config.region)
+        self._observer = Observer(replace(world, lease=self.lease, stopping=self._stop.is_set))
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._rounds = Counter(
             "kedge_rounds", "Rounds over one endpoint, by how they ended", ["end"], registry=self.registry
@@ -155,11 +163,19 @@ class Service:
         )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Finish the rounds that are under way and take up no more."""
+    def stop(self) -> bool:
+        """Let the rounds under way come to their next transaction, and take up no more.
+
+        Says whether they did in time: one that waits for an answer of the network may not. To end the
+        process all the same loses nothing, since what a transaction did not finish is done again.
+        """
         self._stop.set()
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=True)
+        if not self._scheduler.running:
+            return True
+        ending = threading.Thread(target=self._scheduler.shutdown, name="stop", daemon=True)
+        ending.start()
+        ending.join(STOP_SECONDS)
+        return not ending.is_alive()
 
     def read_report(self, uri: str) -> bytes:
         """The bytes of a report that was written to a folder or to S3."""
@@ -194,7 +210,7 @@ class Service:
 
     def _settle(self, config: Config) -> None:
         """Show wrong entries at their endpoints, and take those that are gone off the fleet page."""
-        if self._settled == config.digest and not self.file.errors:
+        if self._settled == config.digest and self._told == self.file.errors:
             return
         wrong = {error.endpoint: str(error) for error in self.file.errors if error.endpoint}
         names = {endpoint.name for endpoint in config.endpoints} | wrong.keys()
@@ -207,6 +223,7 @@ class Service:
             monitors.unwatch_others(connection, names)
         for error in self.file.errors:
             log.error("config_entry_wrong", reason=str(error))
+        self._told = self.file.errors
 
     def _observe(self, endpoint: Endpoint) -> None:
         if self._stop.is_set():
@@ -238,7 +255,9 @@ def _end(done: Round | None) -> str:
     return "problem" if done.problem else "idle" if done.idle else "worked"
 
 
-def open_service(path: Path, environment: dict[str, str], tick_seconds: float) -> Service:
+def open_service(
+    path: Path, environment: dict[str, str], tick_seconds: float, lease: timedelta = LEASE
+) -> Service:
     """The service of a kedge.yaml, its database brought up to date.
 
     Raises ConfigError, StoreError or ServiceError, each one sentence.
@@ -246,4 +265,6 @@ def open_service(path: Path, environment: dict[str, str], tick_seconds: float) -
     file = ConfigFile(path)
     engine = open_engine(file.config.database)
     migrate.upgrade(engine)
-    return Service(file, engine, clock_from_environment(environment), CollectorRegistry(), tick_seconds)
+    return Service(
+        file, engine, clock_from_environment(environment), CollectorRegistry(), tick_seconds, lease
+    )

@@ -90,7 +90,31 @@ def _typed_lines(lines: list[bytes]) -> pl.DataFrame | None:
         return None
     if any(kind.is_nested() for kind in frame.dtypes):
         return None
-    return frame.select(_as_text(i, kind) for i, kind in enumerate(frame.dtypes))
+    names = _key_order(lines, frame.width)
+    if names is None or names.keys() != set(frame.columns):
+        return None
+    positions = [frame.get_column_index(name) for name in names]
+    return frame.select(_as_text(i, frame.dtypes[i]) for i in positions)
+
+
+def _key_order(lines: list[bytes], count: int) -> dict[str, None] | None:
+    """The keys as they first occur, or None for lines that are no objects.
+
+    Of 33 columns and more, polars 2.1 returns them shuffled. Lines are read until all `count` keys have come:
+    most often the first one alone.
+    """
+    names: dict[str, None] = {}
+    for line in filter(bytes.strip, lines):
+        if len(names) == count:
+            break
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(record, dict):
+            return None
+        names.update(dict.fromkeys(record))
+    return names
 
 
 def _any_lines(lines: list[bytes], number: int) -> pl.DataFrame:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +27,7 @@ def serve(
     ),
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8080,
     tick: Annotated[float, typer.Option(min=0.05, help="Seconds between rounds over the endpoints.")] = 5.0,
+    lease: Annotated[float, typer.Option(min=0.3, hidden=True)] = 10.0,
 ) -> None:
     """Watch the endpoints of kedge.yaml and show them, until told to stop.
 
@@ -36,7 +41,8 @@ def serve(
         )
     if token is not None and len(token) < 16:
         raise CommandError(f"{TOKEN_VARIABLE} is too short to be a secret: give it 16 characters or more")
-    _serve(config, host, port, tick, token)
+    with _listening(host, port) as listener:
+        _serve(config, listener, tick, timedelta(seconds=lease), token)
 
 
 def is_loopback(host: str) -> bool:
@@ -49,7 +55,29 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _serve(config: Path, host: str, port: int, tick: float, token: str | None) -> None:
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The port, taken before any work is: where it can't be had, nothing has happened yet."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise CommandError(
+            f"the port {port} on {host} can't be had ({error.strerror}): give another with --port"
+        ) from None
+    with listener:
+        yield listener
+
+
+def _serve(config: Path, listener: socket.socket, tick: float, lease: timedelta, token: str | None) -> None:
     import uvicorn
 
     import service
@@ -57,7 +85,7 @@ def _serve(config: Path, host: str, port: int, tick: float, token: str | None) -
     from web.app import create_app
 
     configure()
-    opened = service.open_service(config, dict(os.environ), tick)
+    opened = service.open_service(config, dict(os.environ), tick, lease)
     app = create_app(
         engine=opened.engine,
         config=lambda: opened.file.config,
@@ -68,17 +96,19 @@ def _serve(config: Path, host: str, port: int, tick: float, token: str | None) -
         read_report=opened.read_report,
     )
     server = uvicorn.Server(
-        uvicorn.Config(app, host, port, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+        uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
     )
-    # uvicorn raises the signal again once it has stopped; by then there is our own part left to end.
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn has handlers of its own while it runs, and raises the signal again once it has stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, end)
     opened.start()
     try:
-        server.run()
+        server.run(sockets=[listener])
     finally:
-        opened.stop()
-    if not server.started:
-        raise CommandError(
-            f"the port {port} on {host} is taken, or not ours to bind: give another with --port"
-        )
+        stopped = opened.stop()
+    if not stopped:
+        os._exit(0)  # a thread still waits for the network, and Python would wait for the thread

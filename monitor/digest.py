@@ -13,10 +13,11 @@ from baselines.profile.profile import Profile, profile_frame
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded
 from monitor.capture.ground_truth import hash_ids, join_ids
-from monitor.capture.rejects import Rejects
+from monitor.capture.rejects import Reject, RejectKind, Rejects, many
 from monitor.windows import place_in_time
 from store.captures import PredictionRow
 from store.records import Deployment, RejectCount, RejectExample, Segment
+from store.windows import WindowKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,37 @@ def digest(decoded: Decoded, variant: str, recipe: Recipe) -> Digest:
         rejected=decoded.rejects.lost,
         newest=max((segment.last_at for segment in segments), default=None),
     )
+
+
+def without_settled(found: Digest, settled: frozenset[WindowKey]) -> Digest:
+    """What an object gives windows that can still take it; records of settled windows are counted as rejects.
+
+    Nobody can say of a settled window which records are in it, so a late one would be counted by guess.
+    """
+    late = [one for one in found.segments if _key_of(one) in settled]
+    if not late:
+        return found
+    lost = sum(segment.records for segment in late)
+    closed = {(one.window_start, one.variant, one.deployment_id) for one in late}
+    detail = "the windows of these records were settled before they came: they are older than the lateness"
+    return replace(
+        found,
+        segments=tuple(one for one in found.segments if _key_of(one) not in settled),
+        predictions=tuple(row for row in found.predictions if (row[2], row[3], row[4]) not in closed),
+        rejects=(*found.rejects, *reject_counts(_late(lost, detail))),
+        records=found.records - lost,
+        rejected=found.rejected + lost,
+    )
+
+
+def _key_of(segment: Segment) -> WindowKey:
+    """The window that a segment belongs to."""
+    return segment.window_start, segment.window_end, segment.variant, segment.deployment_id
+
+
+def _late(count: int, detail: str) -> Rejects:
+    """So many records that came too late; where they stand was not kept."""
+    return many(RejectKind.TOO_LATE, count, [Reject(RejectKind.TOO_LATE, None, None, detail)])
 
 
 def reject_counts(rejects: Rejects) -> tuple[RejectCount, ...]:

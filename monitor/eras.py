@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
@@ -13,10 +13,13 @@ from monitor.windows import EPOCH
 from store import deployments, runs
 from store.records import Deployment
 
+_INSTANT = timedelta(microseconds=1)
+"""No two eras of an endpoint begin at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What AWS says about an endpoint: its config and model package, since when, and whether it is updating."""
+    """What AWS says about an endpoint: its config and model package, since when, whether it is updating."""
 
     endpoint_config: str
     since: datetime
@@ -72,7 +75,7 @@ def follow(
         return eras
     config = now_in_force.endpoint_config
     if what is Change.BEGIN:
-        began = max(min(now_in_force.since, now), last.started_at)
+        began = max(min(now_in_force.since, now), last.started_at + _INSTANT)
         # a retraining run stores the baseline of its model before it rolls it out
         planned = runs.planned_baseline(connection, monitor_id, config)
         # a config that was in force before brings its own baseline back

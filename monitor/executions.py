@@ -25,7 +25,6 @@ from store.records import (
     ExecutionStatus,
     Incident,
     IncidentKind,
-    MetricRow,
     NewExecution,
     Window,
 )
@@ -41,12 +40,14 @@ class Bench:
 
 def merged_profile(connection: Connection, window: Window) -> Profile:
     """A window's profile: its segments added up in key order, or what was kept when they were let go."""
+    kept = windows.kept(connection, window.id)
+    if kept is not None:
+        return codec.decode(kept)
     encoded = captures.profiles(
         connection, window.monitor_id, window.start, window.variant, window.deployment_id
     )
-    if not encoded:
-        kept = windows.profile(connection, window.id)
-        return codec.decode(kept) if kept else Profile.empty()
+    if not encoded:  # every object that gave it records was written anew, with records of other windows
+        return Profile.empty()
     total = codec.decode(encoded[0])
     for segment in encoded[1:]:
         total = total + codec.decode(segment)
@@ -61,9 +62,24 @@ def judge_window(connection: Connection, window: Window, bench: Bench, now: date
     )
     verdict = judge(profile, bench.baseline.profile, _kept(bench), bench.endpoint.distance)
     windows.compact(connection, window.id, codec.encode(profile), profile.rows)
+    before = _breaches_before(connection, window)
     execution = executions.record(connection, window, _execution(verdict, profile, rejected, bench), now)
-    _follow_incidents(connection, execution, breaches(verdict.checks, profile.rows, rejected), now)
+    _follow_incidents(connection, execution, breaches(verdict.checks, profile.rows, rejected), before, now)
     return execution
+
+
+def _breaches_before(connection: Connection, window: Window) -> frozenset[IncidentKind]:
+    """The kinds of trouble that the window's last revision had, and that its incidents count already."""
+    last = _last(connection, window, ExecutionKind.DATA_QUALITY)
+    if last is None:
+        return frozenset()
+    found = breaches(executions.checks(connection, last.id), last.records, last.rejected)
+    return frozenset(breach.kind for breach in found)
+
+
+def _last(connection: Connection, window: Window, kind: ExecutionKind) -> Execution | None:
+    of_window = executions.of_window(connection, window.id)
+    return next((e for e in of_window if e.kind is kind and e.latest), None)
 
 
 def _kept(bench: Bench) -> Constraints:
@@ -89,7 +105,11 @@ def _execution(verdict: Verdict, profile: Profile, rejected: int, bench: Bench) 
 
 
 def _follow_incidents(
-    connection: Connection, execution: Execution, found: tuple[Breach, ...], now: datetime
+    connection: Connection,
+    execution: Execution,
+    found: tuple[Breach, ...],
+    before: frozenset[IncidentKind],
+    now: datetime,
 ) -> None:
     by_kind = {breach.kind: breach for breach in found}
     mine = [
@@ -99,7 +119,7 @@ def _follow_incidents(
     ]
     for kind in (IncidentKind.DATA_FAULT, IncidentKind.DRIFT):
         open_incident = next((incident for incident in mine if incident.kind is kind), None)
-        _follow(connection, execution, kind, open_incident, by_kind.get(kind), now)
+        _follow(connection, execution, kind, open_incident, by_kind.get(kind), kind in before, now)
 
 
 def _follow(
@@ -108,6 +128,7 @@ def _follow(
     kind: IncidentKind,
     open_incident: Incident | None,
     breach: Breach | None,
+    again: bool,
     now: datetime,
 ) -> None:
     def quiet(neighbours: Callable[..., tuple[Execution, ...]]) -> int:
@@ -148,6 +169,7 @@ def _follow(
             summary=breach.summary,
             execution_id=execution.id,
             now=now,
+            again=again and execution.start <= open_incident.last_window,
         )
     elif decision is Decision.CLOSE and open_incident is not None:
         incidents.close(connection, open_incident, reason=reason, execution_id=execution.id, now=now)
@@ -172,7 +194,10 @@ def measure_quality(
     predictions = np.array([pair[2] for pair in pairs], dtype=np.float64)
     labels = np.array([pair[3] for pair in pairs], dtype=np.float64)
     found = quality.regression(predictions, labels, seed=int(window.start.timestamp()))
-    if found == _measured_before(connection, window):
+    message = f"{len(pairs)} of {window.records} records are labelled."
+    last = _last(connection, window, ExecutionKind.MODEL_QUALITY)
+    before = executions.metric_rows(connection, last.id) if last else ()
+    if found == before and (last is None or message == last.message):
         return None
     return executions.record(
         connection,
@@ -184,15 +209,9 @@ def measure_quality(
             distance_mode=endpoint.distance,
             records=len(pairs),
             rejected=0,
-            message=f"{len(pairs)} of {window.records} records are labelled.",
+            message=message,
             config_digest=endpoint.digest,
             metrics=found,
         ),
         now,
     )
-
-
-def _measured_before(connection: Connection, window: Window) -> tuple[MetricRow, ...]:
-    of_window = executions.of_window(connection, window.id)
-    last = next((e for e in of_window if e.kind is ExecutionKind.MODEL_QUALITY and e.latest), None)
-    return executions.metric_rows(connection, last.id) if last else ()

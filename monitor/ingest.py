@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 
 from monitor.capture import layout, rejects
 from monitor.capture.decode import decode
-from monitor.capture.ground_truth import decode_labels, hash_ids
-from monitor.digest import Digest, Recipe, digest, reject_counts
+from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
+from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
-from store import captures, monitors
+from store import captures, monitors, windows
 from store.captures import LabelRow
-from store.records import ConsumedObject, ObjectKind
+from store.records import ConsumedObject, ObjectKind, RejectCount
 
 log = structlog.get_logger(__name__)
 
@@ -79,9 +79,11 @@ def consume_captures(
             (found, etag, _digest(found, data, recipe, limit_bytes))
             for found, data, etag in _read(place, fold)
         ]
+        starts = {segment.window_start for _, _, result in digested for segment in result.segments}
         with transaction() as connection:
+            settled = windows.settled(connection, monitor_id, starts)
             for found, etag, result in digested:
-                _count_capture(connection, monitor_id, found, etag, result, now)
+                _count_capture(connection, monitor_id, found, etag, without_settled(result, settled), now)
         counted += len(digested)
     return counted
 
@@ -111,11 +113,13 @@ def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, s
 
 def _digest(found: Found, data: bytes, recipe: Recipe, limit_bytes: int) -> Digest:
     if not found.in_layout:
-        bad = rejects.one(
-            rejects.RejectKind.OUTSIDE_LAYOUT, "the key is not <endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
-        )
+        bad = _outside("<endpoint>/<variant>/yyyy/mm/dd/hh/<file>")
         return Digest((), reject_counts(bad), (), 0, bad.lost, None)
     return digest(decode(data, recipe.schema, limit_bytes=limit_bytes), found.variant, recipe)
+
+
+def _outside(layout_is: str) -> rejects.Rejects:
+    return rejects.one(rejects.RejectKind.OUTSIDE_LAYOUT, f"the key is not {layout_is}")
 
 
 def _count_capture(
@@ -141,36 +145,50 @@ def _count_capture(
     )
     if result.newest is not None:
         monitors.saw_inference(connection, monitor_id, result.newest)
-    for bad in result.rejects:
-        where = bad.examples[0] if bad.examples else None
+    _tell_rejects(found, result.rejects)
+
+
+def _tell_rejects(found: Found, bad: Iterable[RejectCount]) -> None:
+    for one in bad:
         log.warning(
             "rejected",
             bucket=found.ref.bucket,
             key=found.ref.key,
-            kind=bad.kind,
-            count=bad.count,
-            line=where.line if where else None,
+            kind=one.kind,
+            count=one.count,
+            line=one.examples[0].line if one.examples else None,
         )
 
 
 def consume_labels(
-    place: Place, new: Iterable[Found], *, monitor_id: int, transaction: Transaction, now: datetime
+    place: Place,
+    new: Iterable[Found],
+    *,
+    monitor_id: int,
+    transaction: Transaction,
+    now: datetime,
+    limit_bytes: int,
 ) -> int:
     """Read and count ground truth; the windows it labels are marked to be measured again."""
     counted = 0
     for fold in _folds(new):
-        read = list(_read(place, fold))
+        read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in _read(place, fold)]
         with transaction() as connection:
-            for found, data, etag in read:
-                _count_labels(connection, monitor_id, found, data, etag, now)
+            for found, etag, labels in read:
+                _count_labels(connection, monitor_id, found, etag, labels, now)
         counted += len(read)
     return counted
 
 
+def _labels(found: Found, data: bytes, limit_bytes: int) -> Labels:
+    if found.in_layout:
+        return decode_labels(data, limit_bytes=limit_bytes)
+    return Labels(decode_labels(b"").frame, _outside("yyyy/mm/dd/hh/<file>"))
+
+
 def _count_labels(
-    connection: Connection, monitor_id: int, found: Found, data: bytes, etag: str, now: datetime
+    connection: Connection, monitor_id: int, found: Found, etag: str, labels: Labels, now: datetime
 ) -> None:
-    labels = decode_labels(data)
     rows: list[LabelRow] = list(
         zip(
             hash_ids(labels.frame["join_id"]).to_list(),
@@ -179,6 +197,7 @@ def _count_labels(
             strict=True,
         )
     )
+    bad = reject_counts(labels.rejects)
     captures.replace(
         connection,
         monitor_id,
@@ -192,10 +211,11 @@ def _count_labels(
             len(rows),
             labels.rejects.lost,
         ),
-        rejects_given=reject_counts(labels.rejects),
+        rejects_given=bad,
         labels_given=rows,
         now=now,
     )
+    _tell_rejects(found, bad)
 
 
 def is_before(place: Place, found: Found, hour: datetime) -> bool:

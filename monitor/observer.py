@@ -25,7 +25,7 @@ from store import deployments, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
-from store.lease import Lease, leased
+from store.lease import Lease, StoppingError, leased
 from store.records import Deployment, ObjectKind
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,8 @@ Problem = (PlaceError, BaselineError, StatisticsError, ConstraintsError, SchemaE
 _BASELINE_LOOK = 60.0
 """Seconds of wall time between two looks at a baseline's files."""
 _SWEEP = timedelta(days=1)
+LEASE = timedelta(seconds=10)
+"""How soon the endpoints of a replica that died are another's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,10 @@ class World:
     in_force: Callable[[Endpoint], eras.InForce | None]
     """What AWS says about an endpoint; None where it can't be asked."""
     replica: str
-    lease: timedelta = timedelta(seconds=10)
+    lease: timedelta = LEASE
     limit_bytes: int = 1024**3
+    stopping: Callable[[], bool] = lambda: False
+    """Whether rounds are to end at their next transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Observer:
     world: World
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
     _looked: dict[tuple[str, str], float] = field(default_factory=dict)
+    _places: dict[tuple[str, str | None], Place] = field(default_factory=dict)
 
     def observe(self, endpoint: Endpoint) -> Round | None:
         """One round for an endpoint, or None where another replica is at it.
@@ -85,22 +90,26 @@ class Observer:
         now = self.world.clock.now()
         with writing(self.world.engine) as connection:
             monitor = monitors.register(connection, endpoint.name, endpoint.digest, now)
-        with leased(self.world.engine, monitors, monitor.id, self.world.replica, self.world.lease) as lease:
+        world = self.world
+        with leased(world.engine, monitors, monitor.id, world.replica, world.lease, world.stopping) as lease:
             if lease is None:
                 return None
-            return self._guarded(endpoint, lease, now)
+            try:
+                return self._guarded(endpoint, lease, now)
+            except monitors.LeaseLostError as error:
+                log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
+            except StoppingError:
+                log.info("round_stopped", endpoint=endpoint.name)
+            return Round()
 
     def _guarded(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
         try:
-            done, problem = self._round(endpoint, lease, now), None
+            done = self._round(endpoint, lease, now)
         except Problem as error:
-            done, problem = Round(problem=str(error)), str(error)
-        except monitors.LeaseLostError as error:
-            log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
-            return Round()
+            done = Round(problem=str(error))
         with lease.transaction() as connection:
-            if monitors.set_problem(connection, lease.key, problem, now) and problem:
-                log.warning("endpoint_problem", endpoint=endpoint.name, problem=problem)
+            if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
+                log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)
         return done
 
     def _round(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
@@ -109,12 +118,16 @@ class Observer:
         counted = self._ingest(endpoint, lease, known, now)
         judged = self._judge(endpoint, lease, known, now)
         measured = self._measure(endpoint, lease, now)
-        published = self._publish(endpoint, lease, now)
+        published = self._publish(endpoint, lease, known, now)
         self._sweep(endpoint, lease, now)
         return Round(counted, judged, measured, published)
 
     def _place(self, endpoint: Endpoint, uri: str) -> Place:
-        return open_place(uri, lambda: self.world.s3(endpoint.role))
+        """The place at an address; kept, since a folder remembers the digests of its files."""
+        key = (uri, endpoint.role)
+        if key not in self._places:
+            self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role))
+        return self._places[key]
 
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
         in_force = self.world.in_force(endpoint)
@@ -128,7 +141,10 @@ class Observer:
     def _follow_baseline(
         self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
     ) -> tuple[Deployment, ...]:
-        """Import the baseline's files where they are new; a new version judges the era in force."""
+        """Import the baseline's files where they are new; a new version judges the era in force.
+
+        It also judges the eras before that never had one: nothing better is known of them.
+        """
         current = known[-1]
         looked = self._looked.get((endpoint.name, endpoint.digest))
         fresh = looked is not None and time.monotonic() - looked < _BASELINE_LOOK
@@ -138,8 +154,9 @@ class Observer:
         with lease.transaction() as connection:
             is_new = versions.known(connection, lease.key, files) is None
             version = versions.import_files(connection, lease.key, files, now)
-            if is_new or current.baseline_id is None:
-                deployments.set_baseline(connection, current.id, version.id)
+            for era in known:
+                if era.baseline_id is None or (is_new and era is current):
+                    deployments.set_baseline(connection, era.id, version.id)
             known = deployments.eras(connection, lease.key)
         self._looked[endpoint.name, endpoint.digest] = time.monotonic()
         return known
@@ -184,6 +201,7 @@ class Observer:
             monitor_id=lease.key,
             transaction=lease.transaction,
             now=now,
+            limit_bytes=self.world.limit_bytes,
         )
 
     def _unseen(self, lease: Lease, kind: ObjectKind, listed: list[ingest.Found]) -> tuple[ingest.Found, ...]:
@@ -220,16 +238,17 @@ class Observer:
                 measured += executions.measure_quality(connection, window, endpoint, now) is not None
         return measured
 
-    def _publish(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
+    def _publish(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         if endpoint.results is None:
             return 0
+        ended = {era.id: era.ended_at for era in known}
         place = self._place(endpoint, endpoint.results)
         with reading(self.world.engine) as connection:
             waiting = stored_executions.unpublished(connection, lease.key)
         for execution in waiting:
             with reading(self.world.engine) as connection:
                 files = publish.files(connection, execution)
-            publish.publish(place, endpoint.name, execution, files)
+            publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files)
             with lease.transaction() as connection:
                 stored_executions.published(connection, execution.id, now)
         return len(waiting)
@@ -248,7 +267,7 @@ class Observer:
                 connection,
                 lease.key,
                 segments_before=now - endpoint.lateness - _SWEEP,
-                predictions_before=now - endpoint.label_horizon - _SWEEP,
+                predictions_before=now - max(endpoint.label_horizon, endpoint.lateness) - _SWEEP,
                 profiles_before=now - endpoint.retention.profiles,
                 metrics_before=now - endpoint.retention.metrics,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -37,15 +37,25 @@ def files(connection: Connection, execution: Execution) -> dict[str, str]:
     return found
 
 
-def folder(place: Place, endpoint: str, execution: Execution) -> str:
-    """Where an execution's files go: the hour its window ends at, and the minute where hours don't do."""
-    path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant), execution.end)
+def folder(place: Place, endpoint: str, execution: Execution, era_ended: datetime | None) -> str:
+    """Where an execution's files go: the hour its window ends at, and the minute where hours don't do.
+
+    A part of a window that an era's end cut short goes to that moment, to the second: the part that the
+    next era judges has the window's own folder.
+    """
+    cut = era_ended is not None and era_ended < execution.end
+    end = era_ended if cut and era_ended is not None else execution.end
+    path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant), end)
+    if cut:
+        return f"{path}{end:%M-%S}/"
     whole_hours = (execution.end - execution.start) % _HOUR == timedelta(0)
     return path if whole_hours else f"{path}{execution.end:%M}/"
 
 
-def publish(place: Place, endpoint: str, execution: Execution, written: dict[str, str]) -> None:
+def publish(
+    place: Place, endpoint: str, execution: Execution, era_ended: datetime | None, written: dict[str, str]
+) -> None:
     """Write the files; doing it again writes the same. The violations go last: readers wait for them."""
-    base = folder(place, endpoint, execution)
+    base = folder(place, endpoint, execution, era_ended)
     for name in sorted(written, key=lambda name: name == VIOLATIONS):
         place.objects.write(base + name, written[name].encode(), "application/json")

@@ -269,14 +269,18 @@ def rejected_in(
     return int(connection.execute(total).scalar_one())
 
 
-def reject_counts(connection: Connection, monitor_id: int) -> dict[str, int]:
-    """Bad lines and values by kind, over all that is kept."""
-    rows = connection.execute(
-        select(rejects.c.kind, func.sum(rejects.c.count))
-        .where(rejects.c.monitor_id == monitor_id)
-        .group_by(rejects.c.kind)
-        .order_by(rejects.c.kind)
-    )
+def reject_counts(
+    connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
+) -> dict[str, int]:
+    """Bad lines and values by kind, over all that is kept, or of the objects consumed in a period."""
+    query = select(rejects.c.kind, func.sum(rejects.c.count)).where(rejects.c.monitor_id == monitor_id)
+    if start is not None or end is not None:
+        query = query.join(objects, objects.c.id == rejects.c.object_id)
+    if start is not None:
+        query = query.where(objects.c.consumed_at >= start)
+    if end is not None:
+        query = query.where(objects.c.consumed_at < end)
+    rows = connection.execute(query.group_by(rejects.c.kind).order_by(rejects.c.kind))
     return {kind: int(count) for kind, count in rows}
 
 

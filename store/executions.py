@@ -20,6 +20,7 @@ from store.records import (
     NewExecution,
     Outcome,
     QualityPoint,
+    ViolationCount,
     Window,
 )
 from store.schema import baselines, check_results, executions, feature_results, metrics, windows
@@ -248,6 +249,26 @@ def metric_rows(connection: Connection, execution_id: int) -> tuple[MetricRow, .
         .order_by(metrics.c.name)
     )
     return tuple(MetricRow(**row) for row in rows.mappings())
+
+
+def violation_counts(
+    connection: Connection, monitor_id: int, *, start: datetime, end: datetime
+) -> tuple[ViolationCount, ...]:
+    """What was violated in the windows of a period, by the last revision of each; the most frequent first."""
+    query = (
+        select(check_results.c.check, check_results.c.feature, func.count().label("windows"))
+        .join(executions, executions.c.id == check_results.c.execution_id)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(
+            windows.c.monitor_id == monitor_id,
+            executions.c.latest,
+            check_results.c.outcome == Outcome.VIOLATED,
+        )
+        .group_by(check_results.c.check, check_results.c.feature)
+        .order_by(func.count().desc(), check_results.c.check, check_results.c.feature)
+    )
+    rows = connection.execute(_within(query, start, end)).mappings()
+    return tuple(ViolationCount(**row) for row in rows)
 
 
 def drift_series(

@@ -84,8 +84,12 @@ def worsen(
     summary: str,
     execution_id: int | None,
     now: datetime,
+    again: bool = False,
 ) -> None:
-    """Another window breached: the incident keeps its worst, and all features that were touched."""
+    """Another window breached, or one that is counted `again` was judged anew.
+
+    The incident keeps its worst, and all features that were touched.
+    """
     connection.execute(
         update(incidents)
         .where(incidents.c.id == incident.id)
@@ -95,7 +99,7 @@ def worsen(
             severity=max(severity, incident.severity),
             features=to_json(features),
             summary=summary,
-            breached_windows=incident.breached_windows + 1,
+            breached_windows=incident.breached_windows + (not again),
         )
     )
     _event(connection, incident.id, IncidentChange.WORSENED, summary, execution_id, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,10 @@ from sqlalchemy import Connection, Engine
 
 from store.engine import StoreError, writing
 from store.monitors import LeaseLostError
+
+
+class StoppingError(Exception):
+    """The service is being stopped: the round ends here, between two transactions."""
 
 
 class Leased(Protocol):
@@ -40,6 +44,7 @@ class Lease:
     key: int
     owner: str
     length: timedelta
+    stopping: Callable[[], bool]
 
     def until(self) -> datetime:
         """When it runs out if it is renewed now."""
@@ -47,7 +52,17 @@ class Lease:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """A writing transaction that is rolled back, with LeaseLostError, if the lease is another's."""
+        """A writing transaction that is rolled back, with LeaseLostError, if the lease is another's.
+
+        Raises StoppingError in its place once the service is being stopped.
+        """
+        if self.stopping():
+            raise StoppingError
+        with self._renewed() as connection:
+            yield connection
+
+    @contextmanager
+    def _renewed(self) -> Iterator[Connection]:
         with writing(self.engine) as connection:
             self.table.hold(connection, self.key, self.owner, self.until())
             yield connection
@@ -55,16 +70,18 @@ class Lease:
     def _keep(self, done: threading.Event) -> None:
         while not done.wait(self.length.total_seconds() / 3):
             try:
-                with self.transaction():
+                with self._renewed():
                     pass
             except (LeaseLostError, StoreError):
                 return  # the next transaction of the work itself finds out
 
 
 @contextmanager
-def leased(engine: Engine, table: Leased, key: int, owner: str, length: timedelta) -> Iterator[Lease | None]:
+def leased(
+    engine: Engine, table: Leased, key: int, owner: str, length: timedelta, stopping: Callable[[], bool]
+) -> Iterator[Lease | None]:
     """The row's lease for the time of the block, or None where another replica has it."""
-    lease = Lease(engine, table, key, owner, length)
+    lease = Lease(engine, table, key, owner, length, stopping)
     now = datetime.now(UTC)
     with writing(engine) as connection:
         taken = table.claim(connection, key, owner, now, lease.until())

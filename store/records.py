@@ -355,6 +355,15 @@ class FleetTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class ViolationCount:
+    """In how many judged windows of a period a feature violated a check."""
+
+    check: str
+    feature: str
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
 class DriftPoint:
     """One feature's distance in one window, for the picture over time."""
 

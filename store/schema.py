@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -204,6 +205,7 @@ windows = Table(
     Column("revision", Integer, nullable=False),
     Column("dirty", Boolean, nullable=False),
     Column("quality_dirty", Boolean, nullable=False),
+    Column("settled", Boolean, nullable=False, server_default=false()),
     Column("profile", LargeBinary),
     UniqueConstraint("monitor_id", "start", "variant", "deployment_id"),
     Index(None, "monitor_id", "dirty", "end"),

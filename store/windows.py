@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
 from store.records import Window
 from store.rows import one
@@ -87,8 +87,11 @@ def span(connection: Connection, monitor_id: int) -> tuple[datetime, datetime] |
 
 
 def mark(connection: Connection, window_ids: Iterable[int]) -> None:
-    """Judge these again at the next tick."""
-    connection.execute(update(windows).where(windows.c.id.in_(list(window_ids))).values(dirty=True))
+    """Judge these again at the next tick, but for those of which no profile is left to judge."""
+    judgeable = or_(~windows.c.settled, windows.c.profile.is_not(None))
+    connection.execute(
+        update(windows).where(windows.c.id.in_(list(window_ids)), judgeable).values(dirty=True)
+    )
 
 
 def compact(connection: Connection, window_id: int, profile: bytes, records: int) -> None:
@@ -104,6 +107,31 @@ def profile(connection: Connection, window_id: int) -> bytes | None:
         select(windows.c.profile).where(windows.c.id == window_id)
     ).scalar_one_or_none()
     return found
+
+
+def kept(connection: Connection, window_id: int) -> bytes | None:
+    """The merged profile of a settled window: one whose segments were let go, so that it stands for them."""
+    found: bytes | None = connection.execute(
+        select(windows.c.profile).where(windows.c.id == window_id, windows.c.settled)
+    ).scalar_one_or_none()
+    return found
+
+
+def settled(connection: Connection, monitor_id: int, starts: Iterable[datetime]) -> frozenset[WindowKey]:
+    """The settled windows that begin at these times; nothing can be added to them any more."""
+    columns = (windows.c.start, windows.c.end, windows.c.variant, windows.c.deployment_id)
+    found: set[WindowKey] = set()
+    wanted = sorted(set(starts))
+    for at in range(0, len(wanted), 500):
+        rows = connection.execute(
+            select(*columns).where(
+                windows.c.monitor_id == monitor_id,
+                windows.c.start.in_(wanted[at : at + 500]),
+                windows.c.settled,
+            )
+        )
+        found.update((row[0], row[1], row[2], row[3]) for row in rows)
+    return frozenset(found)
 
 
 def quality_measured(connection: Connection, window_id: int) -> None:

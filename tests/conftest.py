@@ -8,13 +8,21 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from store.engine import open_engine
 from store.migrate import upgrade
+from tests.faults import faulty_aws
 from tests.postgresql import NoPostgresError, PostgresServer, running
 
+__all__ = ["faulty_aws"]
+
 ROOT = Path(__file__).resolve().parent.parent
+
+# A busy machine is no failure: how long an example takes is not what these tests are about.
+settings.register_profile("kedge", deadline=None)
+settings.load_profile("kedge")
 
 
 @pytest.fixture(scope="session")

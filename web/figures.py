@@ -14,6 +14,7 @@ from typing import Any
 from store.records import Deployment, Incident, IncidentKind, QualityPoint
 from web.comparison import Comparison
 from web.lines import FeatureLine
+from web.texts import visible
 
 Figure = dict[str, Any]
 """JSON of plotly's: `data` and `layout`."""
@@ -29,7 +30,7 @@ _SHADES = {
 
 def plain(text: str) -> str:
     """A text that plotly shows as it is: it would read tags as markup."""
-    return html.escape(text, quote=False)
+    return html.escape(visible(text), quote=False)
 
 
 def _at(value: datetime) -> str:

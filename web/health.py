@@ -13,11 +13,11 @@ def router(ready: Callable[[], str | None], registry: CollectorRegistry) -> APIR
     """Routes for an orchestrator and for Prometheus; `ready` says why not, or None."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/healthz")
+    @routes.api_route("/healthz", methods=["GET", "HEAD"])
     async def alive() -> PlainTextResponse:
         return PlainTextResponse("alive\n")
 
-    @routes.get("/readyz")
+    @routes.api_route("/readyz", methods=["GET", "HEAD"])
     def is_ready() -> PlainTextResponse:
         reason = ready()
         return PlainTextResponse(f"{reason or 'ready'}\n", 200 if reason is None else 503)

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from config import durations
 from store.records import ExecutionStatus, FleetState, IncidentKind, Outcome
 from web.assets import version
+from web.texts import visible
 
 OUTCOME_WORDS = {
     Outcome.OK: "within bounds",
@@ -129,7 +130,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.policies["json.dumps_function"] = _json
-    environment.filters.update(number=number, count=count, percent=percent, moment=moment, ago=ago, tone=tone)
+    environment.filters.update(
+        number=number, count=count, percent=percent, moment=moment, ago=ago, tone=tone, visible=visible
+    )
     environment.globals.update(
         span=span,
         spell=durations.spell,

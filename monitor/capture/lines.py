@@ -28,7 +28,6 @@ class Block:
     Attributes:
         raw: their bytes.
         text: "@line" (1-based in the object) and "text" of those that are UTF-8 and not blank.
-        whole: `text` has every line of `raw` but empty ones.
         broken: the numbers of those that are not UTF-8.
         first: the number of the first line.
         last: whether these are the last lines of the object.
@@ -36,7 +35,6 @@ class Block:
 
     raw: bytes
     text: pl.DataFrame
-    whole: bool
     broken: pl.Series
     first: int
     last: bool
@@ -77,10 +75,12 @@ def _block(raw: bytes, first: int, last: bool) -> Block:
         suspect = lines["text"].str.contains("\ufffd", literal=True)
         broken = lines["@line"].filter(suspect)
         lines = lines.filter(~suspect)
-    lines = lines.filter(pl.col("text") != "")
-    text = lines.filter(pl.col("text").str.strip_chars() != "")
-    whole = broken.is_empty() and text.height == lines.height
-    return Block(raw, text, whole, broken, first, last)
+    return Block(raw, _not_blank(lines), broken, first, last)
+
+
+def _not_blank(lines: pl.DataFrame) -> pl.DataFrame:
+    written = lines["text"].str.contains(r"[^ \t\r\x0b\x0c]")
+    return lines if written.all() else lines.filter(written)
 
 
 def _read_lines(raw: bytes, first: int) -> pl.DataFrame:

@@ -29,6 +29,7 @@ class RejectKind(StrEnum):
     NOT_DECODABLE = "not_decodable"
     NO_PAYLOAD = "no_payload"
     NO_ID = "no_id"
+    TOO_LATE = "too_late"
 
 
 class OddityKind(StrEnum):

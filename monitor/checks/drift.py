@@ -133,7 +133,9 @@ def _chi_squared(
         return not_applicable(name, Check.DRIFT, why)
     fit = chi_squared(current.categories.counts, baseline.categories.counts)
     if math.isnan(fit.statistic):
-        return insufficient(name, Check.DRIFT, "Too few values for a chi-squared test.")
+        return insufficient(
+            name, Check.DRIFT, "Too few values of the baseline's categories for a chi-squared test."
+        )
     threshold = config.categorical_threshold
     by_p = config.comparison_method is DistanceMethod.ROBUST
     value = fit.p_value if by_p else fit.statistic

@@ -67,6 +67,11 @@ def test_a_bad_line_is_counted_and_shown_and_costs_no_good_one(name: str) -> Non
     assert (example.kind, example.line) == (kind, 3)
 
 
+def test_only_ascii_blanks_make_a_blank_line() -> None:
+    decoded = decode(captured(*numbered(1), "\u2028".encode(), b" \t\x0b\x0c"), ABC)
+    assert dict(decoded.rejects.counts) == {RejectKind.NOT_JSON: 1}
+
+
 @pytest.mark.parametrize("name", BAD_LINES)
 def test_no_reject_tells_what_was_captured(name: str) -> None:
     rejects = decode(captured(BAD_LINES[name][0]), ABC).rejects

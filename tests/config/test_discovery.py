@@ -78,6 +78,12 @@ def test_a_found_endpoint_is_told_with_its_state_and_tags(account: Account) -> N
     assert abs(found.last_modified - datetime.now(UTC)) < timedelta(minutes=5)
 
 
+def test_tags_are_not_asked_for_where_none_are_wanted(account: Account) -> None:
+    account.endpoint("prod-a", tags={"a": "1"})
+    (found,) = discover(account.sagemaker, Discover())
+    assert found.tags == ()
+
+
 def test_a_list_of_several_pages_is_read_to_its_end(account: Account) -> None:
     for number in range(105):  # a page holds 100
         account.endpoint(f"e-{number:03}")

@@ -136,6 +136,10 @@ def test_rejects_say_where_newest_objects_first(database: Engine) -> None:
         assert (second.key, second.rejects) == ("old", (BAD,))
         assert captures.recent_rejects(connection, monitor.id, limit=1) == (first,)
         assert captures.reject_counts(connection, monitor.id) == {"empty": 1, "not_json": 4}
+        until = captures.reject_counts(connection, monitor.id, start=NOON, end=NOON + 2 * HOUR)
+        assert until == {"not_json": 2}
+        since = captures.reject_counts(connection, monitor.id, start=NOON + HOUR)
+        assert since == {"empty": 1, "not_json": 2}
 
 
 def test_where_a_reject_lies_may_be_named_by_strangers(database: Engine) -> None:

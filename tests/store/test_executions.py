@@ -19,6 +19,7 @@ from store.records import (
     MetricRow,
     Monitor,
     Outcome,
+    ViolationCount,
 )
 from store.schema import check_results, feature_results, metrics
 from store.schema import windows as windows_table
@@ -123,11 +124,17 @@ def test_what_came_before_a_window_is_of_its_variant_and_era(database: Engine) -
     with world.began(database) as (connection, monitor, old):
         _judged(connection, monitor, old, NOON - 2 * HOUR)
         new = world.era(connection, monitor, NOON - HOUR, "config-2")
-        near, nearest, _self = (_judged(connection, monitor, new, NOON + hour * HOUR) for hour in (-1, 0, 1))
+        near, nearest, itself = (_judged(connection, monitor, new, NOON + hour * HOUR) for hour in (-1, 0, 1))
         found = executions.before(connection, monitor.id, world.VARIANT, new.id, NOON + HOUR, 5)
         assert found == (nearest, near)
         assert executions.before(connection, monitor.id, world.VARIANT, new.id, NOON + HOUR, 1) == (nearest,)
         assert executions.before(connection, monitor.id, "another", new.id, NOON + HOUR, 5) == ()
+        assert executions.after(connection, monitor.id, world.VARIANT, new.id, NOON - HOUR, 5) == (
+            nearest,
+            itself,
+        )
+        assert executions.after(connection, monitor.id, world.VARIANT, new.id, NOON - HOUR, 1) == (nearest,)
+        assert executions.after(connection, monitor.id, world.VARIANT, old.id, NOON - HOUR, 5) == ()
 
 
 def test_the_drift_of_a_period_comes_oldest_first(database: Engine) -> None:
@@ -138,6 +145,21 @@ def test_the_drift_of_a_period_comes_oldest_first(database: Engine) -> None:
             (ids[1], "length"), (ids[1], "sex"), (ids[2], "length"), (ids[2], "sex"),
         ]  # fmt: skip
         assert points[0].outcome is Outcome.VIOLATED
+
+
+def test_violations_of_a_period_are_counted_by_windows_not_revisions(database: Engine) -> None:
+    with world.began(database) as (connection, monitor, deployment):
+        for hour in (0, 1, 1, 2):
+            _judged(connection, monitor, deployment, NOON + hour * HOUR)
+        extra = world.verdict(checks=(replace(DRIFT, feature="height"), TYPES))
+        world.judge(connection, world.window(connection, monitor, deployment, NOON + 3 * HOUR), extra)
+        found = executions.violation_counts(connection, monitor.id, start=NOON, end=NOON + 4 * HOUR)
+        assert found == (
+            ViolationCount("baseline_drift_check", "length", 3),
+            ViolationCount("baseline_drift_check", "height", 1),
+        )
+        early = executions.violation_counts(connection, monitor.id, start=NOON, end=NOON + 2 * HOUR)
+        assert early == (ViolationCount("baseline_drift_check", "length", 2),)
 
 
 def test_only_the_latest_data_judgements_wait_to_be_published_oldest_first(database: Engine) -> None:

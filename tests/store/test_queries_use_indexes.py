@@ -136,6 +136,7 @@ QUESTIONS: dict[str, Question] = {
     "checks of an execution": lambda c: executions.checks(c, LAST),
     "metrics of an execution": lambda c: executions.metric_rows(c, LAST),
     "drift of a day": lambda c: executions.drift_series(c, 7, **DAY),
+    "violations of a day": lambda c: executions.violation_counts(c, 7, **DAY),
     "quality of a day": lambda c: executions.quality_series(c, 7, **DAY),
     "what to publish": lambda c: executions.unpublished(c, 7),
     "open incidents": lambda c: incidents.open_ones(c, 7),

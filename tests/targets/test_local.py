@@ -223,9 +223,8 @@ def test_a_command_that_cannot_be_split_is_refused(tmp_path: Path) -> None:
 
 def test_a_watcher_that_was_killed_is_a_failure_and_no_second_start(target: Make, tmp_path: Path) -> None:
     local = target(
-        COUNT
-        + "import os\nopen('pid', 'w').write(str(os.getpid()))\nopen('parent', 'w').write(str(os.getppid()))\n"
-        + LAST
+        COUNT + "import os\nopen('pid', 'w').write(str(os.getpid()))\n"
+        "open('parent', 'w').write(str(os.getppid()))\n" + LAST
     )
     local.start(RUN, INPUT)
     folder = tmp_path / "runs" / RUN

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import httpx
 import pytest
 from sqlalchemy import Engine
 
-from store import monitors, windows
+from store import executions, monitors, windows
 from store.engine import reading, writing
+from store.records import ExecutionKind, ExecutionStatus, NewExecution
 from tests.web.history import BEGIN, ENDPOINT, HOUR, Told, judge_again
 from tests.web.serving import REPORT, client, serving
 
@@ -208,6 +210,59 @@ def test_a_profile_of_another_version_says_so(own_history: Engine, told: Told) -
 def test_quality_is_shown_by_metric_with_its_interval(visitor: httpx.Client) -> None:
     page = read(visitor.get(f"/endpoints/{ENDPOINT}?metric=r2"))
     assert row_with(page, "2026-03-02 03:00 0.55") == "2026-03-02 03:00 0.55 0.5 0.6 180"
+
+
+def test_variants_are_shown_one_at_a_time(own_history: Engine, told: Told) -> None:
+    with writing(own_history) as connection:
+        connection.exec_driver_sql("UPDATE windows SET variant = 'Canary' WHERE id % 2 = 0")
+    with serving(own_history, told.now) as address, client(address) as visitor:
+        shown = [
+            read(visitor.get(f"/endpoints/{ENDPOINT}?variant={variant}&last=8"))
+            for variant in ("Canary", "AllTraffic")
+        ]
+    judged = [
+        {row for row in page.rows if re.match(r"2026-03-0\d \d\d:00 – .*violations", row)} for page in shown
+    ]
+    assert [len(rows) for rows in judged] == [4, 4]
+    assert not judged[0] & judged[1]
+    assert any("variant=Canary" in link for link in shown[0].links)
+
+
+def test_a_window_that_could_not_be_judged_says_why(own_history: Engine, told: Told) -> None:
+    failed = NewExecution(
+        kind=ExecutionKind.DATA_QUALITY,
+        status=ExecutionStatus.FAILED,
+        baseline_id=None,
+        distance_mode="correct",
+        records=0,
+        rejected=0,
+        message="no baseline: name one",
+        config_digest="c",
+    )
+    with writing(own_history) as connection:
+        window = windows.by_id(connection, told.judged[-1].window_id)
+        assert window is not None
+        execution = executions.record(connection, window, failed, told.now)
+    with serving(own_history, told.now) as address, client(address) as visitor:
+        assert "failed" in row_with(read(visitor.get("/")), ENDPOINT)
+        assert "no baseline: name one" in read(visitor.get(f"/executions/{execution.id}")).text
+        page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
+    assert row_with(page, "15:00 – 16:00 failed").startswith("2026-03-03 15:00 – 16:00 failed 0 0 0 – 2")
+
+
+def test_many_incidents_do_not_fill_the_page(own_history: Engine, told: Told) -> None:
+    with writing(own_history) as connection:
+        for _ in range(30):
+            connection.exec_driver_sql(
+                "INSERT INTO incidents (monitor_id, deployment_id, variant, kind, opened_at, closed_at, "
+                "first_window, last_window, severity, features, summary, breached_windows) "
+                "SELECT monitor_id, deployment_id, variant, kind, opened_at, opened_at, first_window, "
+                "last_window, severity, features, summary, breached_windows FROM incidents WHERE id = 1"
+            )
+    with serving(own_history, told.now) as address, client(address) as visitor:
+        page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
+    assert "12 older ones are in the API" in page.text
+    assert sum(link.startswith("/incidents/") for link in page.links) == 20
 
 
 def test_an_endpoint_in_trouble_says_what_to_do(large: Engine) -> None:

@@ -253,8 +253,13 @@ class EraAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RejectsAnswer:
-    """Bad input by kind, and the newest objects with something bad in them: where, never what."""
+    """Bad input by kind, and the newest objects with something bad in them: where, never what.
 
+    `late_objects` came after the lateness, as the last daily sweep saw it, and are not counted.
+    """
+
+    late_objects: int
+    late_key: str | None
     counts: dict[str, int]
     objects: tuple[RejectedObject, ...]
 

@@ -146,7 +146,8 @@ def show_rejects(
     with reading(here.engine) as connection:
         monitor = lookup.endpoint(connection, name)
         counts = captures.reject_counts(connection, monitor.id)
-        return answers.RejectsAnswer(counts, captures.recent_rejects(connection, monitor.id, limit))
+        recent = captures.recent_rejects(connection, monitor.id, limit)
+        return answers.RejectsAnswer(monitor.late_objects, monitor.late_key, counts, recent)
 
 
 @router.post(_OneEndpoint + "/judge")

@@ -26,6 +26,7 @@ _WINDOWS_SHOWN = 12
 _WINDOWS_LISTED = 168
 _VIOLATED_WINDOWS = 24
 _FEATURES_SHOWN = 60
+_INCIDENTS_SHOWN = 20
 _FEATURES_TABLED = 12
 
 router = APIRouter(include_in_schema=False)
@@ -123,6 +124,7 @@ def _drift(
     here: Site, connection: Connection, monitor: Monitor, lines: Sequence[FeatureLine]
 ) -> dict[str, object]:
     history = incidents.history(connection, monitor.id)
+    newest = history[: -_INCIDENTS_SHOWN - 1 : -1]
     eras = deployments.eras(connection, monitor.id)
     shown = lines[:_FEATURES_SHOWN]
     return {
@@ -134,9 +136,8 @@ def _drift(
         "hidden_lines": len(lines) - len(shown),
         "table_lines": lines[:_FEATURES_TABLED],
         "window_rows": by_window(lines[:_FEATURES_TABLED]),
-        "incidents": [
-            (incident, incidents.events(connection, incident.id)) for incident in reversed(history)
-        ],
+        "incidents": [(incident, incidents.events(connection, incident.id)) for incident in newest],
+        "older_incidents": len(history) - len(newest),
         "eras": tuple(reversed(eras)),
     }
 

@@ -1,0 +1,193 @@
+"""`kedge check`: a capture against a baseline, without a database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clock import HOUR, NOON
+from tests.commands.line import kedge, kedge_process
+from tests.judging.test_comparison import capture, line
+
+RESULTS = {"constraint_violations.json", "constraints.json", "statistics.json"}
+QUIET = "Completed: Job completed successfully with no violations.\n"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _json(text: str) -> Any:
+    """Numbers keep the digits that were captured."""
+    return json.loads(text, parse_float=str, parse_int=str)
+
+
+def _csv_rows(asked: str, answered: str) -> Iterator[list[str]]:
+    yield [*answered.strip().split(","), *asked.strip().split(",")]
+
+
+def _json_rows(asked: str, answered: str) -> Iterator[list[str]]:
+    pairs = zip(_json(answered)["predictions"], _json(asked)["instances"], strict=True)
+    for prediction, instance in pairs:
+        yield [*prediction.values(), *instance["features"]]
+
+
+def _json_lines_rows(asked: str, answered: str) -> Iterator[list[str]]:
+    for prediction, instance in zip(answered.strip().split("\n"), asked.strip().split("\n"), strict=True):
+        yield [*_json(prediction).values(), *_json(instance)["features"]]
+
+
+def _llm_rows(asked: str, answered: str) -> Iterator[list[str]]:
+    (answer,) = json.loads(answered).values() if answered.startswith("{") else [answered]
+    question = _json(asked)
+    yield [answer, question["inputs"], *map(_text, question["parameters"].values())]
+
+
+CAPTURES = {
+    "abalone_csv": (_csv_rows, 11, 6),
+    "csv_trailing_newline": (_csv_rows, 17, 6),
+    "csv_with_inference_id": (_csv_rows, 70, 2),
+    "json_nested_multi_record": (_json_rows, 16, 3),
+    "jsonlines_multi_record": (_json_lines_rows, 16, 3),
+    "llm_nested_json": (_llm_rows, 6, 3),
+}
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    """What was captured, as rows with the output first, read without Kedge."""
+    read = CAPTURES[path.stem][0]
+    found: list[list[str]] = []
+    for text in path.read_text().splitlines():
+        sides = json.loads(text)["captureData"]
+        found.extend(read(sides["endpointInput"]["data"], sides["endpointOutput"]["data"]))
+    return found
+
+
+def baseline_of(rows: list[list[str]], folder: Path) -> Path:
+    """A baseline of these rows, made by `kedge baseline create`."""
+    data = folder / "training.jsonl"
+    records = [{f"_c{i}": cell for i, cell in enumerate(row)} for row in rows]
+    data.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert kedge("baseline", "create", data, "--output", folder / "made").status == 0
+    return folder / "made"
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.parametrize("distance", ["correct", "compat"])
+def test_a_real_capture_against_a_baseline_of_its_own_rows(
+    golden: Path, folder: Path, name: str, distance: str
+) -> None:
+    captured = golden / "capture" / f"{name}.jsonl"
+    made = baseline_of(rows_of(captured), folder)
+    given = ("--capture", captured, "--baseline", made, "--output", folder / "out", "--distance", distance)
+    ran = kedge("check", *given, "--fail-on-violations")
+    assert ran.status == 0
+    assert ran.out.startswith(f"{CAPTURES[name][2]} records in 1 objects, 0 rejected\n")
+    assert ran.out.endswith(QUIET)
+    assert {path.name for path in (folder / "out").iterdir()} == RESULTS
+    for written in ("statistics.json", "constraints.json"):
+        assert (folder / "out" / written).read_bytes() == (made / written).read_bytes()
+    assert json.loads((folder / "out" / "constraint_violations.json").read_text()) == {"violations": []}
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.parametrize(("change", "word"), [(-1, "extra"), (+1, "missing")])
+def test_a_real_capture_against_a_baseline_of_other_columns(
+    golden: Path, folder: Path, name: str, change: int, word: str
+) -> None:
+    captured = golden / "capture" / f"{name}.jsonl"
+    columns = CAPTURES[name][1]
+    other = [[*row, "0"][: columns + change] for row in rows_of(captured)]
+    ran = kedge("check", "--capture", captured, "--baseline", baseline_of(other, folder), "--output", "out")
+    assert ran.status == 0
+    (violation,) = json.loads((folder / "out" / "constraint_violations.json").read_text())["violations"]
+    assert violation == {
+        "feature_name": f"{word.capitalize()} columns",
+        "constraint_check_type": f"{word}_column_check",
+        "description": (
+            f"There are {word} columns in current dataset. Number of columns in current dataset: {columns}, "
+            f"Number of columns in baseline constraints: {columns + change}"
+        ),
+    }
+    assert violation["description"] in ran.out
+    assert ran.out.endswith("CompletedWithViolations: Job completed successfully with 1 violations.\n")
+
+
+@pytest.fixture
+def drifted(folder: Path, baseline: Path) -> tuple[str, ...]:
+    """A capture that drifted, as arguments."""
+    capture(folder / "capture" / "1.jsonl", *(line(NOON, 90.0 + n, "0.5") for n in range(60)), "garbage")
+    return ("check", "--capture", "capture", "--baseline", "baseline")
+
+
+def test_violations_are_told_and_are_an_exit_status_where_that_is_asked_for(drifted: tuple[str, ...]) -> None:
+    ran = kedge(*drifted)
+    assert ran.status == 0
+    assert "rings  baseline_drift_check  Baseline drift distance: " in ran.out
+    assert kedge(*drifted, "--fail-on-violations").status == 3
+
+
+def test_bad_lines_are_told_on_standard_error_without_what_they_held(drifted: tuple[str, ...]) -> None:
+    ran = kedge(*drifted)
+    assert "60 records in 1 objects, 1 rejected\n" in ran.out
+    assert ran.err.startswith("1.jsonl line 61: not_json: ")
+    assert "garbage" not in ran.err
+
+
+def test_json_is_one_line_that_says_all_of_it(drifted: tuple[str, ...]) -> None:
+    ran = kedge(*drifted, "--json")
+    assert ran.out.count("\n") == 1
+    told = json.loads(ran.out)
+    assert (told["objects"], told["records"], told["rejected"]) == (1, 60, 1)
+    assert [(reject["key"], reject["line"], reject["kind"]) for reject in told["rejects"]] == [
+        ("1.jsonl", 61, "not_json")
+    ]
+    violated = [check for check in told["checks"] if check["outcome"] == "VIOLATED"]
+    assert told["violations"] == len(violated) > 0
+    assert {check["check"] for check in told["checks"] if check["feature"] == "length"} == {
+        "data_type_check",
+        "completeness_check",
+        "categorical_values_check",
+        "baseline_drift_check",
+    }
+
+
+def test_the_distance_is_model_monitors_where_that_is_asked_for(folder: Path, baseline: Path) -> None:
+    # the same few values, in other shares: what Model Monitor cannot see
+    values = [0.0] * 280 + [float(n) for n in range(30)]
+    capture(folder / "capture" / "1.jsonl", *(line(NOON, value) for value in values))
+    given = ("check", "--capture", "capture", "--baseline", "baseline", "--json")
+
+    def rings(*more: str) -> str:
+        checks = json.loads(kedge(*given, *more).out)["checks"]
+        (outcome,) = (
+            check["outcome"]
+            for check in checks
+            if check["feature"] == "rings" and check["check"] == "baseline_drift_check"
+        )
+        return str(outcome)
+
+    assert rings() == rings("--distance", "correct") == "VIOLATED"
+    assert rings("--distance", "compat") == "OK"
+
+
+def test_a_stretch_of_time_can_be_chosen_in_any_zone(folder: Path, baseline: Path) -> None:
+    capture(folder / "capture" / "1.jsonl", *(line(NOON + n * HOUR) for n in range(10)))
+    given = ("check", "--capture", "capture", "--baseline", "baseline", "--json")
+    for stretch, records in (
+        (("--start", "2026-03-02T14:00"), 8),
+        (("--start", "2026-03-02T14:00Z", "--end", "2026-03-02T16:00Z"), 2),
+        (("--end", "2026-03-02T15:30+02:00"), 2),
+        (("--start", "2026-03-03"), 0),
+    ):
+        assert json.loads(kedge(*given, *stretch).out)["records"] == records
+
+
+def test_it_runs_in_a_process_of_its_own(folder: Path, drifted: tuple[str, ...]) -> None:
+    ran = kedge_process(*drifted, "--output", "results", "--fail-on-violations", cwd=folder)
+    assert ran == kedge(*drifted, "--output", "again", "--fail-on-violations")
+    assert {path.name for path in (folder / "results").iterdir()} == RESULTS

@@ -1,0 +1,1 @@
+"""Judging: what a window is found to be."""

@@ -1,0 +1,145 @@
+"""When a breach becomes an incident, and when it is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from monitor.checks.names import Check
+from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
+from store.records import CheckRow, Incident, IncidentKind, Outcome
+from tests.clock import HOUR, NOON
+
+BREACH = Breach(IncidentKind.DRIFT, 0.4, ("a",), "Drift on a.")
+OPEN = Incident(
+    id=1,
+    monitor_id=1,
+    deployment_id=1,
+    variant="AllTraffic",
+    kind=IncidentKind.DRIFT,
+    opened_at=NOON,
+    closed_at=None,
+    first_window=NOON,
+    last_window=NOON + 3 * HOUR,
+    severity=0.3,
+    features=("a",),
+    summary="Drift on a.",
+    breached_windows=4,
+)
+
+
+def row(
+    check: Check,
+    value: float,
+    feature: str = "a",
+    outcome: Outcome = Outcome.VIOLATED,
+    threshold: float = 0.1,
+) -> CheckRow:
+    return CheckRow(feature, check, outcome, value, threshold, "")
+
+
+class TestBreaches:
+    def test_a_quiet_window_has_none(self) -> None:
+        fine = [row(Check.DRIFT, 0.0, outcome=outcome) for outcome in Outcome if outcome != "VIOLATED"]
+        assert breaches(fine, records=100, rejected=0) == ()
+        assert breaches([], records=0, rejected=0) == ()
+
+    def test_drift_is_as_bad_as_its_worst_feature(self) -> None:
+        (found,) = breaches([row(Check.DRIFT, 0.2, "a"), row(Check.DRIFT, 0.5, "b")], 100, 0)
+        assert found.kind is IncidentKind.DRIFT
+        assert (found.severity, found.features) == (0.5, ("a", "b"))
+        assert found.summary == (
+            "Drift on a, b; the worst is b at a distance of 0.500, over the threshold 0.1."
+        )
+
+    def test_of_p_values_the_smallest_is_the_worst(self) -> None:
+        (found,) = breaches([row(Check.DRIFT, 0.04, "a"), row(Check.DRIFT, 0.001, "b")], 100, 0)
+        assert found.severity == pytest.approx(0.999)
+        assert found.summary.endswith("the worst is b at a p-value of 0.001, under the threshold 0.1.")
+
+    def test_a_data_fault_is_as_bad_as_its_worst_share_of_bad_values(self) -> None:
+        checks = [row(Check.COMPLETENESS, 0.9, "a"), row(Check.DATA_TYPE, 0.75, "b")]
+        (found,) = breaches(checks, 100, 0)
+        assert found.kind is IncidentKind.DATA_FAULT
+        assert found.severity == 0.25
+        assert found.summary == "Data fault: completeness_check, data_type_check on a, b."
+
+    @pytest.mark.parametrize(("check", "width"), [(Check.EXTRA_COLUMNS, 14.0), (Check.MISSING_COLUMNS, 1.0)])
+    def test_wrong_columns_make_every_record_bad(self, check: Check, width: float) -> None:
+        (found,) = breaches([row(check, width, "Extra columns")], 0, 0)
+        assert found.severity == 1.0
+
+    def test_records_that_are_lost_in_numbers_are_a_data_fault(self) -> None:
+        assert breaches([], records=95, rejected=5) == ()
+        (found,) = breaches([], records=94, rejected=6)
+        assert found.kind is IncidentKind.DATA_FAULT
+        assert found.severity == 0.06
+        assert found.summary == "Data fault: 6 records (6.0%) could not be read."
+
+    def test_each_kind_is_told_once_and_many_features_are_counted(self) -> None:
+        drift = [row(Check.DRIFT, 0.3, f"f{i}") for i in range(7)]
+        fault, drifting = breaches([*drift, row(Check.DOMAIN, 0.5, "sex")], 100, 0)
+        assert (fault.kind, drifting.kind) == (IncidentKind.DATA_FAULT, IncidentKind.DRIFT)
+        assert "f0, f1, f2, f3, f4 and 2 more" in drifting.summary
+        assert len(drifting.features) == 7
+
+    def test_a_feature_with_two_faults_is_named_once(self) -> None:
+        (found,) = breaches([row(Check.DATA_TYPE, 0.5), row(Check.COMPLETENESS, 0.5)], 100, 0)
+        assert found.features == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("incident", "breach", "hours", "before", "after", "decision"),
+    [
+        (None, None, 0, 0, 0, Decision.LEAVE),
+        (None, BREACH, 0, 0, 0, Decision.OPEN),
+        (None, BREACH, 0, 5, 1, Decision.OPEN),
+        (None, BREACH, 0, 0, QUIET_WINDOWS, Decision.LEAVE),
+        (OPEN, BREACH, 4, 0, 0, Decision.WORSEN),
+        (OPEN, BREACH, 1, 0, 0, Decision.WORSEN),
+        (OPEN, BREACH, 3, 0, QUIET_WINDOWS, Decision.WORSEN),
+        (OPEN, BREACH, -1, 0, 0, Decision.WORSEN),
+        (OPEN, BREACH, -9, 0, QUIET_WINDOWS, Decision.LEAVE),
+        (OPEN, None, 4, 0, 0, Decision.LEAVE),
+        (OPEN, None, 5, 1, 0, Decision.CLOSE),
+        (OPEN, None, 4, 0, 1, Decision.CLOSE),
+        (OPEN, None, 2, 1, 0, Decision.LEAVE),
+        (OPEN, None, -2, 5, 0, Decision.LEAVE),
+        (replace(OPEN, last_window=NOON), None, 0, 0, 0, Decision.CLOSE),
+    ],
+    ids=[
+        "quiet and nothing open",
+        "the first breach opens",
+        "a breach opens however quiet it was before",
+        "judged late, and over by now",
+        "the next breach worsens",
+        "a breach in between worsens",
+        "its last window judged again",
+        "an earlier window joins it",
+        "an earlier breach that was over is none of it",
+        "one quiet window is no end",
+        "two quiet windows are",
+        "two quiet windows judged in the wrong order are too",
+        "quiet between its breaches",
+        "quiet before it",
+        "its only window judged again and quiet",
+    ],
+)
+def test_decisions(
+    incident: Incident | None,
+    breach: Breach | None,
+    hours: int,
+    before: int,
+    after: int,
+    decision: Decision,
+) -> None:
+    decided, reason = decide(incident, breach, NOON + hours * HOUR, before, after)
+    assert decided is decision
+    assert reason
+
+
+def test_an_incident_says_what_it_is_about() -> None:
+    assert decide(None, BREACH, NOON, 0, 0) == (Decision.OPEN, BREACH.summary)
+    assert decide(OPEN, BREACH, NOON + 4 * HOUR, 0, 0) == (Decision.WORSEN, BREACH.summary)
+    assert decide(OPEN, None, NOON + 5 * HOUR, 1, 0)[1] == "2 windows in a row without the breach."
