@@ -17,6 +17,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +43,14 @@ class Fault(Enum):
     """The call takes effect, then the connection is closed without an answer."""
     LATE_FAIL = "late fail"
     """The call takes effect, and the answer is 500 InternalServerError."""
+
+
+@cache
+def _session() -> Any:
+    # Shared, since a session reads its services' models from disk anew.
+    import boto3
+
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
 
 
 _ANSWERS = {
@@ -74,12 +83,10 @@ class FaultyAws:
 
     def client(self, service: str) -> Any:
         """A boto3 client behind the proxy that makes each call once."""
-        import boto3
         from botocore.config import Config
 
         config = Config(retries={"total_max_attempts": 1}, proxies={}, connect_timeout=5, read_timeout=30)
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "eu-west-1"}
-        return boto3.Session(**keys).client(service, endpoint_url=self.url, config=config)
+        return _session().client(service, endpoint_url=self.url, config=config)
 
     def fate(self, operation: str) -> Fault | None:
         """What befalls the call that has just come."""
@@ -163,10 +170,13 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def faulty(direct: LocalAws) -> Iterator[FaultyAws]:
     """A proxy before `direct`, for as long as the block lasts."""
-    handler = type("Handler", (_Handler,), {})
-    with _Server((HOST, 0), handler) as server:
+
+    class Handler(_Handler):
+        pass
+
+    with _Server((HOST, 0), Handler) as server:
         proxy = FaultyAws(f"http://{HOST}:{server.server_address[1]}", direct)
-        handler.faulty = proxy
+        Handler.faulty = proxy
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

@@ -129,10 +129,13 @@ def _faults(what: str) -> Iterator[None]:
 
 
 def _code(error: Exception) -> str:
-    response = getattr(error, "response", {})
-    return str(response.get("Error", {}).get("Code", ""))
+    return str(_response(error).get("Error", {}).get("Code", ""))
 
 
 def _http_status(error: Exception) -> int:
-    response = getattr(error, "response", {})
-    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return int(_response(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _response(error: Exception) -> dict[str, Any]:
+    """What AWS answered; nothing where no answer came."""
+    return getattr(error, "response", None) or {}

@@ -21,7 +21,7 @@ def test_a_state_machine_gets_its_client(aws: str, tmp_path: Path) -> None:
 
     def clients(service: str) -> Any:
         asked.append(service)
-        return boto3.client(service)  # type: ignore[call-overload]
+        return boto3.client(service)
 
     opened = open_target(config.retraining.Target(step_functions=ARN), clients, tmp_path)
     assert isinstance(opened, StepFunctionsTarget)
