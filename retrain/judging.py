@@ -9,6 +9,8 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 from config.conditions import Condition, comparisons
 from config.expressions import Reading, Truth, evaluate
@@ -114,6 +116,25 @@ def _comparable(labels: Floats, champion: Floats, challenger: Floats) -> tuple[F
 def _interval(
     measure: Callable[[Floats, Floats], Floats], labels: Floats, one: Floats, other: Floats, seed: int
 ) -> tuple[float, float]:
+    """The percentiles of the resampled difference, drawn apart as Student's t is wider than the normal.
+
+    Resampled means vary by (n - 1)/n of what means do, and few records show little of the tails: at 30 records
+    a plain percentile interval lets twice as many ties win as it says.
+    """
+    size = labels.size
+    if size < 2:
+        return -np.inf, np.inf
+    differences = _resampled(measure, labels, one, other, seed)
+    tail = (1 - COVERAGE) / 2
+    low, high = np.nanquantile(differences, [tail, 1 - tail])
+    middle = float(measure(other, labels) - measure(one, labels))
+    wider = student.ppf(1 - tail, size - 1) / normal.ppf(1 - tail) * np.sqrt(size / (size - 1))
+    return middle - float((middle - low) * wider), middle + float((high - middle) * wider)
+
+
+def _resampled(
+    measure: Callable[[Floats, Floats], Floats], labels: Floats, one: Floats, other: Floats, seed: int
+) -> Floats:
     generator = np.random.default_rng(seed)
     step = max(1, _CELLS // labels.size)
     found = []
@@ -121,11 +142,7 @@ def _interval(
         drawn = generator.integers(0, labels.size, (min(step, RESAMPLES - done), labels.size))
         truth = labels[drawn]
         found.append(measure(other[drawn], truth) - measure(one[drawn], truth))
-    differences = np.concatenate(found)
-    differences = differences[np.isfinite(differences)]
-    tail = (1 - COVERAGE) / 2
-    low, high = np.quantile(differences, [tail, 1 - tail])
-    return float(low), float(high)
+    return np.concatenate(found)
 
 
 def verdict(

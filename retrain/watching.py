@@ -83,7 +83,8 @@ def pool(metric: str, windows: Sequence[MetricRow]) -> Pooled | None:
     mean = sum(point.count / total * point.value for point in points)
     error = math.sqrt(sum((point.count / total * point.error) ** 2 for point in points))
     value = mean ** (1 / power)
-    half = error / (power * value ** (power - 1)) * _SPAN / 2 if value else 0.0
+    slope = power * value ** (power - 1)
+    half = error / slope * _SPAN / 2 if slope else 0.0
     return Pooled(value, value - half, value + half, total, len(points))
 
 
