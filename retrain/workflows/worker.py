@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _BEATS_HIDDEN = 6  # a message whose worker is gone is seen again after so many 
 _MAX_CAUSE = 32_768  # of SendTaskFailure, characters
 _PAUSE_SECONDS = 2.0  # after a fault of the queue
 _ANSWER_TRIES = 5
+_REMEMBERED = 1000
 
 
 class _StaleError(Exception):
@@ -67,6 +69,7 @@ class Worker:
         self._trainer = trainer
         self._beat_seconds = beat_seconds
         self._poll_seconds = poll_seconds
+        self._answered: deque[str] = deque(maxlen=_REMEMBERED)  # their messages may come once more
         self._hidden_seconds = max(1, round(_BEATS_HIDDEN * beat_seconds))
 
     def run(self, stop: Event) -> None:
@@ -98,10 +101,12 @@ class Worker:
             _LOG.warning("a message on %s is no step of the workflow: it is left alone", self._queue_url)
             return
         try:
-            self._beat(task)
-            self._do(task)
+            if task.token not in self._answered:
+                self._beat(task)
+                self._do(task)
         except _StaleError:
             _LOG.warning("nobody waits for %s any more: it is dropped", task.told)
+        self._answered.append(task.token)
         self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=task.receipt)
 
     def _do(self, task: _Task) -> None:
