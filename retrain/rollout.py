@@ -103,7 +103,7 @@ def plan(
     old = present_config(sagemaker, endpoint)
     with calling("DescribeEndpointConfig", f"endpoint config {old}", RolloutError):
         present = sagemaker.describe_endpoint_config(EndpointConfigName=old)
-    config = config_request(run_name, present, variants, _accepted(sagemaker))
+    config = config_request(run_name, present, variants, config_parameters(sagemaker))
     model_name = _model_of(present, variants, endpoint)
     with calling("DescribeModel", f"model {model_name}", RolloutError):
         model = model_request(run_name, package, sagemaker.describe_model(ModelName=model_name))
@@ -261,7 +261,7 @@ def update(sagemaker: SageMakerClient, request: Request, instead_of: str) -> Non
     """
     name, wanted = request["EndpointName"], request["EndpointConfigName"]
     answer = _endpoint(sagemaker, name)
-    match _state_of(answer):
+    match state_of(answer):
         case Failed(reason):
             raise RolloutError(f"endpoint {name} can't be updated ({reason}): repair or delete it", False)
         case Updating() if _on_its_way_to(answer) != wanted:
@@ -294,7 +294,7 @@ def state(sagemaker: SageMakerClient, endpoint: str) -> State:
     Raises:
         RolloutError: where AWS does not say.
     """
-    return _state_of(_endpoint(sagemaker, endpoint))
+    return state_of(_endpoint(sagemaker, endpoint))
 
 
 def _endpoint(sagemaker: SageMakerClient, name: str) -> Answer:
@@ -303,7 +303,8 @@ def _endpoint(sagemaker: SageMakerClient, name: str) -> Answer:
     return answer
 
 
-def _state_of(answer: Answer) -> State:
+def state_of(answer: Answer) -> State:
+    """What DescribeEndpoint's answer means; an update that is being taken back is still under way."""
     status = answer["EndpointStatus"]
     reason = answer.get("FailureReason")
     if status == "InService":
@@ -332,7 +333,7 @@ def _model_of(present: Answer, variants: Collection[str], endpoint: str) -> str:
     return str(models[next(iter(variants))])
 
 
-def _accepted(sagemaker: SageMakerClient) -> Collection[str]:
+def config_parameters(sagemaker: SageMakerClient) -> Collection[str]:
     """The parameters that CreateEndpointConfig takes, of which DescribeEndpointConfig tells most."""
     operation = sagemaker.meta.service_model.operation_model("CreateEndpointConfig")
     return frozenset(operation.input_shape.members)
