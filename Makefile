@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test lint format lock clean
+.PHONY: help setup demo serve test screenshot lint format lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
@@ -35,6 +35,9 @@ serve: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
+
+screenshot: $(READY)
+	@$(BIN)/python -m docs.screenshot
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -26,7 +26,9 @@ from config.errors import ConfigError
 from config.model import Config, Endpoint
 from monitor.eras import InForce
 from monitor.observer import LEASE, Observer, Round, World
-from objects import PlaceError, open_place, s3_client
+from monitor.report_round import write_due
+from monitor.reports.period import ReportError
+from objects import Place, PlaceError, open_place, s3_client
 from store import migrate, monitors
 from store.engine import StoreError, open_engine, writing
 from web.site import ReportUnreadableError
@@ -34,6 +36,7 @@ from web.site import ReportUnreadableError
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 5.0
+REPORT_SECONDS = 5.0
 WORKERS = 2
 """Endpoints that are observed at the same time."""
 STOP_SECONDS = 8.0
@@ -161,6 +164,15 @@ class Service:
             coalesce=True,
             misfire_grace_time=None,
         )
+        # Evidently takes seconds to import: reports have a thread of their own, so that no window waits
+        self._scheduler.add_job(
+            self.report_tick,
+            "interval",
+            seconds=max(self.tick_seconds, REPORT_SECONDS),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
         self._scheduler.start()
 
     def stop(self) -> bool:
@@ -207,6 +219,21 @@ class Service:
             log.error("database_unavailable", reason=str(error))
         except Exception:
             log.exception("tick_failed")
+
+    def report_tick(self) -> None:
+        """Write the reports that are due. Nothing that goes wrong here ends the service."""
+        for endpoint in self.file.config.endpoints:
+            if self._stop.is_set():
+                return
+            try:
+                write_due(self.engine, endpoint, partial(self._folder, endpoint), self.clock.now())
+            except (PlaceError, ReportError, StoreError) as error:
+                log.error("report_not_written", endpoint=endpoint.name, reason=str(error))
+            except Exception:
+                log.exception("report_failed", endpoint=endpoint.name)
+
+    def _folder(self, endpoint: Endpoint, uri: str) -> Place:
+        return open_place(uri, lambda: self._observer.world.s3(endpoint.role))
 
     def _settle(self, config: Config) -> None:
         """Show wrong entries at their endpoints, and take those that are gone off the fleet page."""

@@ -62,3 +62,13 @@ def configure() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("monitor", "service", "web", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.INFO)
+    # It warns of every tick that begins while one is under way, which is how ticks are meant to be.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+def quiet() -> None:
+    """Errors alone, on standard error: a command tells on standard output what it did."""
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )

@@ -39,7 +39,7 @@ def report(
     Example: kedge report abalone-prod-endpoint --start 2026-05-01 --end 2026-05-03 --output report.html
     """
     from config.clock import clock_from_environment
-    from monitor.reports import write_report
+    from monitor.reports.document import write_report
     from store import reports
     from store.engine import writing
 

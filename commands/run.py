@@ -33,12 +33,14 @@ def run(
     Example: kedge run abalone-prod-endpoint --start 2026-05-01 --end 2026-05-02
     """
     import service
+    from commands.logs import quiet
     from config.clock import clock_from_environment
     from monitor.observer import Observer
     from store import executions, windows
     from store.engine import reading, writing
     from store.records import ExecutionKind
 
+    quiet()
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
     first, last = moment(start), moment(end)

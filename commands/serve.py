@@ -78,6 +78,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 
 def _serve(config: Path, listener: socket.socket, tick: float, lease: timedelta, token: str | None) -> None:
+    import structlog
     import uvicorn
 
     import service
@@ -105,6 +106,8 @@ def _serve(config: Path, listener: socket.socket, tick: float, lease: timedelta,
     # uvicorn has handlers of its own while it runs, and raises the signal again once it has stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
+    host, port = listener.getsockname()[:2]
+    structlog.get_logger("service").info("serving", host=host, port=port)
     opened.start()
     try:
         server.run(sockets=[listener])

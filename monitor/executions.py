@@ -131,6 +131,9 @@ def _follow(
     again: bool,
     now: datetime,
 ) -> None:
+    if again and (open_incident is None or execution.start < open_incident.first_window):
+        return  # this breach was counted by an incident that is closed by now
+
     def quiet(neighbours: Callable[..., tuple[Execution, ...]]) -> int:
         near = neighbours(
             connection,

@@ -65,8 +65,8 @@ def create_app(
         app.include_router(router)
     errors.install(app)
     # The last one added is the first to see a request.
-    app.add_middleware(Barrier)
     app.add_middleware(Guard, token=token, tries=tries, wall=wall)
+    app.add_middleware(Barrier)
     app.add_middleware(SafeHeaders)
     app.add_middleware(GZipMiddleware, minimum_size=2000, compresslevel=5)
     return app

@@ -76,6 +76,8 @@ class Guard:
             return answer(request, 421, _sentence(reason))
         if reason := requests.foreign(request.method, request.headers):
             return answer(request, 403, _sentence(reason))
+        if reason := requests.too_long(request.headers):
+            return answer(request, 413, _sentence(reason))
         if self._token is None or request.url.path in _OPEN:
             return None
         return self._unknown(request, self._token)

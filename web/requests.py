@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_MOST = 65_536
 
 
 def not_loopback(headers: Headers) -> str | None:
@@ -47,12 +48,27 @@ def foreign(method: str, headers: Headers) -> str | None:
     origin = headers.get("origin")
     if site is not None and site not in ("same-origin", "none"):
         return "a page of another site sent this: open this site and do it there"
-    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if origin is not None and _netloc(origin) != headers.get("host"):
         return "a page of another origin sent this: open this site and do it there"
     if site is None and origin is None and "cookie" in headers:
         # Browsers name the origin of a POST; a cookie without one is not from a browser of today.
         return "the request names no Origin: send one, or use Authorization: Bearer instead of the cookie"
     return None
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def too_long(headers: Headers) -> str | None:
+    """No form here takes more than a token: a longer body would only fill the memory."""
+    length = headers.get("content-length", "0")
+    if "transfer-encoding" not in headers and length.isascii() and length.isdigit() and int(length) <= _MOST:
+        return None
+    return f"the request's body is longer than {_MOST} bytes, or does not say its length: send less"
 
 
 def bearer(headers: Headers) -> str | None:

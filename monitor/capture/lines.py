@@ -14,7 +14,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as stored; `cut`: it is the last of its object and looks unfinished."""
+    """One line as stored; `cut`: it is the last of its object, and begun but not ended like one."""
 
     number: int
     raw: bytes
@@ -46,11 +46,13 @@ class Block:
         ends = np.flatnonzero(np.frombuffer(self.raw, np.uint8) == ord("\n"))
         starts = np.concatenate([[0], ends + 1])
         ends = np.concatenate([ends, [len(self.raw)]])
+        written = len(self.raw.rstrip())
         for number in numbers:
             start, end = starts[number - self.first], ends[number - self.first]
             raw = self.raw[start:end].strip()
-            final = self.last and not self.raw[end:].strip()
-            yield Line(number, raw, final and (end == len(self.raw) or not raw.endswith(b"}")))
+            final = self.last and end >= written
+            begun = raw.startswith(b"{") and not (raw.endswith(b"}") and end < len(self.raw))
+            yield Line(number, raw, final and begun)
 
 
 def blocks(data: bytes, size: int = BLOCK_BYTES) -> Iterator[Block]:

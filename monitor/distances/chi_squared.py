@@ -20,8 +20,8 @@ def chi_squared(current: Mapping[str, int], baseline: Mapping[str, int]) -> ChiS
     """Pearson's test of the current counts against the baseline's shares.
 
     Only categories that the baseline has count. The expected counts are the baseline's, scaled to the total
-    of the current ones; groups that expect too little are merged, the smallest into the next, until the rule holds: two
-    groups both expect 10 or more, of more groups at most a fifth expect less than 5.
+    of the current ones; groups that expect too little are merged, the smallest into the next, until the rule
+    holds: two groups both expect 10 or more, of more groups at most a fifth expect less than 5.
 
     >>> fit = chi_squared({"a": 60, "b": 40}, {"a": 50, "b": 50})
     >>> round(fit.statistic, 6), round(fit.p_value, 6)

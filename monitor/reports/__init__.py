@@ -1,6 +1,4 @@
-"""Drift reports: a period of an endpoint against its baseline, as one HTML file that needs no network."""
+"""Drift reports: a period of an endpoint against its baseline, as one HTML file that needs no network.
 
-from monitor.reports.document import ReportDocument, write_report
-from monitor.reports.period import ReportError
-
-__all__ = ["ReportDocument", "ReportError", "write_report"]
+Nothing is imported here: `monitor.reports.document` brings plotly along, which takes a second.
+"""

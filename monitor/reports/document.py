@@ -64,7 +64,7 @@ def _page(facts: Facts, rows: Sampled | None, drawn: tuple[Picture, ...]) -> str
 
 def _why_no_rows(facts: Facts) -> str:
     if facts.compared is None:
-        return "There is nothing to compare: no window of this period was judged against a baseline."
+        return "There is nothing to compare: no window here has a baseline and a profile that is kept."
     if not facts.endpoint.sample_rows and not facts.compared.profile.sample.rows.height:
         return "No rows are kept of this endpoint (sample_rows is 0 in kedge.yaml)."
     if not facts.compared.profile.sample.rows.height:

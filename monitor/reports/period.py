@@ -158,18 +158,16 @@ def _compared(
     if not stored:
         return None
     baseline = versions.load(connection, stored.id)
-    mine = [one for one in reversed(newest_first) if one.baseline_version == version]
-    encoded = [windows.profile(connection, one.window_id) for one in mine]
-    profiles = [codec.decode(each) for each in encoded if each]
-    if not profiles:
+    total, count = None, 0
+    for one in reversed(newest_first):  # one profile in memory at a time: a period may be long
+        kept = windows.profile(connection, one.window_id) if one.baseline_version == version else None
+        if kept:
+            profile = codec.decode(kept)
+            total, count = profile if total is None else total + profile, count + 1
+    if total is None:
         return None
-    return Compared(
-        profile=sum(profiles[1:], start=profiles[0]),
-        baseline=baseline,
-        constraints=_without(baseline.constraints, endpoint.exclude),
-        windows=len(profiles),
-        other_windows=len(newest_first) - len(profiles),
-    )
+    constraints = _without(baseline.constraints, endpoint.exclude)
+    return Compared(total, baseline, constraints, count, len(newest_first) - count)
 
 
 def _without(constraints: Constraints, excluded: tuple[str, ...]) -> Constraints:

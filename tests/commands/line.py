@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import structlog
+
 from commands import main
 from tests.conftest import ROOT
 
@@ -42,6 +44,8 @@ def kedge(*arguments: str | Path) -> Ran:
             main()
         except SystemExit as end:
             status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        finally:
+            structlog.reset_defaults()  # a command sets up logs for its process, which here is the tests'
     return Ran(status, out.getvalue(), err.getvalue())
 
 

@@ -242,6 +242,11 @@ class TestDrift:
         assert row.outcome is Outcome.INSUFFICIENT_DATA
         assert row.detail == "Too few values: 3 values could not have shown a shift of any size."
 
+    def test_compat_calls_so_few_values_quiet_as_model_monitor_does(self) -> None:
+        row = drift(numbers(NORMAL[:15]), numbers(NORMAL), mode=Distance.COMPAT)
+        assert row.outcome is Outcome.OK
+        assert row.detail.endswith("a shift of 1.56 standard deviations.")
+
     def test_an_owners_high_threshold_is_no_lack_of_data(self) -> None:
         same = numbers(NORMAL)
         for method in DistanceMethod:
@@ -406,9 +411,15 @@ class TestColumns:
             "Number of columns in baseline constraints: 2"
         )
 
-    def test_a_few_misfits_are_rejects_and_no_violation(self) -> None:
-        current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: 2999})
+    @pytest.mark.parametrize("misfits", [1, 2999, 3000])
+    def test_misfits_that_are_not_most_of_them_are_rejects_and_no_violation(self, misfits: int) -> None:
+        current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: misfits})
         assert verdict(current).violations == ()
+
+    def test_of_several_wrong_widths_the_most_frequent_is_told(self) -> None:
+        current = replace(table({"a": NORMAL[:4], "b": NORMAL[:4]}), widths={1: 2, 2: 4, 3: 3})
+        (row,) = verdict(current).violations
+        assert (row.check, row.value) == (Check.EXTRA_COLUMNS, 3)
 
     def test_excluded_columns_hold_their_place_in_a_record(self) -> None:
         four_captured = replace(table({"a": NORMAL, "b": NORMAL}), widths={4: 3000, 3: 1})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import polars as pl
@@ -67,8 +68,9 @@ def baseline_files(columns: Columns, rows: int = 3000) -> BaselineFiles:
     """The two files of a baseline made of such a survey."""
     profile = profile_frame(survey(columns, 0, rows), text=[columns.text])
     suggested = constraints.suggest(profile)
+    digest = sha256(f"{columns} {rows}".encode()).hexdigest()
     return BaselineFiles(
-        statistics.write(profile), constraints.write(suggested), "s3://logs/baselining", f"{columns}{rows}"
+        statistics.write(profile), constraints.write(suggested), "s3://logs/baselining", digest
     )
 
 

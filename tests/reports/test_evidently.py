@@ -16,7 +16,8 @@ from baselines.constraints import CategoricalDriftMethod, DistanceMethod
 from config.model import Distance
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import robust
-from monitor.reports import ReportDocument, sampled, write_report
+from monitor.reports import sampled
+from monitor.reports.document import ReportDocument, write_report
 from tests.clock import NOON
 from tests.reports import story
 from tests.reports.story import END, Columns, Story

@@ -9,15 +9,15 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 
-from monitor.reports import write_report
+from monitor.reports.document import write_report
 from tests.clock import NOON
 from tests.reports import story
 from tests.reports.story import END, Columns
+from web.pages.report import _SANDBOX
 
 EVIL = "</script><img src=x onerror='window.harm=1'><script>window.harm=1</script>"
 COLUMNS = Columns(number=f"length{EVIL}", texts=(EVIL, "<b>F</b>", "M"))
-OFFLINE = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; style-src 'unsafe-inline'; " \
-          "img-src data: blob:; font-src data:; worker-src blob:"  # fmt: skip
+ADDRESS = "http://kedge.test/reports/1"
 
 # how many pictures are wider than their place
 OVERFLOWING = """[...document.querySelectorAll(".js-plotly-plot")].filter(
@@ -45,16 +45,16 @@ class Watched:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
 
-    def open(self, html: str, folder: Path) -> None:
-        """As the dashboard shows it: under a policy that lets nothing in from elsewhere."""
-        path = folder / "report.html"
-        policy = f'<meta http-equiv="Content-Security-Policy" content="{OFFLINE}">'
-        path.write_text(html.replace("<head>", f"<head>{policy}", 1), encoding="utf-8")
-        self.page.goto(path.as_uri())
+    def open(self, html: str) -> None:
+        """As the dashboard serves it: in a sandbox, under a policy that lets nothing in from elsewhere."""
+        headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": _SANDBOX}
+        self.page.route(ADDRESS, lambda route: route.fulfill(body=html, headers=headers))
+        self.page.goto(ADDRESS)
+        assert self.page.evaluate("window.origin") == "null"  # the sandbox holds
 
     def fetched(self) -> list[str]:
         """What it asked of anyone but itself."""
-        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+        return [url for url in self.requests if url != ADDRESS and not url.startswith(("data:", "blob:"))]
 
 
 @pytest.fixture
@@ -64,11 +64,9 @@ def watched(browser: Browser) -> Iterator[Watched]:
     page.close()
 
 
-def test_pictures_are_drawn_without_a_network(engine: Engine, watched: Watched, tmp_path: Path) -> None:
+def test_pictures_are_drawn_without_a_network(engine: Engine, watched: Watched) -> None:
     told = story.day(engine, columns=COLUMNS)
-    watched.open(
-        write_report(engine=engine, endpoint=told.entry, start=NOON, end=END, now=END).html, tmp_path
-    )
+    watched.open(write_report(engine=engine, endpoint=told.entry, start=NOON, end=END, now=END).html)
     watched.page.wait_for_selector(".js-plotly-plot .bars path", state="attached")
     assert watched.page.locator(".js-plotly-plot").count() == 3
     assert watched.page.evaluate(OVERFLOWING) == 0
@@ -79,14 +77,12 @@ def test_pictures_are_drawn_without_a_network(engine: Engine, watched: Watched, 
     assert watched.page.evaluate("window.harm") is None
 
 
-def test_evidently_is_drawn_without_a_network(engine: Engine, watched: Watched, tmp_path: Path) -> None:
+def test_evidently_is_drawn_without_a_network(engine: Engine, watched: Watched) -> None:
     pytest.importorskip("evidently", reason="the extra evidently is not installed")
     told = story.begin(engine, sample_rows=400, columns=COLUMNS)
     for number in range(3):
         story.hour(told, number, shift=1.0)
-    watched.open(
-        write_report(engine=engine, endpoint=told.entry, start=NOON, end=END, now=END).html, tmp_path
-    )
+    watched.open(write_report(engine=engine, endpoint=told.entry, start=NOON, end=END, now=END).html)
     watched.page.wait_for_selector("text=Data Drift Summary")
     watched.page.wait_for_selector("text=Kedge, Robust (correct)")
     assert watched.page.locator("h1").first.inner_text() == story.NAME
@@ -94,12 +90,10 @@ def test_evidently_is_drawn_without_a_network(engine: Engine, watched: Watched, 
     assert watched.page.evaluate("window.harm") is None
 
 
-def test_it_is_readable_on_a_phone(engine: Engine, watched: Watched, tmp_path: Path) -> None:
+def test_it_is_readable_on_a_phone(engine: Engine, watched: Watched) -> None:
     told = story.day(engine)
     watched.page.set_viewport_size({"width": 390, "height": 800})
-    watched.open(
-        write_report(engine=engine, endpoint=told.entry, start=NOON, end=END, now=END).html, tmp_path
-    )
+    watched.open(write_report(engine=engine, endpoint=told.entry, start=NOON, end=END, now=END).html)
     watched.page.wait_for_selector(".js-plotly-plot .bars path", state="attached")
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= 390
     assert watched.page.evaluate(OVERFLOWING) == 0

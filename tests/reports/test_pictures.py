@@ -12,7 +12,7 @@ from baselines.profile.categories import Categories
 from baselines.profile.column import ColumnProfile
 from baselines.profile.kll import Sketch
 from baselines.profile.types import TypeCounts
-from monitor.reports import write_report
+from monitor.reports.document import write_report
 from monitor.reports.pictures import BINS, CATEGORIES, numeric_shares, text_shares
 from tests.clock import NOON
 from tests.reports import story

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from baselines import versions
-from monitor.reports import ReportDocument, ReportError, write_report
-from monitor.reports.period import FeatureDrift, drifted_features
+from monitor.reports.document import ReportDocument, write_report
+from monitor.reports.period import FeatureDrift, ReportError, drifted_features
 from store import monitors
 from store.engine import writing
 from store.records import DriftPoint, Outcome, RejectCount

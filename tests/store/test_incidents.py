@@ -68,6 +68,17 @@ def test_each_further_breach_keeps_the_worst_and_the_widest_span(database: Engin
         assert incidents.events(connection, incident.id)[1].execution_id == execution.id
 
 
+def test_a_window_judged_anew_is_counted_once(database: Engine) -> None:
+    with world.began(database) as (connection, monitor, deployment):
+        incident = _open(connection, monitor, deployment)
+        incidents.worsen(
+            connection, incident, window=NOON, severity=2.0, features=("length",), summary="worse",
+            execution_id=None, now=NOON + 5 * HOUR, again=True,
+        )  # fmt: skip
+        worse = _reread(connection, incident)
+        assert (worse.breached_windows, worse.severity, worse.summary) == (1, 2.0, "worse")
+
+
 def test_a_closed_incident_is_history(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
         first = _open(connection, monitor, deployment, IncidentKind.DATA_FAULT)

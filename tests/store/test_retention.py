@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from store import captures, executions, retention, windows
 from store.records import Deployment, ExecutionKind, Monitor, ObjectKind, RejectCount
+from store.schema import labels
 from tests.clock import HOUR, NOON
 from tests.store import world
 
@@ -104,6 +105,41 @@ def test_segments_that_are_still_to_be_judged_stay_and_those_beside_them_go(data
         _forget(connection, monitor, segments_before=NOON + 9 * HOUR)
         assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id) == ()
         assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, other.id) == (b"to be judged",)
+
+
+def test_a_settled_window_stands_for_its_segments_and_is_judged_again_as_long_as_its_profile_lasts(
+    database: Engine,
+) -> None:
+    with world.began(database) as (connection, monitor, deployment):
+        _day(connection, monitor, deployment)
+        first, second, *_ = windows.between(connection, monitor.id, NOON, NOON + 4 * HOUR)
+        assert windows.kept(connection, first.id) is None
+        _forget(connection, monitor, segments_before=NOON + 2 * HOUR + HOUR / 2)
+        assert windows.kept(connection, first.id) == b"merged"
+        starts = [NOON + hour * HOUR for hour in range(4)]
+        assert windows.settled(connection, monitor.id, starts) == {
+            (start, start + HOUR, world.VARIANT, deployment.id) for start in starts[:2]
+        }
+        _forget(connection, monitor, profiles_before=NOON + HOUR + HOUR / 2)
+        windows.mark(connection, [first.id, second.id])
+        assert windows.due(connection, monitor.id, NOON + 9 * HOUR) == (windows.by_id(connection, second.id),)
+
+
+def test_labels_go_with_the_predictions_they_are_for(database: Engine) -> None:
+    with world.began(database) as (connection, monitor, deployment):
+        _day(connection, monitor, deployment)
+        world.ground_truth(
+            connection, monitor, "labels", ("id-0", 0, 2.0), ("id-3", 0, 2.0), ("never", 0, 2.0)
+        )
+        _forget(connection, monitor, predictions_before=NOON + 2 * HOUR)
+        assert sorted(connection.execute(select(labels.c.join_hash)).scalars()) == ["id-3"]
+
+
+def test_labels_that_came_first_wait_for_their_predictions(database: Engine) -> None:
+    with world.began(database) as (connection, monitor, _):
+        world.ground_truth(connection, monitor, "labels", ("id-0", 0, 2.0))
+        _forget(connection, monitor, predictions_before=NOON - HOUR)
+        assert connection.execute(select(labels.c.join_hash)).scalars().all() == ["id-0"]
 
 
 def test_other_endpoints_keep_theirs(database: Engine) -> None:

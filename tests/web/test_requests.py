@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from starlette.datastructures import Headers
 
-from web.requests import bearer, foreign, not_loopback
+from web.requests import bearer, foreign, not_loopback, too_long
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,7 @@ def test_reading_needs_no_origin() -> None:
     [
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "http://[::1"},
         {"origin": "http://kedge.example:81"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
@@ -90,6 +91,26 @@ def test_a_change_asked_by_another_page_is_refused(method: str, headers: dict[st
 )
 def test_a_change_asked_here_or_by_a_program_is_served(headers: dict[str, str]) -> None:
     assert foreign("POST", Headers({"host": "kedge.example", **headers})) is None
+
+
+@pytest.mark.parametrize("length", ["0", "65536"])
+def test_short_bodies_are_read(length: str) -> None:
+    assert too_long(Headers({"content-length": length})) is None
+    assert too_long(Headers({})) is None
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-length": "65537"},
+        {"content-length": "-1"},
+        {"content-length": "²"},
+        {"transfer-encoding": "chunked"},
+        {"transfer-encoding": "chunked", "content-length": "1"},
+    ],
+)
+def test_long_bodies_are_refused(headers: dict[str, str]) -> None:
+    assert too_long(Headers(headers)) is not None
 
 
 @pytest.mark.parametrize(

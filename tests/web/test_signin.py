@@ -213,6 +213,12 @@ def test_without_a_token_the_form_leads_to_the_fleet(visitor: httpx.Client) -> N
     assert "Sign out" not in visitor.get("/").text
 
 
+def test_a_stranger_can_not_fill_the_memory(stranger: httpx.Client, guarded: str) -> None:
+    long = stranger.post("/sign-in", data={"token": "x" * 100_000}, headers={"origin": guarded})
+    endless = stranger.post("/sign-in", content=(b"token=x" for _ in range(9)), headers={"origin": guarded})
+    assert (long.status_code, endless.status_code) == (413, 413)
+
+
 def test_an_empty_token_is_a_mistake(history: Engine, told: Told) -> None:
     with pytest.raises(ValueError, match="the token is empty"), serving(history, told.now, token=" "):
         pass

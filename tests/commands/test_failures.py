@@ -1,0 +1,239 @@
+"""What a command can't do is one sentence on standard error: what, where, and what to do."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+
+from commands.failures import TOLD, sentence_of
+from tests.clock import NOON
+from tests.commands.line import kedge, kedge_process
+from tests.judging.test_comparison import capture, line
+
+CHECK = ("check", "--capture", "capture", "--baseline", "baseline")
+
+
+@pytest.fixture
+def captured(folder: Path, baseline: Path) -> Path:
+    capture(folder / "capture" / "1.jsonl", line(NOON))
+    return folder
+
+
+@pytest.fixture
+def closed_port() -> str:
+    """The address of a port on loopback at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def denied(aws: str) -> Iterator[None]:
+    """An AWS that asks who is there, and does not know us."""
+    boto3.client("s3").create_bucket(
+        Bucket="logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    httpx.post(f"{aws}/moto-api/reset-auth", content=b"0", trust_env=False).raise_for_status()
+    yield
+    httpx.post(f"{aws}/moto-api/reset-auth", content=b"inf", trust_env=False).raise_for_status()
+
+
+def test_each_error_that_is_told_exists_and_is_told() -> None:
+    for name in TOLD:
+        module, _, kind = name.rpartition(".")
+        error = getattr(importlib.import_module(module), kind)
+        assert issubclass(error, Exception)
+        assert sentence_of(Exception.__new__(error, "a sentence")) is not None
+
+
+def test_a_fault_of_the_program_is_not_passed_off_as_the_users() -> None:
+    assert sentence_of(ValueError("surprise")) is None
+    assert sentence_of(OSError("no file is to blame")) is None
+
+
+class TestFiles:
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda folder: (folder / "baseline" / "constraints.json").unlink(), "baseline/constraints.json"),
+            (
+                lambda folder: (folder / "baseline" / "statistics.json").write_text('{\n"features": [}'),
+                "baseline/statistics.json is not a statistics.json: line 2",
+            ),
+            (
+                lambda folder: (folder / "baseline" / "statistics.json").write_bytes(b"\xff\xfe"),
+                "baseline/statistics.json is not UTF-8",
+            ),
+            (
+                lambda folder: (folder / "baseline" / "constraints.json").write_text('{"features": []}'),
+                "baseline/constraints.json names no features",
+            ),
+            (
+                lambda folder: (folder / "baseline" / "constraints.json").write_text(
+                    '{"features": [{"name": "a", "inferred_type": "Integer"}]}'
+                ),
+                "features[0].inferred_type must be one of",
+            ),
+            (
+                lambda folder: (folder / "baseline" / "constraints.json").write_text(
+                    '{"features": [{"name": "a", "inferred_type": "String"}, '
+                    '{"name": "a", "inferred_type": "String"}]}'
+                ),
+                "the baseline in baseline: the column 'a' is named twice",
+            ),
+            (lambda folder: (folder / "capture" / "1.jsonl").unlink(), "capture holds no captured objects"),
+        ],
+        ids=["absent", "no JSON", "no text", "no features", "unknown type", "named twice", "no capture"],
+    )
+    def test_what_is_wrong_is_named_with_its_place(self, captured: Path, change: object, said: str) -> None:
+        assert callable(change)
+        change(captured)
+        assert said in kedge(*CHECK).sentence
+
+    def test_results_that_cannot_be_written(self, captured: Path) -> None:
+        (captured / "taken").write_text("a file")
+        assert kedge(*CHECK, "--output", "taken").err.startswith("kedge: taken can't be used (")
+        ran = kedge(*CHECK, "--output", "taken/below")
+        assert ran.status == 1
+        assert "Traceback" not in ran.err
+
+    @pytest.mark.parametrize("address", ["s3://", "gopher://host/x", "s3://key:secret@bucket/x", ""])
+    def test_addresses_that_are_none(self, captured: Path, address: str) -> None:
+        sentence = kedge("check", "--capture", address, "--baseline", "baseline").sentence
+        assert "secret" not in sentence
+
+    def test_in_a_process_of_its_own(self, folder: Path) -> None:
+        ran = kedge_process("check", "--capture", "nowhere", "--baseline", "nowhere", cwd=folder)
+        assert "nowhere" in ran.sentence
+
+
+class TestAws:
+    @pytest.fixture
+    def identity(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test-secret")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+
+    def test_an_s3_that_does_not_answer(
+        self, captured: Path, identity: None, closed_port: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", closed_port)
+        sentence = kedge("check", "--capture", "s3://logs/capture", "--baseline", "baseline").sentence
+        assert sentence.startswith("cannot reach s3://logs/capture")
+        assert "AWS_ENDPOINT_URL" in sentence
+        assert "test-secret" not in sentence
+
+    def test_an_s3_that_refuses(self, captured: Path, denied: None) -> None:
+        sentence = kedge("check", "--capture", "s3://logs/capture", "--baseline", "baseline").sentence
+        assert sentence.startswith("access to s3://logs/capture/ is denied (")
+        sentence = kedge("check", "--capture", "capture", "--baseline", "s3://logs/baseline").sentence
+        assert "s3://logs/baseline/statistics.json" in sentence
+
+    def test_a_bucket_that_is_not_there(self, captured: Path, aws: str) -> None:
+        sentence = kedge("check", "--capture", "s3://nobodys/capture", "--baseline", "baseline").sentence
+        assert "there is no bucket nobodys" in sentence
+
+    def test_nobody_to_ask_as(
+        self, captured: Path, closed_port: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", closed_port)
+        sentence = kedge("check", "--capture", "s3://logs/capture", "--baseline", "baseline").sentence
+        assert "no AWS credentials" in sentence
+
+    def test_a_profile_that_is_not_there(
+        self, captured: Path, identity: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_PROFILE", "nobody")
+        sentence = kedge("check", "--capture", "s3://logs/capture", "--baseline", "baseline").sentence
+        assert "nobody" in sentence
+        assert "AWS_PROFILE" in sentence
+
+    def test_an_endpoint_that_sagemaker_does_not_know(self, folder: Path, aws: str) -> None:
+        sentence = kedge("watch", "abalone-prod", "--print").sentence
+        assert "abalone-prod" in sentence
+        assert not (folder / "kedge.yaml").exists()
+
+    def test_no_region_to_ask_in(self, folder: Path) -> None:
+        assert "region" in kedge("watch", "abalone-prod", "--print").sentence
+
+
+class TestConfiguration:
+    LIST = ("baseline", "list", "abalone-prod")
+
+    def test_no_file(self, folder: Path) -> None:
+        assert kedge(*self.LIST).sentence.startswith("kedge.yaml: there is no such file")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("database: sqlite:///kedge.db\nendpoint: []\n", "kedge.yaml, line 2, endpoint: "),
+            ("endpoints:\n  - name: a\n    capture: s3://logs/c\n    window: 7m\n", "kedge.yaml, line 4, "),
+            ("endpoints: [\n", "kedge.yaml, line "),
+            ("database: mysql://root:hush@host/x\n", "kedge.yaml, line 1, database: "),
+        ],
+        ids=["an unknown key", "an impossible value", "no YAML", "an unknown database"],
+    )
+    def test_a_wrong_line(self, folder: Path, text: str, said: str) -> None:
+        (folder / "kedge.yaml").write_text(text)
+        sentence = kedge(*self.LIST).sentence
+        assert sentence.startswith(said)
+        assert "hush" not in sentence
+
+    def test_an_endpoint_that_has_no_entry(self, configured: Path) -> None:
+        sentence = kedge("run", "abalone-test").sentence
+        assert sentence.startswith("kedge.yaml has no endpoint abalone-test: it has abalone-prod")
+
+    def test_a_clock_that_cannot_be_read(self, configured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KEDGE_CLOCK", "nowhere")
+        assert "nowhere" in kedge("run", "abalone-prod").sentence
+
+    @pytest.mark.parametrize("token", [None, "short"])
+    def test_a_service_that_others_could_reach_wants_a_secret(
+        self, configured: Path, monkeypatch: pytest.MonkeyPatch, token: str | None
+    ) -> None:
+        if token:
+            monkeypatch.setenv("KEDGE_TOKEN", token)
+        sentence = kedge("serve", "--host", "0.0.0.0").sentence  # noqa: S104 (refused, which is the point)
+        assert "KEDGE_TOKEN" in sentence
+
+
+class TestDatabase:
+    LIST = ("baseline", "list", "abalone-prod")
+
+    def test_without_tables(self, configured: Path) -> None:
+        (configured / "kedge.db").unlink()
+        assert kedge(*self.LIST).sentence.endswith("run 'kedge db upgrade'")
+        assert kedge("db", "upgrade").out.startswith("from nothing to revision ")
+        assert kedge("db", "upgrade").out.startswith("at revision ")
+        assert "knows no endpoint" in kedge(*self.LIST).sentence
+
+    def test_a_file_that_is_no_database(self, configured: Path) -> None:
+        (configured / "kedge.db").write_bytes(b"not a database, however long it is" * 100)
+        for command in (self.LIST, ("db", "upgrade")):
+            assert "kedge.db" in kedge(*command).sentence
+
+    def test_a_folder_that_is_not_there(self, folder: Path) -> None:
+        sentence = kedge("db", "upgrade", "--database", "sqlite:///nowhere/kedge.db").sentence
+        assert "nowhere/kedge.db" in sentence
+
+    def test_tables_of_a_newer_version(self, configured: Path) -> None:
+        connection = sqlite3.connect(configured / "kedge.db")
+        connection.execute("UPDATE alembic_version SET version_num = 'ffff'")
+        connection.commit()
+        connection.close()
+        assert "ffff" in kedge(*self.LIST).sentence
+        assert kedge("db", "upgrade").sentence == (
+            "the database is at revision ffff, which this version does not know: install the newer Kedge"
+        )
+
+    def test_a_server_that_does_not_answer(self, folder: Path, closed_port: str) -> None:
+        address = closed_port.replace("http://", "postgresql://kedge:hush@") + "/kedge"
+        sentence = kedge("db", "upgrade", "--database", address).sentence
+        assert "hush" not in sentence
+        assert "127.0.0.1" in sentence

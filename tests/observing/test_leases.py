@@ -1,0 +1,163 @@
+"""Replicas share endpoints by leases: one at a time is at work; one that lost its lease writes nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from config.model import Endpoint
+from monitor.eras import InForce
+from monitor.lease import StoppingError, leased
+from monitor.observer import Observer, Round, World
+from objects import s3_client
+from store.engine import reading, writing
+from store.monitors import LeaseLostError
+from store.schema import deployments, executions, monitors, objects
+from tests.clock import HOUR, NOON
+from tests.observing.conftest import Watch
+from tests.observing.yard import records
+
+SHORT = timedelta(seconds=0.3)
+
+
+def _written(watch: Watch) -> list[int]:
+    with reading(watch.engine) as connection:
+        return [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (deployments, objects, executions)
+        ]
+
+
+def _holder(watch: Watch) -> str | None:
+    with reading(watch.engine) as connection:
+        return connection.execute(select(monitors.c.lease_owner)).scalar_one()
+
+
+def _steal(watch: Watch) -> None:
+    with writing(watch.engine) as connection:
+        connection.execute(update(monitors).values(lease_owner="thief"))
+
+
+def _meddled(watch: Watch, meddle: object, **given: object) -> Observer:
+    """An observer in whose rounds something happens while it asks AWS."""
+
+    def ask(_: Endpoint) -> InForce | None:
+        assert callable(meddle)
+        meddle()
+        return None
+
+    world = World(watch.engine, watch.clock, lambda role: s3_client(), ask, "one", **given)  # type: ignore[arg-type]
+    return Observer(world)
+
+
+@pytest.fixture
+def entry(watch: Watch) -> Endpoint:
+    """An endpoint with something to count and to judge."""
+    watch.yard.capture("abalone", records(1, NOON))
+    watch.clock.at = NOON + HOUR
+    return watch.yard.endpoint()
+
+
+def test_a_replica_that_lost_its_lease_writes_nothing(watch: Watch, entry: Endpoint) -> None:
+    done = _meddled(watch, lambda: _steal(watch)).observe(entry)
+    assert done == Round()
+    assert _written(watch) == [0, 0, 0]
+    assert _holder(watch) == "thief"
+    assert watch.monitor().problem is None
+
+
+def test_a_lease_lost_while_a_problem_is_told_is_no_crash(watch: Watch, entry: Endpoint) -> None:
+    missing = entry.model_copy(update={"baseline": f"{watch.yard.uri}/nowhere"})
+    stolen = threading.Event()
+
+    def steal_later() -> None:
+        if stolen.is_set():
+            _steal(watch)
+
+    watch.round(missing)
+    with writing(watch.engine) as connection:
+        connection.execute(update(monitors).values(problem=None))
+    stolen.set()  # its era is known by now: the next that is written is the problem itself
+    assert _meddled(watch, steal_later).observe(missing) == Round()
+    assert watch.monitor().problem is None
+
+
+def test_an_endpoint_that_another_replica_is_at_is_left_to_it(watch: Watch, entry: Endpoint) -> None:
+    others: list[Round | None] = []
+    first = _meddled(watch, lambda: others.append(watch.observer("two").observe(entry)))
+    done = first.observe(entry)
+    assert others == [None]
+    assert done is not None
+    assert (done.objects, done.judged) == (1, 1)
+
+
+def test_a_round_longer_than_its_lease_keeps_it(watch: Watch, entry: Endpoint) -> None:
+    others: list[Round | None] = []
+
+    def dawdle() -> None:
+        time.sleep(0.9)
+        others.append(watch.observer("two").observe(entry))
+
+    done = _meddled(watch, dawdle, lease=SHORT).observe(entry)
+    assert others == [None]
+    assert done is not None
+    assert done.judged == 1
+
+
+def test_a_dead_replicas_endpoint_is_taken_over_when_its_lease_has_run_out(
+    watch: Watch, entry: Endpoint
+) -> None:
+    watch.observer("two").observe(watch.yard.endpoint())  # registers the monitor
+    watch.yard.capture("abalone", records(2, NOON), name="b")
+    now = watch.monitor()
+    with writing(watch.engine) as connection:
+        until = datetime.now(UTC) + timedelta(seconds=0.5)
+        connection.execute(
+            update(monitors).where(monitors.c.id == now.id).values(lease_owner="dead", lease_until=until)
+        )
+    assert watch.observer("two").observe(entry) is None
+    deadline = time.monotonic() + 10
+    done = None
+    while done is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+        done = watch.observer("two").observe(entry)
+    assert done is not None
+    assert done.objects == 1
+
+
+def test_the_lease_is_given_back_after_a_round_that_failed(watch: Watch, entry: Endpoint) -> None:
+    def fail() -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        _meddled(watch, fail).observe(entry)
+    assert _holder(watch) is None
+
+
+def test_a_round_that_is_told_to_stop_ends_at_its_next_transaction(watch: Watch, entry: Endpoint) -> None:
+    stop = threading.Event()
+    done = _meddled(watch, stop.set, stopping=stop.is_set).observe(entry)
+    assert done == Round()
+    assert _written(watch) == [0, 0, 0]
+    assert _holder(watch) is None
+    assert watch.fine(entry).judged == 1
+
+
+def test_a_transaction_is_refused_to_whom_the_lease_does_not_belong(watch: Watch) -> None:
+    watch.observer().observe(watch.yard.endpoint())
+    key = watch.monitor().id
+    stop = threading.Event()
+    with leased(watch.engine, key, "one", SHORT, stop.is_set) as lease:
+        assert lease is not None
+        with lease.transaction():
+            pass
+        _steal(watch)
+        with pytest.raises(LeaseLostError), lease.transaction():
+            pytest.fail("it must not be entered")
+        stop.set()
+        with pytest.raises(StoppingError), lease.transaction():
+            pytest.fail("it must not be entered")
