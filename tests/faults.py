@@ -1,4 +1,4 @@
-"""An AWS that answers badly: a proxy on loopback between boto3 and moto that loses, delays nothing, refuses.
+"""An AWS that answers badly: a proxy on loopback between boto3 and moto that refuses calls and loses answers.
 
     faulty_aws.meets("StartExecution", Fault.DROP, None, Fault.THROTTLE)
 
