@@ -198,18 +198,18 @@ def _has_group(sagemaker: SageMakerClient, group: str) -> bool:
     return True
 
 
-def register(sagemaker: SageMakerClient, request: Request) -> str:
+def register(sagemaker: SageMakerClient, request: Request, *, look_first: bool = False) -> str:
     """Register a version, once, making its group when it is missing; its ARN.
 
-    A version of the group whose metadata names the same run is the answer where there is one: SageMaker
-    forgets a client token after a while.
+    `look_first` where the call may have been made already: a version of the group whose metadata names the
+    same run is the answer then. The request's client token alone does not last: SageMaker forgets it.
 
     Raises:
         RegistryError: where AWS refuses.
     """
     group, run_name = request["ModelPackageGroupName"], request["CustomerMetadataProperties"][RUN_KEY]
     ensure_group(sagemaker, group, "Models that Kedge retrained, and those before them")
-    found = find(sagemaker, group, run_name)
+    found = find(sagemaker, group, run_name) if look_first else None
     if found is not None:
         return found
     with calling("CreateModelPackage", f"{run_name} in model package group {group}", RegistryError):

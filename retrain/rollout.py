@@ -247,13 +247,13 @@ def _difference(asked: Any, found: Any, path: str = "") -> str | None:  # noqa: 
     return next((where for where in differing if where is not None), None)
 
 
-def update(sagemaker: SageMakerClient, request: Request, instead_of: str) -> None:
+def update(sagemaker: SageMakerClient, request: Request, instead_of: str | None) -> None:
     """Set the endpoint to another config, once; nothing is sent where it is there or on its way there.
 
     Args:
         sagemaker: a boto3 SageMaker client.
         request: of `update_request`.
-        instead_of: the config that it should have until now.
+        instead_of: the config that it should have until now; None takes any.
 
     Raises:
         RolloutError: where AWS refuses, another update is under way (retryable), or the endpoint has a third
@@ -266,19 +266,23 @@ def update(sagemaker: SageMakerClient, request: Request, instead_of: str) -> Non
             raise RolloutError(f"endpoint {name} can't be updated ({reason}): repair or delete it", False)
         case Updating() if _on_its_way_to(answer) != wanted:
             raise RolloutError(f"endpoint {name} is being updated by somebody else: wait for it", True)
-        case InService(config) if config not in (wanted, instead_of):
+        case InService(config) if config not in (wanted, instead_of or config):
             raise RolloutError(
                 f"endpoint {name} runs {config} by now, which somebody else deployed, and not {instead_of}: "
                 f"update it to {wanted} by hand if that is wanted",
                 False,
             )
-        case InService(config) if config == instead_of:
+        case InService(config) if config != wanted:
             with calling("UpdateEndpoint", f"endpoint {name}", RolloutError):
                 sagemaker.update_endpoint(**request)
 
 
-def roll_back(sagemaker: SageMakerClient, endpoint: str, *, old_config: str, new_config: str) -> None:
-    """Set the endpoint from `new_config` back to `old_config`, all at once; twice is once.
+def roll_back(
+    sagemaker: SageMakerClient, endpoint: str, old_config: str, new_config: str | None = None
+) -> None:
+    """Set the endpoint back to `old_config`, all at once; twice is once.
+
+    `new_config` is what it should have until now; without it, whatever it has is replaced.
 
     Raises:
         RolloutError: as `update`.

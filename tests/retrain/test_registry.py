@@ -158,9 +158,11 @@ def test_a_client_token_is_one_that_sagemaker_takes_and_the_runs_own(name: str) 
     assert token != registry.client_token(name + "0")
 
 
-def test_registering_twice_is_registering_once(faulty_aws: FaultyAws) -> None:
+@pytest.mark.parametrize("look_first", [False, True])
+def test_registering_twice_is_registering_once(faulty_aws: FaultyAws, look_first: bool) -> None:
     sagemaker = faulty_aws.client("sagemaker")
-    assert registry.register(sagemaker, request()) == registry.register(sagemaker, request())
+    first = registry.register(sagemaker, request())
+    assert registry.register(sagemaker, request(), look_first=look_first) == first
     assert len(versions(faulty_aws)) == 1
 
 
@@ -169,9 +171,9 @@ def test_registering_twice_is_registering_once(faulty_aws: FaultyAws) -> None:
 def test_one_version_whatever_befalls_a_call(faulty_aws: FaultyAws, operation: str, fault: Fault) -> None:
     faulty_aws.meets(operation, fault)
     with pytest.raises(RegistryError) as failed:
-        registry.register(faulty_aws.client("sagemaker"), request())
+        registry.register(faulty_aws.client("sagemaker"), request(), look_first=True)
     assert failed.value.retryable
-    arn = registry.register(faulty_aws.client("sagemaker"), request())
+    arn = registry.register(faulty_aws.client("sagemaker"), request(), look_first=True)
     assert versions(faulty_aws) == [arn]
 
 
@@ -180,7 +182,7 @@ def test_a_version_of_this_run_is_found_where_the_token_is_forgotten(faulty_aws:
     arn = registry.register(sagemaker, request())
     registry.register(sagemaker, request("kedge-abalone-prod-endpoint-2"))
     later = request() | {"ClientToken": "another"}
-    assert registry.register(sagemaker, later) == arn
+    assert registry.register(sagemaker, later, look_first=True) == arn
     assert len(versions(faulty_aws)) == 2
 
 

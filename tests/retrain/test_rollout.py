@@ -303,9 +303,9 @@ def test_back_to_the_earlier_config_once(faulty_aws: FaultyAws) -> None:
     settled(faulty_aws)
     sagemaker = faulty_aws.client("sagemaker")
     for _ in range(3):
-        rollout.roll_back(sagemaker, ENDPOINT, old_config=OLD, new_config=NAME)
+        rollout.roll_back(sagemaker, ENDPOINT, OLD, NAME)
     assert settled(faulty_aws).config == OLD
-    rollout.roll_back(sagemaker, ENDPOINT, old_config=OLD, new_config=NAME)
+    rollout.roll_back(sagemaker, ENDPOINT, OLD, NAME)
     assert faulty_aws.seen("UpdateEndpoint") == 2
     assert config_of(faulty_aws, OLD)["DataCaptureConfig"] == CAPTURE
 
@@ -316,8 +316,10 @@ def test_the_way_back_leaves_somebody_elses_deployment_alone(faulty_aws: FaultyA
     another_config(faulty_aws)
     settled(faulty_aws)
     with pytest.raises(RolloutError, match="which somebody else deployed"):
-        rollout.roll_back(faulty_aws.client("sagemaker"), ENDPOINT, old_config=OLD, new_config=NAME)
+        rollout.roll_back(faulty_aws.client("sagemaker"), ENDPOINT, OLD, NAME)
     assert settled(faulty_aws).config == "somebody-elses"
+    rollout.roll_back(faulty_aws.client("sagemaker"), ENDPOINT, OLD)
+    assert settled(faulty_aws).config == OLD
 
 
 @pytest.mark.parametrize("variants", [["Unknown"], []])
