@@ -19,15 +19,15 @@ def queues(aws: FaultyAws) -> list[str]:
 
 def test_what_it_lets_through_is_unchanged(faulty_aws: FaultyAws) -> None:
     s3 = faulty_aws.client("s3")
-    s3.create_bucket(Bucket="b", CreateBucketConfiguration=EUROPE)
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration=EUROPE)
     data = bytes(range(256)) * 5000
-    s3.put_object(Bucket="b", Key="folder/a b", Body=data, ContentType="text/csv")
-    assert s3.get_object(Bucket="b", Key="folder/a b")["Body"].read() == data
-    assert s3.head_object(Bucket="b", Key="folder/a b")["ContentLength"] == len(data)
-    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="b")["Contents"]] == ["folder/a b"]
-    s3.delete_object(Bucket="b", Key="folder/a b")
+    s3.put_object(Bucket="kept", Key="folder/a b", Body=data, ContentType="text/csv")
+    assert s3.get_object(Bucket="kept", Key="folder/a b")["Body"].read() == data
+    assert s3.head_object(Bucket="kept", Key="folder/a b")["ContentLength"] == len(data)
+    assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="kept")["Contents"]] == ["folder/a b"]
+    s3.delete_object(Bucket="kept", Key="folder/a b")
     with pytest.raises(ClientError, match="404"):
-        s3.head_object(Bucket="b", Key="folder/a b")
+        s3.head_object(Bucket="kept", Key="folder/a b")
 
 
 def test_boto3_finds_it_unasked(faulty_aws: FaultyAws) -> None:
