@@ -22,13 +22,18 @@ from sqlalchemy import Engine
 
 from config import loading
 from config.clock import Clock, clock_from_environment
+from config.discovery import look_up
 from config.errors import ConfigError
+from config.facts import DiscoveryError
 from config.model import Config, Endpoint
 from monitor.eras import InForce
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
 from objects import Place, PlaceError, open_place, s3_client
+from retrain.bench import World as Acting
+from retrain.executor import Executor
+from retrain.targets import open_target
 from store import migrate, monitors
 from store.engine import StoreError, open_engine, writing
 from web.site import ReportUnreadableError
@@ -55,20 +60,34 @@ def replica_name() -> str:
 def aws_world(engine: Engine, clock: Clock, region: str | None) -> World:
     """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
     s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
-    sagemaker = lru_cache(maxsize=1)(lambda: _sagemaker_client(region))
+    sagemaker = lru_cache(maxsize=1)(lambda: _client(region, "sagemaker"))
     return World(engine, clock, s3, _in_force(sagemaker), replica_name())
 
 
-def _sagemaker_client(region: str | None) -> Any:  # noqa: ANN401 (boto3 makes its clients' types at run time)
+def _client(region: str | None, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients' types at run time)
     import boto3
     from botocore.config import Config as BotoConfig
 
     timeouts = BotoConfig(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
-    return boto3.Session(region_name=region).client("sagemaker", config=timeouts)
+    return boto3.Session(region_name=region).client(service, config=timeouts)
 
 
 def _in_force(sagemaker: Callable[[], Any]) -> Callable[[Endpoint], InForce | None]:
     from botocore.exceptions import BotoCoreError, ClientError
+
+    packages: dict[str, str | None] = {}
+
+    def package_of(endpoint: str, config: str) -> str | None:
+        """The model package behind a config, asked for once: a config never changes."""
+        if config not in packages:
+            try:
+                found = look_up(sagemaker(), endpoint)
+            except DiscoveryError as error:
+                log.debug("model_package_not_found", endpoint=endpoint, reason=str(error))
+                return None
+            named = found.model_packages if found.endpoint_config == config else ()
+            packages[config] = named[0] if len(named) == 1 else None
+        return packages[config]
 
     def ask(endpoint: Endpoint) -> InForce | None:
         if not endpoint.capture.startswith("s3://"):
@@ -83,6 +102,7 @@ def _in_force(sagemaker: Callable[[], Any]) -> Callable[[Endpoint], InForce | No
             described["EndpointConfigName"],
             described["LastModifiedTime"].astimezone(UTC),
             updating=described["EndpointStatus"] == "Updating",
+            model_package=package_of(endpoint.name, described["EndpointConfigName"]),
         )
 
     return ask
@@ -138,6 +158,7 @@ class Service:
     tick_seconds: float = TICK_SECONDS
     lease: timedelta = LEASE
     _observer: Observer = field(init=False)
+    _executor: Executor = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event)
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
@@ -148,6 +169,7 @@ class Service:
         """Wire the parts; nothing runs yet."""
         world = aws_world(self.engine, self.clock, self.file.config.region)
         self._observer = Observer(replace(world, lease=self.lease, stopping=self._stop.is_set))
+        self._executor = Executor(self._acting(world))
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._rounds = Counter(
             "kedge_rounds", "Rounds over one endpoint, by how they ended", ["end"], registry=self.registry
@@ -160,6 +182,14 @@ class Service:
             "interval",
             seconds=self.tick_seconds,
             next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.add_job(
+            self.retrain_tick,
+            "interval",
+            seconds=self.tick_seconds,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
@@ -219,6 +249,33 @@ class Service:
             log.error("database_unavailable", reason=str(error))
         except Exception:
             log.exception("tick_failed")
+
+    def _acting(self, world: World) -> Acting:
+        clients = lru_cache(maxsize=None)(partial(_client, self.file.config.region))
+        runs_folder = self.file.path.resolve().parent / "kedge-runs"
+        return Acting(
+            engine=self.engine,
+            clock=self.clock,
+            s3=world.s3,
+            sagemaker=lambda: clients("sagemaker"),
+            open_target=lambda retrain: open_target(
+                retrain.target, clients, runs_folder, retrain.training.time_limit
+            ),
+            replica=world.replica,
+            lease=self.lease,
+            stopping=self._stop.is_set,
+        )
+
+    def retrain_tick(self) -> None:
+        """Decide and act for every endpoint with a policy. Nothing that goes wrong here ends the service."""
+        if self._stop.is_set():
+            return
+        try:
+            self._executor.round(self.file.config.endpoints)
+        except StoreError as error:
+            log.error("database_unavailable", reason=str(error))
+        except Exception:
+            log.exception("retraining_failed")
 
     def report_tick(self) -> None:
         """Write the reports that are due. Nothing that goes wrong here ends the service."""

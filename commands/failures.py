@@ -12,7 +12,7 @@ TOLD = frozenset(
         "config.clock.ClockError",
         "config.errors.ConfigError",
         "config.facts.DiscoveryError",
-        "monitor.schema.SchemaError",
+        "monitor.capture.schema.SchemaError",
         "objects.PlaceError",
         "service.ServiceError",
         "store.engine.StoreError",

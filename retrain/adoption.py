@@ -56,7 +56,9 @@ def _undo(run: Run, bench: Bench, told: str) -> Run | None:
     bench.effects.once(
         "roll_back",
         lambda: {"config": old},
-        lambda request: rollout.roll_back(sagemaker, bench.endpoint.name, request["config"]),
+        lambda request: rollout.roll_back(
+            sagemaker, bench.endpoint.name, request["config"], new_config=run.new_endpoint_config or ""
+        ),
     )
     found = rollout.state(sagemaker, bench.endpoint.name)
     if isinstance(found, rollout.Updating):

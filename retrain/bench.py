@@ -46,6 +46,8 @@ class World:
     open_target: Callable[[Retrain], Target]
     replica: str
     lease: timedelta = timedelta(seconds=10)
+    stopping: Callable[[], bool] = bool
+    """Whether the service is being stopped: runs then rest where they are."""
 
 
 @dataclass(frozen=True, slots=True)

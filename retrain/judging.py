@@ -9,8 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm as normal
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from config.conditions import Condition, comparisons
 from config.expressions import Reading, Truth, evaluate
@@ -57,8 +56,10 @@ def _mae(residuals: Floats, labels: Floats) -> Floats:
 
 
 def _r2(residuals: Floats, labels: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):  # labels that are all the same explain nothing
-        return np.asarray(1.0 - np.mean(np.square(residuals), axis=-1) / np.var(labels, axis=-1))
+    spread = np.var(labels, axis=-1)
+    differ = labels.max(axis=-1) > labels.min(axis=-1)  # the spread of equal labels is seldom exactly 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(differ, 1.0 - np.mean(np.square(residuals), axis=-1) / spread, np.nan))
 
 
 METRICS: Final[dict[str, Metric]] = {
@@ -118,8 +119,8 @@ def _interval(
 ) -> tuple[float, float]:
     """The percentiles of the resampled difference, drawn apart as Student's t is wider than the normal.
 
-    Resampled means vary by (n - 1)/n of what means do, and few records show little of the tails: at 30 records
-    a plain percentile interval lets twice as many ties win as it says.
+    A bootstrap mean varies by (n - 1)/n of what means do, and few records show little of the tails, so that
+    plain percentiles let more ties win than they say.
     """
     size = labels.size
     if size < 2:
@@ -128,7 +129,7 @@ def _interval(
     tail = (1 - COVERAGE) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail])
     middle = float(measure(other, labels) - measure(one, labels))
-    wider = student.ppf(1 - tail, size - 1) / normal.ppf(1 - tail) * np.sqrt(size / (size - 1))
+    wider = stdtrit(size - 1, 1 - tail) / ndtri(1 - tail) * np.sqrt(size / (size - 1))
     return middle - float((middle - low) * wider), middle + float((high - middle) * wider)
 
 

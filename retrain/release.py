@@ -35,12 +35,11 @@ def register(run: Run, bench: Bench) -> Run | None:
         sagemaker, bench.retrain.registry, f"Models of endpoint {bench.endpoint.name}, retrained by Kedge"
     )
     with reading(bench.world.engine) as connection:
-        before = runs.effect(connection, run.id, "register")
         tried = runs.trials_of(connection, run.id)
     found = bench.effects.once(
         "register",
         lambda: _package(run, bench, files),
-        lambda request: {"arn": registry.register(sagemaker, request, look_first=before is not None)},
+        lambda request: {"arn": registry.register(sagemaker, request)},
     )
     told = f"Registered as {found['arn']}, with {len(tried)} comparisons; it waits for approval."
     return bench.move(

@@ -20,7 +20,7 @@ from retrain.sagemaker_calls import CallError
 from retrain.targets.base import TargetError
 from store import monitors, runs
 from store.engine import reading
-from store.lease import leased
+from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
 from store.records import Run, RunReason, RunState
 
@@ -56,7 +56,7 @@ def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
 
 
 def _advance(world: World, run: Run, endpoint: Endpoint, retrain: Retrain) -> int:
-    with leased(world.engine, runs, run.id, world.replica, world.lease) as lease:
+    with leased(world.engine, runs, run.id, world.replica, world.lease, world.stopping) as lease:
         if lease is None:
             return 0
         bench = Bench(world, endpoint, retrain, lease, world.clock.now())
@@ -69,6 +69,8 @@ def _advance(world: World, run: Run, endpoint: Endpoint, retrain: Retrain) -> in
                     break
         except LeaseLostError as error:
             log.warning("lease_lost", run=run.name, reason=str(error))
+        except StoppingError:
+            log.info("run_rests", run=run.name)
         return made
 
 
