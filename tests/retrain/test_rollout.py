@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config.retraining import Rollout
+from demo import missing_operations
 from retrain import rollout
 from retrain.rollout import Failed, InService, Plan, RolloutError, Updating
 from tests.faults import Fault, FaultyAws
@@ -24,6 +25,8 @@ CAPTURE = {
     "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
 }
 NETWORK = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+SLOW = 3.0
+"""Seconds that an update takes which a test must meet while it goes on."""
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/k"
 
 
@@ -98,7 +101,6 @@ def test_the_new_model_is_in_service_and_capture_still_on(faulty_aws: FaultyAws)
     before = datetime.now(UTC)
     carry_out(faulty_aws, planned(faulty_aws, package))
     sagemaker = faulty_aws.client("sagemaker")
-    assert isinstance(rollout.state(sagemaker, ENDPOINT), Updating)
     found = settled(faulty_aws)
     assert (found.config, found.failure) == (NAME, None)
     assert found.since > before - timedelta(seconds=1)
@@ -284,7 +286,9 @@ def another_config(faulty_aws: FaultyAws, name: str = "somebody-elses") -> None:
 
 def test_somebody_elses_deployment_is_not_undone(faulty_aws: FaultyAws) -> None:
     plan = planned(faulty_aws, serving(faulty_aws))
+    missing_operations.install(SLOW)
     another_config(faulty_aws)
+    assert isinstance(rollout.state(faulty_aws.client("sagemaker"), ENDPOINT), Updating)
     with pytest.raises(RolloutError, match="is being updated by somebody else") as busy:
         carry_out(faulty_aws, plan)
     assert busy.value.retryable
