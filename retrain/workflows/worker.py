@@ -30,6 +30,8 @@ _MAX_CAUSE = 32_768  # of SendTaskFailure, characters
 _PAUSE_SECONDS = 2.0  # after a fault of the queue
 _ANSWER_TRIES = 5
 _REMEMBERED = 1000
+_GREETINGS = 4
+_GREETING_SECONDS = 0.3
 
 
 class _StaleError(Exception):
@@ -102,12 +104,22 @@ class Worker:
             return
         try:
             if task.token not in self._answered:
-                self._beat(task)
+                self._greet(task)
                 self._do(task)
         except _StaleError:
             _LOG.warning("nobody waits for %s any more: it is dropped", task.told)
         self._answered.append(task.token)
         self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=task.receipt)
+
+    def _greet(self, task: _Task) -> None:
+        """The first sign of life; a message may be here a moment before its token is known over there."""
+        pause = Event()
+        for _ in range(_GREETINGS - 1):
+            try:
+                return self._beat(task)
+            except _StaleError:
+                pause.wait(_GREETING_SECONDS)
+        return self._beat(task)
 
     def _do(self, task: _Task) -> None:
         try:
