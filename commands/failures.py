@@ -14,6 +14,7 @@ TOLD = frozenset(
         "config.facts.DiscoveryError",
         "monitor.capture.schema.SchemaError",
         "objects.PlaceError",
+        "retrain.actions.ActionError",
         "service.ServiceError",
         "store.engine.StoreError",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -11,47 +12,59 @@ from store.records import IncidentKind, Run, RunReason, RunState
 
 _BACK = timedelta(days=1)
 """A run asked for by hand without an incident learns from captures of so long ago on."""
-_APPROVABLE = frozenset({RunState.REGISTERED})
-_REJECTABLE = frozenset({RunState.REGISTERED})
+_ALLOWED = {
+    "approve": frozenset({RunState.REGISTERED}),
+    "reject": frozenset({RunState.REGISTERED}),
+    "cancel": frozenset(
+        {
+            RunState.REQUESTED,
+            RunState.STARTED,
+            RunState.TRAINED,
+            RunState.WAITING,
+            RunState.WON,
+            RunState.REGISTERED,
+        }
+    ),
+}
+"""In which states a person may say what."""
 
 
 class ActionError(ValueError):
     """What was asked for can't be done, in one sentence."""
 
 
+def possible(run: Run) -> tuple[str, ...]:
+    """What a person may say to a run now; nothing once something was said."""
+    if run.approval is not None:
+        return ()
+    return tuple(word for word, states in _ALLOWED.items() if run.state in states)
+
+
 def approve(connection: Connection, name: str) -> Run:
     """Approve the model of a run that waits for it; the service then rolls it out."""
-    return _say(connection, name, "approve", _APPROVABLE)
+    return _say(connection, name, "approve")
 
 
 def reject(connection: Connection, name: str) -> Run:
     """Decline the model of a run that waits for approval."""
-    return _say(connection, name, "reject", _REJECTABLE)
+    return _say(connection, name, "reject")
 
 
 def cancel(connection: Connection, name: str) -> Run:
     """Cancel a run, which is possible until its model is rolled out."""
-    early = {
-        RunState.REQUESTED,
-        RunState.STARTED,
-        RunState.TRAINED,
-        RunState.WAITING,
-        RunState.WON,
-        RunState.REGISTERED,
-    }
-    return _say(connection, name, "cancel", frozenset(early))
+    return _say(connection, name, "cancel")
 
 
-def _say(connection: Connection, name: str, what: str, allowed: frozenset[RunState]) -> Run:
+def _say(connection: Connection, name: str, what: str) -> Run:
     run = runs.by_name(connection, name)
     if run is None:
         raise ActionError(f"there is no retraining run {name}: 'kedge retrain list' shows those there are")
-    if run.state not in allowed:
+    if run.state not in _ALLOWED[what]:
         raise ActionError(f"{name} is {run.state} and can't be told to {what}: {run.told}")
     if run.approval is not None and run.approval != what:
         raise ActionError(f"{name} was told to {run.approval} already")
     runs.say(connection, run.id, what)
-    return run
+    return replace(run, approval=what)
 
 
 def start(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from store.monitors import LeaseLostError
 from store.records import Effect, Helped, Run, RunEvent, RunReason, RunState, Trial
 from store.rows import one
-from store.schema import effects, run_events, runs, trials
+from store.schema import effects, monitors, run_events, runs, trials
 
 _COLUMNS = [runs.c[name] for name in Run.__slots__]
 
@@ -133,6 +133,21 @@ def under_way(connection: Connection) -> tuple[Run, ...]:
 def history(connection: Connection, monitor_id: int) -> tuple[Run, ...]:
     """The endpoint's runs, newest first."""
     return tuple(reversed(_fetch(connection, runs.c.monitor_id == monitor_id)))
+
+
+def counts(connection: Connection) -> dict[str, dict[RunState, int]]:
+    """How many runs of each watched endpoint that ever had one are in each state."""
+    rows = connection.execute(
+        select(monitors.c.name, runs.c.state, func.count())
+        .join(runs, runs.c.monitor_id == monitors.c.id)
+        .where(monitors.c.watched)
+        .group_by(monitors.c.name, runs.c.state)
+        .order_by(monitors.c.name)
+    )
+    found: dict[str, dict[RunState, int]] = {}
+    for name, state, count in rows:
+        found.setdefault(name, dict.fromkeys(RunState, 0))[RunState(state)] = int(count)
+    return found
 
 
 def _fetch(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Run, ...]:
