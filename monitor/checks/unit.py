@@ -14,7 +14,7 @@ from monitor.checks.drift import BLIND_ABOVE
 from monitor.checks.names import Check, insufficient, not_applicable
 from monitor.distances.robust import correction, robust
 from monitor.distances.simple import simple
-from monitor.distances.step import StepCdf, step_cdf
+from monitor.distances.step import Floats, StepCdf, step_cdf
 from store.records import CheckRow, Outcome
 
 FAR: Final = 2.5
@@ -54,15 +54,23 @@ def check_unit(name: str, current: ColumnProfile, baseline: ColumnProfile) -> Ch
     chance = correction(current.sketch.count, baseline.sketch.count)
     if chance > BLIND_ABOVE:
         return insufficient(name, Check.UNIT, f"Too few values: {current.sketch.count}.")
-    ratio = float(current.sketch.quantiles([0.5])[0] / baseline.sketch.quantiles([0.5])[0])
+    now, before = current.sketch.quantiles(_SHARES), baseline.sketch.quantiles(_SHARES)
+    if min(now[0], before[0]) <= 0:
+        return not_applicable(name, Check.UNIT, "Many of the values are zero.")
+    ratios = now / before
+    ratio = float(ratios[_SHARES.size // 2])
     if 1 / FAR < ratio < FAR:
         return _row(name, Outcome.OK, ratio, f"The median is {ratio:.3g} times the baseline's.")
-    return _judged(name, current, baseline, chance)
+    return _judged(name, current, baseline, ratios, chance)
 
 
-def _judged(name: str, current: ColumnProfile, baseline: ColumnProfile, chance: float) -> CheckRow:
+def _judged(
+    name: str, current: ColumnProfile, baseline: ColumnProfile, ratios: Floats, chance: float
+) -> CheckRow:
     ours, theirs = step_cdf(current.sketch, Distance.CORRECT), step_cdf(baseline.sketch, Distance.CORRECT)
-    scaled = _scaled(ours, theirs, current, baseline)
+    if theirs.values.size < FEWEST_VALUES:
+        return not_applicable(name, Check.UNIT, "The baseline has too few different values.")
+    scaled = _scaled(ours, theirs, ratios)
     apart = robust(simple(ours, theirs), ours.total, theirs.total)
     alike = scaled.distance <= min(ALIKE + chance, ALIKE_AT_MOST)
     if apart < APART or not alike:
@@ -83,16 +91,10 @@ def _unfit(current: ColumnProfile, baseline: ColumnProfile) -> str | None:
         return "Only numbers have a unit."
     if min(current.moments.minimum, baseline.moments.minimum) < 0:
         return "Values on both sides of zero are not compared by a factor."
-    lowest = min(column.sketch.quantiles(_SHARES[:1])[0] for column in (current, baseline))
-    if lowest <= 0:
-        return "Many of the values are zero."
-    if np.unique(baseline.sketch.items()[0]).size < FEWEST_VALUES:
-        return "The baseline has too few different values."
     return None
 
 
-def _scaled(ours: StepCdf, theirs: StepCdf, current: ColumnProfile, baseline: ColumnProfile) -> _Scaled:
-    ratios = current.sketch.quantiles(_SHARES) / baseline.sketch.quantiles(_SHARES)
+def _scaled(ours: StepCdf, theirs: StepCdf, ratios: Floats) -> _Scaled:
     tried = (_Scaled(float(ratio), _apart(ours, theirs, float(ratio))) for ratio in ratios)
     return min(tried, key=lambda each: each.distance)
 
