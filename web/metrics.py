@@ -77,7 +77,9 @@ def _counters(totals: tuple[FleetTotals, ...]) -> Iterator[Metric]:
 def _runs(retraining: Mapping[str, Mapping[RunState, int]]) -> Metric:
     """Every state of an endpoint that ever had a run, so that a state left behind is seen to be empty."""
     found = GaugeMetricFamily(
-        "kedge_retraining_runs", "Retraining runs that there ever were, by state.", labels=["endpoint", "state"]
+        "kedge_retraining_runs",
+        "Retraining runs that there ever were, by state.",
+        labels=["endpoint", "state"],
     )
     for endpoint, states in retraining.items():
         for state, count in states.items():

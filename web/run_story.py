@@ -23,7 +23,6 @@ from store.records import (
     RunState,
     Trial,
 )
-from web import lookup
 
 _ROAD = (
     RunState.REQUESTED,
@@ -67,9 +66,8 @@ class Story:
     new_baseline: Baseline | None
 
 
-def read(connection: Connection, name: str) -> Story:
-    """Everything the database has of the run; raises NotThereError."""
-    run, monitor = lookup.run(connection, name)
+def read(connection: Connection, run: Run, monitor: Monitor) -> Story:
+    """Everything the database has of an endpoint's run."""
     eras = deployments.eras(connection, monitor.id)
     champion = next((era for era in eras if era.id == run.deployment_id), None)
     known = {baseline.id: baseline for baseline in baselines.versions(connection, monitor.id)}

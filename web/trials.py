@@ -36,7 +36,9 @@ class Compared:
 
 def compared(trials: Sequence[Trial]) -> tuple[Compared, ...]:
     """Each trial with its picture; those of one metric share a scale."""
-    spans = {trial.metric: _span([other for other in trials if other.metric == trial.metric]) for trial in trials}
+    spans = {
+        trial.metric: _span([other for other in trials if other.metric == trial.metric]) for trial in trials
+    }
     return tuple(
         Compared(
             trial,

@@ -43,7 +43,7 @@ def show_decisions(
 def show_run(here: Here, name: Name) -> RunDetail:
     """One retraining run with all its rows."""
     with reading(here.engine) as connection:
-        return RunDetail.of(run_story.read(connection, name))
+        return RunDetail.of(run_story.read(connection, *lookup.run(connection, name)))
 
 
 @router.post("/runs/{name}/{word}")

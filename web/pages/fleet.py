@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
-from store import attention
+from store import attention, runs
 from store.engine import reading
 from store.records import FleetState
 from web.rendering import render
@@ -34,6 +34,7 @@ def show(here: Here, q: Filter = "", state: State = None, page: PageNumber = 1) 
         found = attention.page(
             connection, containing=q.strip(), state=state, limit=PER_PAGE, offset=(page - 1) * PER_PAGE
         )
+        under_way = {run.monitor_id: run for run in runs.under_way(connection)}
     return HTMLResponse(
         render(
             "fleet.html",
@@ -41,6 +42,7 @@ def show(here: Here, q: Filter = "", state: State = None, page: PageNumber = 1) 
             signs_in=here.signs_in,
             now=here.clock.now(),
             found=found,
+            under_way=under_way,
             states=tuple(FleetState),
             q=q,
             state=state,

@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from retrain import actions
 from store.engine import reading
-from web import run_story
+from web import lookup, run_story
 from web.lookup import Name
 from web.rendering import path, render
 from web.site import Here
@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 def show(here: Here, name: Name) -> HTMLResponse:
     """The run's page."""
     with reading(here.engine) as connection:
-        story = run_story.read(connection, name)
+        story = run_story.read(connection, *lookup.run(connection, name))
     return HTMLResponse(
         render(
             "run.html",
