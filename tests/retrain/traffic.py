@@ -107,7 +107,7 @@ class Endpoint:
             recipe=recipe,
             transaction=self.transaction,
             now=NOON,
-            limit_bytes=1 << 20,
+            limit_bytes=1 << 30,
         )
         ingest.consume_labels(
             self.labels,
@@ -115,7 +115,7 @@ class Endpoint:
             monitor_id=self.monitor.id,
             transaction=self.transaction,
             now=NOON,
-            limit_bytes=1 << 20,
+            limit_bytes=1 << 30,
         )
 
     def rows(self, start: datetime, end: datetime, era: Deployment | None = None) -> Captured:
