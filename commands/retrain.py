@@ -109,7 +109,7 @@ def show(run: RunName, config: ConfigPath = DEFAULT_CONFIG, as_json: AsJson = Fa
 
     with reading(open_current(load_config(config))) as connection:
         found = runs.by_name(connection, run)
-        monitor = found and monitors.by_id(connection, found.monitor_id)
+        monitor = None if found is None else monitors.by_id(connection, found.monitor_id)
         if found is None or monitor is None:
             raise CommandError(
                 f"there is no retraining run {run}: 'kedge retrain list' shows those there are"
