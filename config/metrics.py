@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -51,6 +51,8 @@ CHECKS: Final = (
     "unit_change_check",
 )
 """The checks whose violations can be counted one kind at a time."""
+DATASETS: Final = ("fresh", "test")
+"""What a challenger is judged on: the freshest labelled window, and the original test set."""
 
 
 def check_names(condition: Condition) -> str | None:
@@ -81,13 +83,20 @@ def check_trigger(condition: Condition) -> str | None:
 
 def check_acceptance(condition: Condition) -> str | None:
     """Why a condition can't say whether a challenger is accepted, in a sentence, or None."""
-    told = check_names(condition)
+    named = comparisons(condition)
+    told = next((told for each in named if (told := _complaint(_without_dataset(each)))), None)
     if told is not None:
         return told
-    named = comparisons(condition)
     if not all(METRICS[each.metric].is_quality for each in named):
         known = ", ".join(name for name, metric in METRICS.items() if metric.is_quality)
         return f"a challenger is judged by its quality alone; write a condition on {known}"
     if any(each.against is Reference.BASELINE for each in named):
         return "a challenger is held against the champion or a number; write rmse < champion"
     return None
+
+
+def _without_dataset(comparison: Comparison) -> Comparison:
+    """A model's quality may be asked for on one data set: ``rmse(test) < 1.25 * champion``."""
+    metric = METRICS.get(comparison.metric)
+    named = metric is not None and metric.is_quality and comparison.feature in DATASETS
+    return replace(comparison, feature=None) if named else comparison

@@ -157,16 +157,17 @@ def verdict(
     """Whether the challenger takes the champion's place, and why, in a sentence.
 
     `fresh` are the trials on the freshest labelled window, one for each of `metrics_of(accept)`, `test` those
-    on the original test set, which are told but decide nothing: the world may have changed. With fewer than
-    `wanted` of `count` labelled records it waits. It wins only where `accept` holds, each metric read with
-    the interval of the paired difference, and the whole interval of the first metric's difference lies beyond
-    `margin` (a share of the champion's value). A tie keeps the champion.
+    on the original test set, which are told and decide nothing but where `accept` asks for them, as in
+    ``rmse(test) < 1.25 * champion``: the world may have changed. With fewer than `wanted` of `count` labelled
+    records it waits. It wins only where `accept` holds, each metric read with the interval of the paired
+    difference, and the whole interval of the first metric's difference lies beyond `margin` (a share of the
+    champion's value). A tie keeps the champion.
     """
     if not fresh or count < wanted:
         return Judgement.WAITING, f"{count} labelled records to judge by, and {wanted} are wanted."
-    by_metric = {trial.metric: trial for trial in fresh}
-    outcome = evaluate(accept, lambda metric, _: _reading(by_metric.get(metric)))
-    leading = by_metric.get(metrics_of(accept)[0], fresh[0])
+    tried = {(trial.metric, trial.dataset): trial for trial in (*fresh, *test)}
+    outcome = evaluate(accept, lambda metric, dataset: _reading(tried.get((metric, dataset or FRESH))))
+    leading = tried.get((metrics_of(accept)[0], FRESH), fresh[0])
     told = f"{_compared(leading)}{_on_test(leading.metric, test)}"
     if not _beyond(leading, margin):
         asked = f" by more than {margin:.3g} of the champion's {leading.metric}" if margin else ""
