@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Engine
 
 from config import loading
-from config.clock import Clock, clock_from_environment
+from config.clock import Clock, SystemClock, clock_from_environment
 from config.discovery import look_up
 from config.errors import ConfigError
 from config.facts import DiscoveryError
@@ -61,7 +61,7 @@ def aws_world(engine: Engine, clock: Clock, region: str | None) -> World:
     """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
     s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
     sagemaker = lru_cache(maxsize=1)(lambda: _client(region, "sagemaker"))
-    return World(engine, clock, s3, _in_force(sagemaker), replica_name())
+    return World(engine, clock, s3, _in_force(sagemaker, clock), replica_name())
 
 
 def _client(region: str | None, service: str) -> Any:  # noqa: ANN401 (boto3 makes its clients' types at run time)
@@ -72,7 +72,7 @@ def _client(region: str | None, service: str) -> Any:  # noqa: ANN401 (boto3 mak
     return boto3.Session(region_name=region).client(service, config=timeouts)
 
 
-def _in_force(sagemaker: Callable[[], Any]) -> Callable[[Endpoint], InForce | None]:
+def _in_force(sagemaker: Callable[[], Any], clock: Clock) -> Callable[[Endpoint], InForce | None]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     packages: dict[str, str | None] = {}
@@ -100,7 +100,8 @@ def _in_force(sagemaker: Callable[[], Any]) -> Callable[[Endpoint], InForce | No
             return None
         return InForce(
             described["EndpointConfigName"],
-            described["LastModifiedTime"].astimezone(UTC),
+            # AWS tells the machine's time, which says nothing about a business time that is played
+            described["LastModifiedTime"].astimezone(UTC) if isinstance(clock, SystemClock) else clock.now(),
             updating=described["EndpointStatus"] == "Updating",
             model_package=package_of(endpoint.name, described["EndpointConfigName"]),
         )

@@ -64,12 +64,12 @@ def fit(features: survey.Floats, truth: survey.Floats, seed: int, epochs: int = 
         raise ValueError("there is nothing to train on: the frame has no animals")
     tf = _tensorflow()
     tf.keras.utils.set_random_seed(seed)
-    features, truth = features.astype(np.float32), truth.astype(np.float32)
-    network = _network(tf, features, float(truth.mean()))
-    steps = epochs * -(-len(truth) // BATCH)
+    inputs, answers = features.astype(np.float32), truth.astype(np.float32)
+    network = _network(tf, inputs, float(answers.mean()))
+    steps = epochs * -(-len(answers) // BATCH)
     rate = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     network.compile(optimizer=tf.keras.optimizers.Adam(rate), loss="mse", steps_per_execution=BATCHES_AT_ONCE)
-    network.fit(features, truth, batch_size=BATCH, epochs=epochs, verbose=0)
+    network.fit(inputs, answers, batch_size=BATCH, epochs=epochs, verbose=0)
     return unpack(_exported(network))
 
 

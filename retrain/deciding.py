@@ -63,7 +63,7 @@ def _decide(
         return False
     seen = of_windows(connection, monitor.id, variant, era.id, _LOOKED_AT, quality)
     found = incidents.open_ones(connection, monitor.id)
-    verdict = decide(retrain, seen, _facts(connection, monitor, found), now)
+    verdict = decide(retrain, seen, _facts(connection, monitor, era, found), now)
     drift = next(
         (i for i in found if i.kind is not IncidentKind.DATA_FAULT and i.deployment_id == era.id), None
     )
@@ -107,11 +107,12 @@ def _variant(connection: Connection, monitor_id: int, era: Deployment) -> str | 
     return mine[-1].variant if mine else None
 
 
-def _facts(connection: Connection, monitor: Monitor, found: tuple[Incident, ...]) -> Facts:
+def _facts(connection: Connection, monitor: Monitor, era: Deployment, found: tuple[Incident, ...]) -> Facts:
     past = runs.history(connection, monitor.id)
     under_way = next((run.name for run in past if not run.state.is_end), None)
     ended = [run.ended_at for run in past if run.ended_at is not None]
-    fault = next((i for i in found if i.kind is IncidentKind.DATA_FAULT), None)
+    mine = (incident for incident in found if incident.deployment_id == era.id)
+    fault = next((i for i in mine if i.kind is IncidentKind.DATA_FAULT), None)
     return Facts(
         data_fault=fault,
         run_in_flight=under_way,
