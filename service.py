@@ -29,6 +29,9 @@ from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
 from objects import Place, PlaceError, aws_session, open_place, s3_client
+from retrain.bench import World as Acting
+from retrain.executor import Executor
+from retrain.targets import open_target
 from store import migrate, monitors
 from store.engine import StoreError, open_engine, writing
 from web.site import ReportUnreadableError
@@ -57,15 +60,15 @@ def aws_world(
 ) -> World:
     """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
     s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
-    sagemaker = lru_cache(maxsize=None)(lambda role: _sagemaker_client(region, role))
-    return World(engine, clock, s3, Described(sagemaker, describe_seconds), replica_name())
+    sagemaker = lru_cache(maxsize=None)(lambda role: _client(region, role, "sagemaker"))
+    return World(engine, clock, s3, Described(sagemaker, clock, describe_seconds), replica_name())
 
 
-def _sagemaker_client(region: str | None, role: str | None) -> Any:  # noqa: ANN401 (made at run time by boto3)
+def _client(region: str | None, role: str | None, service: str) -> Any:  # noqa: ANN401 (made at run time by boto3)
     from botocore.config import Config as BotoConfig
 
     timeouts = BotoConfig(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
-    return aws_session(region, role).client("sagemaker", config=timeouts)
+    return aws_session(region, role).client(service, config=timeouts)
 
 
 @dataclass(slots=True)
@@ -129,6 +132,7 @@ class Service:
     lease: timedelta = LEASE
     describe_seconds: float = DESCRIBE_SECONDS
     _observer: Observer = field(init=False)
+    _executor: Executor = field(init=False)
     _stop: threading.Event = field(default_factory=threading.Event)
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
@@ -142,6 +146,7 @@ class Service:
         """Wire the parts; nothing runs yet."""
         world = aws_world(self.engine, self.clock, self.file.config.region, self.describe_seconds)
         self._observer = Observer(replace(world, lease=self.lease, stopping=self._stop.is_set))
+        self._executor = Executor(self._acting(world))
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="observe")
         self._rounds = Counter(
@@ -155,6 +160,14 @@ class Service:
             "interval",
             seconds=self.tick_seconds,
             next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.add_job(
+            self.retrain_tick,
+            "interval",
+            seconds=self.tick_seconds,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=None,
@@ -231,6 +244,33 @@ class Service:
             log.error("database_unavailable", reason=str(error))
         except Exception:
             log.exception("tick_failed")
+
+    def _acting(self, world: World) -> Acting:
+        clients = lru_cache(maxsize=None)(partial(_client, self.file.config.region, None))
+        runs_folder = self.file.path.resolve().parent / "kedge-runs"
+        return Acting(
+            engine=self.engine,
+            clock=self.clock,
+            s3=world.s3,
+            sagemaker=lambda: clients("sagemaker"),
+            open_target=lambda retrain: open_target(
+                retrain.target, clients, runs_folder, retrain.training.time_limit
+            ),
+            replica=world.replica,
+            lease=self.lease,
+            stopping=self._stop.is_set,
+        )
+
+    def retrain_tick(self) -> None:
+        """Decide and act for every endpoint with a policy. Nothing that goes wrong here ends the service."""
+        if self._stop.is_set():
+            return
+        try:
+            self._executor.round(self.file.config.endpoints)
+        except StoreError as error:
+            log.error("database_unavailable", reason=str(error))
+        except Exception:
+            log.exception("retraining_failed")
 
     def report_tick(self) -> None:
         """Write the reports that are due. Nothing that goes wrong here ends the service."""

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from commands import baseline, check, db, demo, report, run, serve, watch
+from commands import baseline, check, db, demo, report, retrain, run, serve, watch
 from commands.failures import sentence_of
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("check")(check.check)
 app.command("run")(run.run)
 app.command("report")(report.report)
 app.add_typer(baseline.app, name="baseline")
+app.add_typer(retrain.app, name="retrain")
 app.add_typer(db.app, name="db")
 
 

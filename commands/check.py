@@ -35,8 +35,8 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import versions
+    from monitor.capture.schema import schema_of_baseline
     from monitor.comparison import Period, compare, find
-    from monitor.schema import schema_of_baseline
     from objects import open_place
 
     period = Period(moment(start), moment(end))

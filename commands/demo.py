@@ -27,14 +27,24 @@ def demo(
     shift: Annotated[
         float, typer.Option(min=0, help="How far the world moves, in standard deviations; 0: not at all.")
     ] = 1.0,
+    no_shift: Annotated[
+        bool, typer.Option("--no-shift", help="The world stays as it is, as with --shift 0: no retraining.")
+    ] = False,
+    bad_data: Annotated[
+        bool, typer.Option("--bad-data", help="The trainer gets shuffled labels: its model must not win.")
+    ] = False,
+    fault: Annotated[
+        bool,
+        typer.Option("--fault", help="In place of a shift, one measurement comes in another unit."),
+    ] = False,
     export: Annotated[
         Path | None, typer.Option(help="Leave training data, captures, labels and baseline in this folder.")
     ] = None,
     windows: Annotated[int, typer.Option(min=1, hidden=True, help="Hours before the shift.")] = 24,
-    shifted: Annotated[int, typer.Option(min=0, hidden=True, help="Hours after it.")] = 12,
+    shifted: Annotated[int, typer.Option(min=0, hidden=True, help="Hours after it.")] = 16,
     rows: Annotated[int, typer.Option(min=1, hidden=True, help="Records an hour.")] = 240,
 ) -> None:
-    """Play a model's life on this machine: an AWS on loopback, traffic, drift, the dashboard.
+    """Play a model's life on this machine: an AWS on loopback, traffic, drift, retraining, the dashboard.
 
     Example: kedge demo --once --seed 3
     """
@@ -44,7 +54,17 @@ def demo(
 
     if data is not None and not data.is_file():
         raise CommandError(f"there is no file {data}: give the abalone survey's CSV")
-    plot = Plot(seed=seed, shift=shift, quiet_windows=windows, shifted_windows=shifted, rows=rows, data=data)
+    moved = 0.0 if no_shift or fault else shift
+    plot = Plot(
+        seed=seed,
+        shift=moved,
+        quiet_windows=windows,
+        shifted_windows=shifted,
+        rows=rows,
+        data=data,
+        fault=fault,
+        bad_data=bad_data,
+    )
     chosen = free_port() if once and port == 8080 else port or free_port()
     with tempfile.TemporaryDirectory(prefix="kedge-demo-") as folder:
         try:
@@ -89,8 +109,8 @@ def _progress(hours: int) -> Iterator[Callable[[int], None]]:
 def _tell_summary(found: Summary) -> None:
     before = found.quiet_windows_before_drift + found.false_alarms
     _tell(
-        f"{before} windows before the shift of {found.shift_sd} standard deviations: "
-        f"{found.false_alarms} false alarms."
+        f"{before} windows before the shift of {found.shift_sd} standard "
+        f"deviations: {found.false_alarms} false alarms."
     )
     if found.windows_to_detect is None:
         _tell(f"No drift in {found.windows - before} windows after it.")
@@ -98,10 +118,27 @@ def _tell_summary(found: Summary) -> None:
         _tell(
             f"Drift found in window {found.windows_to_detect} after it: {', '.join(found.drifted_features)}."
         )
+    if found.data_faults:
+        _tell(f"{found.data_faults} incidents of a data fault, which nothing is retrained on.")
     _tell(
         f"The champion's error: {_rings(found.champion_rmse_before)} before, "
         f"{_rings(found.champion_rmse_after)} after."
     )
+    _tell_retraining(found)
+
+
+def _tell_retraining(found: Summary) -> None:
+    if found.outcome is None:
+        _tell("No retraining.")
+        return
+    _tell(f"{found.retraining_runs} retraining run, {found.outcome}. {found.reason}")
+    _tell(f"The challenger's error: {_rings(found.challenger_rmse)}.")
+    if found.endpoint_config != found.endpoint_config_before:
+        quiet = "quiet" if found.quiet_after else "not quiet"
+        _tell(
+            f"The endpoint is on {found.endpoint_config}, judged by baseline version "
+            f"{found.baseline_version}, and {quiet}."
+        )
 
 
 def _rings(error: float | None) -> str:

@@ -12,8 +12,9 @@ TOLD = frozenset(
         "config.clock.ClockError",
         "config.errors.ConfigError",
         "config.facts.DiscoveryError",
-        "monitor.schema.SchemaError",
+        "monitor.capture.schema.SchemaError",
         "objects.PlaceError",
+        "retrain.actions.ActionError",
         "service.ServiceError",
         "store.engine.StoreError",
     }

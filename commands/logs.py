@@ -60,7 +60,7 @@ def configure() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in ("monitor", "service", "web", "uvicorn.error"):
+    for name in ("monitor", "retrain", "service", "web", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.INFO)
     # It warns of every tick that begins while one is under way, which is how ticks are meant to be.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -189,7 +189,6 @@ _NOT_YET = {
     "notifications": "captures are found by listing",
     "hooks": "records are judged as they were captured",
     "problem_type": "realised quality is measured for regression alone",
-    "retrain": "nothing is retrained",
 }
 """Keys that are valid and that this version does not act on, and what it does in their place."""
 

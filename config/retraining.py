@@ -10,9 +10,9 @@ from typing import Annotated, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
-from config import addresses, durations, expressions
+from config import addresses, durations, expressions, metrics
 from config.expressions import Condition
-from config.fields import AwsName, Duration, Part, Read, Text, one_of
+from config.fields import AwsName, Duration, Folder, Part, PositiveDuration, Read, Text, one_of
 
 _PERSISTENCE = re.compile(r"(\d{1,4}) of (\d{1,4})", re.ASCII)
 _LIMIT = re.compile(r"(\d{1,4}) per (\S+)", re.ASCII)
@@ -154,22 +154,67 @@ def _condition(value: object) -> Condition:
     return expressions.parse(value)
 
 
-_Condition = Annotated[Condition, PlainValidator(_condition), PlainSerializer(str, return_type=str)]
+def _trigger(value: object) -> Condition:
+    condition = _condition(value)
+    _refuse(metrics.check_trigger(condition))
+    return condition
+
+
+def _acceptance(value: object) -> Condition:
+    condition = _condition(value)
+    _refuse(metrics.check_acceptance(condition))
+    return condition
+
+
+def _refuse(told: str | None) -> None:
+    if told is not None:
+        raise ValueError(told)
+
+
+_AS_TEXT = PlainSerializer(str, return_type=str)
+_Trigger = Annotated[Condition, PlainValidator(_trigger), _AS_TEXT]
+_Acceptance = Annotated[Condition, PlainValidator(_acceptance), _AS_TEXT]
+
+
+class Training(Part):
+    """What a challenger is trained and judged on.
+
+    `original` is the champion's own training set and `test` its test set: CSV with a header of the label's
+    column (the endpoint's `prediction`) and the inputs. `output` is the folder that training sets, manifests
+    and models go to (default: `retraining` below the endpoint's results, or its captures). So many labelled
+    captured records are wanted to train on (`minimum`) and to judge on (`judging`); a run waits for them at
+    most `wait`. A whole run may take `time_limit`.
+    """
+
+    original: Folder | None = None
+    test: Folder | None = None
+    output: Folder | None = None
+    minimum: Annotated[int, Field(ge=1)] = 300
+    judging: Annotated[int, Field(ge=2)] = 200
+    wait: PositiveDuration = timedelta(days=2)
+    time_limit: PositiveDuration = timedelta(days=1)
 
 
 class Retrain(Part):
-    """When to retrain and what to do with the result; `persistence` is the key ``for``."""
+    """When to retrain and what to do with the result; `persistence` is the key ``for``.
 
-    when: Annotated[tuple[_Condition, ...], Field(min_length=1)]
+    A challenger must win by more than `margin`, a share of the champion's metric. After a rollout the first
+    `watch` labelled windows are looked at.
+    """
+
+    when: Annotated[tuple[_Trigger, ...], Field(min_length=1)]
     persistence: Annotated[Persistence, Read("a number of windows such as 3 of 4", Persistence.parse)] = (
         Field(Persistence(1, 1), alias="for")
     )
     cooldown: Duration = timedelta(hours=24)
     limit: Annotated[Limit, Read("a limit such as 3 per 7d", Limit.parse)] = Limit(3, timedelta(days=7))
     target: Target
-    accept: _Condition = Field(default_factory=lambda: expressions.parse("rmse < champion"))
+    training: Training = Training()
+    accept: _Acceptance = Field(default_factory=lambda: expressions.parse("rmse < champion"))
     registry: AwsName
     approval: Annotated[Approval, one_of(Approval)] = Approval.MANUAL
     rollout: Annotated[Rollout, Read("canary 10% for 30m, all-at-once or none", Rollout.parse)] = Rollout(
         RolloutKind.NONE
     )
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    watch: Annotated[int, Field(ge=1)] = 2

@@ -1,4 +1,4 @@
-"""The champion of the demo: a small network that tells an abalone's rings from its measurements."""
+"""The model of the demo: a small network that tells an abalone's rings from its measurements."""
 
 from __future__ import annotations
 
@@ -55,22 +55,41 @@ def train(frame: pl.DataFrame, seed: int, epochs: int = 30) -> Champion:
     The same frame, seed and epochs give the same predictions. Sets the seeds of `random`, numpy and Keras.
     Raises ValueError for a frame without animals.
     """
-    if frame.is_empty():
+    return fit(survey.inputs(frame), survey.rings(frame), seed, epochs)
+
+
+def fit(features: survey.Floats, truth: survey.Floats, seed: int, epochs: int = 30) -> Champion:
+    """As `train`, on inputs of shape (rows, 10) in the order of `survey.INPUTS`, rings of shape (rows,)."""
+    if not len(truth):
         raise ValueError("there is nothing to train on: the frame has no animals")
     tf = _tensorflow()
     tf.keras.utils.set_random_seed(seed)
-    features, truth = survey.inputs(frame).astype(np.float32), survey.rings(frame).astype(np.float32)
-    network = _network(tf, features, float(truth.mean()))
-    steps = epochs * -(-len(truth) // BATCH)
+    inputs, answers = features.astype(np.float32), truth.astype(np.float32)
+    network = _network(tf, inputs, float(answers.mean()))
+    steps = epochs * -(-len(answers) // BATCH)
     rate = tf.keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     network.compile(optimizer=tf.keras.optimizers.Adam(rate), loss="mse", steps_per_execution=BATCHES_AT_ONCE)
-    network.fit(features, truth, batch_size=BATCH, epochs=epochs, verbose=0)
-    return _champion(_exported(network))
+    network.fit(inputs, answers, batch_size=BATCH, epochs=epochs, verbose=0)
+    return unpack(_exported(network))
 
 
 def load(folder: Path) -> Champion:
     """The champion whose `model.tar.gz` lies in `folder`."""
-    return _champion((folder / ARCHIVE).read_bytes())
+    return unpack((folder / ARCHIVE).read_bytes())
+
+
+def unpack(archive: bytes) -> Champion:
+    """The model in the bytes of a `model.tar.gz`."""
+    tf = _tensorflow()
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
+            packed.extractall(folder, filter="data")
+        return Champion(archive, tf.saved_model.load(str(Path(folder, VERSION_FOLDER))))
+
+
+def warm_up() -> None:
+    """Import TensorFlow now, which takes seconds, and not when it is first needed."""
+    _tensorflow()
 
 
 def rmse(truth: survey.Floats, predictions: survey.Floats) -> float:
@@ -117,11 +136,3 @@ def _exported(network: Any) -> bytes:  # noqa: ANN401
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
             archive.add(Path(folder, VERSION_FOLDER), arcname=VERSION_FOLDER)
         return buffer.getvalue()
-
-
-def _champion(archive: bytes) -> Champion:
-    tf = _tensorflow()
-    with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
-            packed.extractall(folder, filter="data")
-        return Champion(archive, tf.saved_model.load(str(Path(folder, VERSION_FOLDER))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,24 @@ import polars as pl
 
 from demo import model, survey
 from demo.model import Champion
-from demo.traffic import CapturedObject, Destination, captured_window, labels_key, labels_object
+from demo.traffic import (
+    CapturedObject,
+    Destination,
+    captured_window,
+    labels_key,
+    labels_object,
+    request_times,
+)
 
 FIRST_HOUR = datetime(2026, 5, 4, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
 SURVEYED = 6000
 """Animals of a synthetic survey, half of them to train on."""
+FAULTY, FAULT = "length", 1000.0
+"""The measurement that a faulty pipeline writes in another unit, and by how much that multiplies it."""
+
+Answers = Callable[[survey.Floats, Sequence[datetime]], survey.Floats]
+"""What the endpoint predicts for inputs of shape (rows, 10) that come at these times; shape (rows,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +39,15 @@ class Plot:
     seed: int = 1
     shift: float = 1.0
     quiet_windows: int = 24
-    shifted_windows: int = 12
+    shifted_windows: int = 16
     rows: int = 240
     label_delay: timedelta = 3 * HOUR
     data: Path | None = None
     """The real survey's CSV, in place of a synthetic one."""
+    fault: bool = False
+    """From the shift's hour on a pipeline writes `FAULTY` in another unit, and the world stays as it was."""
+    bad_data: bool = False
+    """The labels that the trainer is given are shuffled."""
 
     @property
     def shift_at(self) -> datetime:
@@ -72,26 +88,28 @@ def cast(plot: Plot) -> Cast:
     return Cast(training, held_out, champion, error)
 
 
-def hours(plot: Plot, played: Cast, destination: Destination, label_prefix: str) -> Iterator[Hour]:
-    """The story's hours in order; after the last hour of traffic come those in which only labels arrive."""
+def hours(
+    plot: Plot, played: Cast, answers: Answers, destination: Destination, label_prefix: str
+) -> Iterator[Hour]:
+    """The story's hours in order; after the last hour of traffic come those in which only labels arrive.
+
+    `answers` is asked for an hour's predictions when that hour is asked for, since a model may have been
+    deployed in the meantime.
+    """
     due: dict[datetime, list[tuple[str, bytes]]] = {}
     count = plot.quiet_windows + plot.shifted_windows
     animals = _animals(plot, played, count)
     for at in range(count):
         start = FIRST_HOUR + at * HOUR
         seen = animals[at * plot.rows : (at + 1) * plot.rows]
-        captured = captured_window(
-            survey.inputs(seen),
-            played.champion.predict(survey.inputs(seen)),
-            start,
-            HOUR,
-            seed=plot.seed * 100_000 + at,
-            destination=destination,
-        )
+        seed = plot.seed * 100_000 + at
+        features = survey.inputs(seen)
+        predictions = answers(features, request_times(len(features), start, HOUR, seed))
+        captured = captured_window(features, predictions, start, HOUR, seed, destination)
         collected = start + plot.label_delay
         event_ids = [name for one in captured for name in one.event_ids]
         body = labels_object(event_ids, survey.rings(seen).astype(int).tolist())
-        key = labels_key(label_prefix, collected, plot.seed * 100_000 + at)
+        key = labels_key(label_prefix, collected, seed)
         due.setdefault(collected, []).append((key, body))
         yield Hour(start, captured, tuple(due.pop(start, ())))
     for start in sorted(due):
@@ -107,4 +125,10 @@ def _animals(plot: Plot, played: Cast, count: int) -> pl.DataFrame:
         rng = np.random.default_rng(plot.seed + 7919)
         drawn = played.held_out[rng.integers(0, len(played.held_out), wanted)]
     cut = plot.quiet_windows * plot.rows
-    return pl.concat([drawn[:cut], survey.shifted(drawn, plot.shift, plot.seed)[cut:]])
+    return pl.concat([drawn[:cut], _changed(plot, drawn)[cut:]])
+
+
+def _changed(plot: Plot, animals: pl.DataFrame) -> pl.DataFrame:
+    if plot.fault:
+        return survey.in_other_unit(animals, FAULTY, FAULT)
+    return survey.shifted(animals, plot.shift, plot.seed)

@@ -36,6 +36,7 @@ class Served:
         self.config, self.port, self.log = config, port, log
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
+        self._killed = False
 
     @property
     def url(self) -> str:
@@ -43,6 +44,10 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def _start(self) -> None:
         command = [sys.executable, "-c", "from commands import main; main()", "serve"]
         options = ["--config", str(self.config), "--port", str(self.port), "--tick", str(TICK_SECONDS)]
         options += ["--describe", "0"]  # the story's days pass in seconds
@@ -50,8 +55,8 @@ class Served:
             self._process = subprocess.Popen(  # noqa: S603 (our own command line)
                 [*command, *options], env=self._environment, stdout=log, stderr=log
             )
+        self._killed = False
         self._wait_for_port()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -69,8 +74,8 @@ class Served:
         raise ServiceFailedError(f"kedge serve did not answer within {START_SECONDS:.0f} s:\n{self.tail()}")
 
     def require_alive(self) -> None:
-        """Raise ServiceFailedError if the process has ended."""
-        if self._process is None or self._process.poll() is not None:
+        """Raise ServiceFailedError if the process has ended, other than by `kill`."""
+        if not self._killed and (self._process is None or self._process.poll() is not None):
             raise ServiceFailedError(f"kedge serve has ended:\n{self.tail()}")
 
     def tail(self, lines: int = 15) -> str:
@@ -81,6 +86,18 @@ class Served:
         """Until the process ends by itself or the user interrupts."""
         if self._process is not None:
             self._process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would; the story waits until it is started again."""
+        self._killed = True
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Start it again, on the same configuration, database and port, once it was killed or stopped."""
+        self.stop()
+        self._start()
 
     def stop(self) -> int:
         """SIGTERM, and the exit status; a service that does not end in time is killed."""

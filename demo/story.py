@@ -16,31 +16,19 @@ from baselines import constraints, statistics, versions
 from baselines.create import create
 from demo.aws import LocalAws
 from demo.clock import StoryClock
+from demo.deployed import Deployed
 from demo.endpoint import ENDPOINT, Stage, baseline_dataset, set_stage
+from demo.entry import WATCH, kedge_yaml
+from demo.pace import Hour as Pace
+from demo.pace import Standing, keep_step
+from demo.pipeline import Pipeline, set_pipeline, working
 from demo.script import FIRST_HOUR, HOUR, Cast, Hour, Plot, cast, hours
-from demo.served import Served, ServiceFailedError
-from demo.summary import Summary, summarise, windows_judged
+from demo.served import Served
+from demo.summary import Summary, of_aws, summarise
 from store.engine import open_engine, reading
+from store.records import RunState
 
 GRACE = timedelta(minutes=15)
-PATIENCE_SECONDS = 90.0
-"""How long the service may take over one hour of the story."""
-
-CONFIG = """\
-database: sqlite:///{database}
-region: eu-west-1
-endpoints:
-  - name: {endpoint}
-    capture: {capture}
-    baseline: {baseline}
-    results: {results}
-    ground_truth: {ground_truth}
-    problem_type: regression
-    prediction: rings
-    window: 1h
-    grace: 15m
-    sample_rows: 60
-"""
 
 Tell = Callable[[str], None]
 
@@ -53,36 +41,60 @@ class Telling:
     folder: Path
     played: Cast
     stage: Stage
+    pipeline: Pipeline
+    aws: LocalAws
     s3: Any
+    deployed: Deployed
     clock: StoryClock
     served: Served
     engine: Engine
+    tell: Tell
     began: float
     """On the monotonic clock, in seconds."""
 
 
 @contextmanager
 def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling]:
-    """Set the stage: train and deploy the champion, take its baseline, start the service."""
+    """Set the stage: train and deploy the champion, take its baseline, start the worker and the service."""
     began = time.monotonic()
     tell("Training the champion with TensorFlow …")
     played = cast(plot)
     tell(f"The champion errs by {played.rmse:.2f} rings on animals it was not trained on.")
     with LocalAws() as aws:
         stage = set_stage(aws, played.champion, played.rmse)
+        pipeline = set_pipeline(aws, stage.bucket, played.training, played.held_out)
         s3 = aws.client("s3")
-        dataset = _put_baseline(s3, stage, played)
+        (folder / "training.csv").write_bytes(_put_baseline(s3, stage, played))
         clock = StoryClock(folder / "clock")
-        clock.set(FIRST_HOUR)
+        deployed = Deployed(aws.client("sagemaker"), s3, ENDPOINT)
+        deployed.look(clock.set(FIRST_HOUR))
         database, config = folder / "kedge.db", folder / "kedge.yaml"
-        config.write_text(_config(database, stage), encoding="utf-8")
-        (folder / "training.csv").write_bytes(dataset)
+        config.write_text(kedge_yaml(database, stage, pipeline), encoding="utf-8")
         environment = {**aws.environment(), "KEDGE_CLOCK": str(clock.path)}
-        with Served(config, port, environment, folder / "serve.log") as served:
+        with (
+            working(aws, pipeline, folder / "worker.log", plot.bad_data),
+            Served(config, port, environment, folder / "serve.log") as served,
+        ):
             tell(f"The dashboard: {served.url}/endpoints/{ENDPOINT}")
             engine = open_engine(f"sqlite:///{database}")
-            yield Telling(plot, folder, played, stage, s3, clock, served, engine, began)
-            engine.dispose()
+            try:
+                yield Telling(
+                    plot,
+                    folder,
+                    played,
+                    stage,
+                    pipeline,
+                    aws,
+                    s3,
+                    deployed,
+                    clock,
+                    served,
+                    engine,
+                    tell,
+                    began,
+                )
+            finally:
+                engine.dispose()
 
 
 def _put_baseline(s3: Any, stage: Stage, played: Cast) -> bytes:  # noqa: ANN401 (a boto3 client)
@@ -97,28 +109,35 @@ def _put_baseline(s3: Any, stage: Stage, played: Cast) -> bytes:  # noqa: ANN401
     return dataset
 
 
-def _config(database: Path, stage: Stage) -> str:
-    return CONFIG.format(
-        database=database,
-        endpoint=ENDPOINT,
-        capture=stage.capture.uri,
-        baseline=stage.baseline,
-        results=stage.results,
-        ground_truth=stage.ground_truth,
-    )
-
-
 def tell_hours(told: Telling, after_hour: Callable[[int], None]) -> None:
-    """Play every hour: put its objects, let it pass, wait until the service has judged it."""
+    """Play every hour: put its objects, let it pass, wait until the service has done what it can in it."""
     prefix = told.stage.ground_truth.removeprefix(f"s3://{told.stage.bucket}/")
+    news = _News(told)
     judged = measured = 0
-    for at, hour in enumerate(hours(told.plot, told.played, told.stage.capture, prefix), start=1):
+    story = hours(told.plot, told.played, told.deployed.answers, told.stage.capture, prefix)
+    for at, hour in enumerate(story, start=1):
         _put(told, hour)
-        told.clock.set(hour.start + HOUR + GRACE)
+        now = told.clock.set(hour.start + HOUR + GRACE)
         judged += bool(hour.captured)
         measured += len(hour.labels)
-        _wait(told, judged, measured)
+        pace = Pace(judged, measured, due=now - GRACE, watched=WATCH)
+        keep_step(told.engine, ENDPOINT, pace, told.served, news.seen)
+        told.deployed.look(now)
         after_hour(at)
+
+
+@dataclass(slots=True)
+class _News:
+    """Tells of each state that a run comes to, as it is seen from outside: quick ones may be missed."""
+
+    told: Telling
+    _last: RunState | None = None
+
+    def seen(self, standing: Standing) -> None:
+        state = standing.run[0] if standing.run else None
+        if state is not None and state is not self._last:
+            self.told.tell(f"{self.told.clock.now():%A %H:%M}: the retraining run is {state}.")
+        self._last = state
 
 
 def _put(told: Telling, hour: Hour) -> None:
@@ -127,26 +146,12 @@ def _put(told: Telling, hour: Hour) -> None:
         told.s3.put_object(Bucket=told.stage.bucket, Key=key, Body=body)
 
 
-def _wait(told: Telling, judged: int, measured: int) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        with reading(told.engine) as connection:
-            found = windows_judged(connection, ENDPOINT)
-        if found[0] >= judged and found[1] >= measured:
-            return
-        told.served.require_alive()
-        time.sleep(0.05)
-    raise ServiceFailedError(
-        f"the service judged {found[0]} of {judged} windows and measured {found[1]} of {measured} within "
-        f"{PATIENCE_SECONDS:.0f} s:\n{told.served.tail()}"
-    )
-
-
 def result(told: Telling) -> Summary:
     """How it went."""
+    answered = of_aws(told.aws, ENDPOINT, told.stage.model_package_group, told.pipeline.state_machine)
     with reading(told.engine) as connection:
         seconds = time.monotonic() - told.began
-        return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, seconds)
+        return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, answered, seconds)
 
 
 def export(told: Telling, folder: Path) -> None:

@@ -154,6 +154,11 @@ def shifted(frame: pl.DataFrame, sd: float, seed: int) -> pl.DataFrame:
     return frame.with_columns(pl.Series(name, values) for name, values in columns.items())
 
 
+def in_other_unit(frame: pl.DataFrame, measure: str, factor: float) -> pl.DataFrame:
+    """The animals of `frame` with one of `MEASURES` written down in another unit."""
+    return frame.with_columns(pl.col(measure) * factor)
+
+
 def inputs(frame: pl.DataFrame) -> Floats:
     """The model's inputs, shape (rows, 10), in the order of `INPUTS`: measures as they are, sex one-hot."""
     one_hot = [(pl.col("sex") == name).cast(pl.Float64).alias(f"sex_{name}") for name in SEXES]

@@ -107,8 +107,7 @@ def captured_window(
     """
     rows = len(features)
     rng = np.random.default_rng(seed)
-    seconds = np.sort(rng.uniform(0.0, length.total_seconds(), size=rows))
-    times = [start.astimezone(UTC) + timedelta(seconds=second) for second in seconds.tolist()]
+    times = _times(rng, rows, start, length)
     event_ids = [_uuid(rng) for _ in range(rows)]
     file_seconds = 3600 / objects
     files = [int(at.timestamp() // file_seconds) for at in times]
@@ -127,6 +126,16 @@ def captured_window(
         )
         for first, last in pairwise(cuts)
     )
+
+
+def request_times(rows: int, start: datetime, length: timedelta, seed: int) -> list[datetime]:
+    """When the requests of `captured_window` with this seed come, in order: a model may change in between."""
+    return _times(np.random.default_rng(seed), rows, start, length)
+
+
+def _times(rng: np.random.Generator, rows: int, start: datetime, length: timedelta) -> list[datetime]:
+    seconds = np.sort(rng.uniform(0.0, length.total_seconds(), size=rows))
+    return [start.astimezone(UTC) + timedelta(seconds=second) for second in seconds.tolist()]
 
 
 def capture_key(destination: Destination, opened: datetime, name: str) -> str:

@@ -16,10 +16,10 @@ from demo.endpoint import baseline_dataset
 from demo.script import HOUR, Cast, Plot, cast, hours
 from demo.traffic import Destination
 from monitor.capture.decode import decode
+from monitor.capture.schema import schema_of_baseline
 from monitor.checks.names import Check
 from monitor.digest import Recipe, digest
 from monitor.judge import judge
-from monitor.schema import schema_of_baseline
 from monitor.windows import EPOCH
 from store.records import Deployment
 

@@ -10,6 +10,9 @@ from typing import Any
 
 import structlog
 
+from config.clock import Clock, SystemClock
+from config.discovery import look_up
+from config.facts import DiscoveryError
 from config.model import Endpoint
 from monitor.eras import InForce
 
@@ -25,13 +28,16 @@ class Described:
 
     Attributes:
         sagemaker: a boto3 SageMaker client in a role, or in the process's own.
+        clock: business time.
         seconds: for how long an answer is believed, as long as the endpoint's entry stays as it is.
     """
 
     sagemaker: Callable[[str | None], Any]
+    clock: Clock
     seconds: float = DESCRIBE_SECONDS
     _known: dict[str, tuple[str, float, InForce | None]] = field(default_factory=dict)
     _told: dict[str, str] = field(default_factory=dict)
+    _packages: dict[str, str | None] = field(default_factory=dict)
 
     def __call__(self, endpoint: Endpoint) -> InForce | None:
         """What is in force on the endpoint."""
@@ -58,9 +64,25 @@ class Described:
         self._told.pop(endpoint.name, None)
         return InForce(
             described["EndpointConfigName"],
-            described["LastModifiedTime"].astimezone(UTC),
+            # AWS tells the machine's time, which says nothing about a business time that is played
+            described["LastModifiedTime"].astimezone(UTC)
+            if isinstance(self.clock, SystemClock)
+            else self.clock.now(),
             updating=described["EndpointStatus"] == "Updating",
+            model_package=self._package_of(endpoint, described["EndpointConfigName"]),
         )
+
+    def _package_of(self, endpoint: Endpoint, config: str) -> str | None:
+        """The model package behind a config, asked for once: a config never changes."""
+        if config not in self._packages:
+            try:
+                found = look_up(self.sagemaker(endpoint.role), endpoint.name)
+            except DiscoveryError as error:
+                log.debug("model_package_not_found", endpoint=endpoint.name, reason=str(error))
+                return None
+            named = found.model_packages if found.endpoint_config == config else ()
+            self._packages[config] = named[0] if len(named) == 1 else None
+        return self._packages[config]
 
     def _tell(self, endpoint: Endpoint, reason: str) -> None:
         """Once for each reason: an owner may let Kedge read captures and nothing else."""

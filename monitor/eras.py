@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from monitor.windows import EPOCH
-from store import deployments
+from store import deployments, runs
 from store.records import Deployment
 
 _INSTANT = timedelta(microseconds=1)
@@ -19,11 +19,12 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What AWS says about an endpoint: its config, since when, and whether traffic is still shifting."""
+    """What AWS says about an endpoint: its config and model package, since when, whether it is updating."""
 
     endpoint_config: str
     since: datetime
     updating: bool = False
+    model_package: str | None = None
 
 
 class Change(StrEnum):
@@ -66,7 +67,7 @@ def follow(
             monitor_id,
             started_at=EPOCH,
             endpoint_config=now_in_force.endpoint_config if now_in_force else None,
-            model_package=None,
+            model_package=now_in_force.model_package if now_in_force else None,
         )
         return deployments.eras(connection, monitor_id)
     last, what = eras[-1], change(eras, now_in_force)
@@ -75,16 +76,21 @@ def follow(
     config = now_in_force.endpoint_config
     if what is Change.BEGIN:
         began = max(min(now_in_force.since, now), last.started_at + _INSTANT)
+        # a retraining run stores the baseline of its model before it rolls it out
+        planned = runs.planned_baseline(connection, monitor_id, config)
+        # a config that was in force before brings its own baseline back
+        again = next((era for era in reversed(eras) if era.endpoint_config == config), last)
         deployments.begin(
             connection,
             monitor_id,
             started_at=began,
             endpoint_config=config,
-            model_package=None,
+            model_package=planned[1].model_package if planned else now_in_force.model_package,
             mixed_until=began if now_in_force.updating else None,
-            baseline_id=last.baseline_id,
+            baseline_id=planned[0] if planned else again.baseline_id,
         )
     else:
         settled = now if what is Change.SETTLE else last.mixed_until
-        deployments.name_config(connection, last.id, config, last.model_package, settled)
+        package = last.model_package or now_in_force.model_package
+        deployments.name_config(connection, last.id, config, package, settled)
     return deployments.eras(connection, monitor_id)

@@ -16,7 +16,7 @@ REJECTED_SHARE = 0.05
 """A window that loses more of its records than this is a data fault."""
 
 
-_COLUMNS = frozenset({Check.EXTRA_COLUMNS, Check.MISSING_COLUMNS})
+_WHOLLY_BAD = frozenset({Check.EXTRA_COLUMNS, Check.MISSING_COLUMNS, Check.UNIT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ def _data_fault(faults: Sequence[CheckRow], lost: float, rejected: int) -> Breac
 
 
 def _share_of_bad(fault: CheckRow) -> float:
-    """Where the number of columns is wrong, every record is bad; the other checks measure the good share."""
-    return 1.0 if fault.check in _COLUMNS or fault.value is None else 1.0 - fault.value
+    """A wrong number of columns or a wrong unit spoils every record; the others measure the good share."""
+    return 1.0 if fault.check in _WHOLLY_BAD or fault.value is None else 1.0 - fault.value
 
 
 def _drift(drifted: Sequence[CheckRow]) -> Breach:

@@ -14,7 +14,8 @@ from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
 from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
-from monitor.checks.names import Check, insufficient, not_applicable
+from monitor.checks.names import OURS_ALONE, Check, insufficient, not_applicable
+from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
 
 _NO_RECORDS = "There are no records."
@@ -76,25 +77,31 @@ def _check_feature(
     name, config = constraint.name, constraints.config_for(constraint.name)
     if not config.evaluate_constraints:
         why = "The constraints disable the checks of this feature."
-        return [
-            not_applicable(name, check, why)
-            for check in (Check.DATA_TYPE, Check.COMPLETENESS, Check.DOMAIN, Check.DRIFT)
-        ]
+        return [not_applicable(name, check, why) for check in _checks(mode)]
     if column.types.rows == 0:
         return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
 
-    def drift() -> CheckRow:
+    def against_baseline(check: Check, make: Callable[[ColumnProfile], CheckRow]) -> CheckRow:
         if baseline is None:
-            return not_applicable(name, Check.DRIFT, "The baseline's statistics don't have this feature.")
-        return check_drift(name, column, baseline, config, mode)
+            return not_applicable(name, check, "The baseline's statistics don't have this feature.")
+        return make(baseline)
 
     made: dict[Check, Callable[[], CheckRow]] = {
         Check.DATA_TYPE: lambda: check_data_type(column, constraint, config.datatype_check_threshold),
         Check.COMPLETENESS: lambda: check_completeness(column, constraint),
         Check.DOMAIN: lambda: check_domain(column, constraint, config.domain_content_threshold),
-        Check.DRIFT: drift,
+        Check.DRIFT: lambda: against_baseline(
+            Check.DRIFT, lambda expected: check_drift(name, column, expected, config, mode)
+        ),
+        Check.UNIT: lambda: against_baseline(Check.UNIT, lambda expected: check_unit(name, column, expected)),
     }
-    return [_guarded(name, check, make) for check, make in made.items()]
+    return [_guarded(name, check, made[check]) for check in _checks(mode)]
+
+
+def _checks(mode: Distance) -> tuple[Check, ...]:
+    """The checks of a single feature, in the order in which they are told."""
+    of_a_feature = (Check.DATA_TYPE, Check.COMPLETENESS, Check.DOMAIN, Check.DRIFT, Check.UNIT)
+    return tuple(check for check in of_a_feature if mode is Distance.CORRECT or check not in OURS_ALONE)
 
 
 def _guarded(name: str, check: Check, make: Callable[[], CheckRow]) -> CheckRow:

@@ -18,14 +18,14 @@ from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint
 from monitor import eras, executions, ingest, publish
+from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
-from monitor.lease import Lease, StoppingError, leased
-from monitor.schema import SchemaError, schema_of
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
+from store.lease import Lease, StoppingError, leased
 from store.records import Deployment, ObjectKind
 
 log = structlog.get_logger(__name__)
@@ -91,7 +91,7 @@ class Observer:
         with writing(self.world.engine) as connection:
             monitor = monitors.register(connection, endpoint.name, endpoint.digest, now)
         world = self.world
-        with leased(world.engine, monitor.id, world.replica, world.lease, world.stopping) as lease:
+        with leased(world.engine, monitors, monitor.id, world.replica, world.lease, world.stopping) as lease:
             if lease is None:
                 return None
             try:
@@ -108,7 +108,7 @@ class Observer:
         except Problem as error:
             done = Round(problem=str(error))
         with lease.transaction() as connection:
-            if monitors.set_problem(connection, lease.monitor_id, done.problem, now) and done.problem:
+            if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)
         return done
 
@@ -132,11 +132,11 @@ class Observer:
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
         in_force = self.world.in_force(endpoint)
         with reading(self.world.engine) as connection:
-            known = deployments.eras(connection, lease.monitor_id)
+            known = deployments.eras(connection, lease.key)
         if known and eras.change(known, in_force) is eras.Change.NONE:
             return known
         with lease.transaction() as connection:
-            return eras.follow(connection, lease.monitor_id, in_force, now)
+            return eras.follow(connection, lease.key, in_force, now)
 
     def _follow_baseline(
         self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
@@ -152,12 +152,12 @@ class Observer:
             return known
         files = versions.read_files(self._place(endpoint, endpoint.baseline))
         with lease.transaction() as connection:
-            is_new = versions.known(connection, lease.monitor_id, files) is None
-            version = versions.import_files(connection, lease.monitor_id, files, now)
+            is_new = versions.known(connection, lease.key, files) is None
+            version = versions.import_files(connection, lease.key, files, now)
             for era in known:
                 if era.baseline_id is None or (is_new and era is current):
                     deployments.set_baseline(connection, era.id, version.id)
-            known = deployments.eras(connection, lease.monitor_id)
+            known = deployments.eras(connection, lease.key)
         self._looked[endpoint.name, endpoint.digest] = time.monotonic()
         return known
 
@@ -182,7 +182,7 @@ class Observer:
         counted = ingest.consume_captures(
             place,
             self._unseen(lease, ObjectKind.CAPTURE, listed),
-            monitor_id=lease.monitor_id,
+            monitor_id=lease.key,
             recipe=recipe,
             transaction=lease.transaction,
             now=now,
@@ -198,7 +198,7 @@ class Observer:
         return ingest.consume_labels(
             place,
             self._unseen(lease, ObjectKind.GROUND_TRUTH, listed),
-            monitor_id=lease.monitor_id,
+            monitor_id=lease.key,
             transaction=lease.transaction,
             now=now,
             limit_bytes=self.world.limit_bytes,
@@ -206,12 +206,12 @@ class Observer:
 
     def _unseen(self, lease: Lease, kind: ObjectKind, listed: list[ingest.Found]) -> tuple[ingest.Found, ...]:
         with reading(self.world.engine) as connection:
-            return ingest.unseen(connection, lease.monitor_id, kind, listed)
+            return ingest.unseen(connection, lease.key, kind, listed)
 
     def _judge(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
-            due = stored_windows.due(connection, lease.monitor_id, now - endpoint.grace)
+            due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         for window in due:
             bench = executions.Bench(endpoint, self._baseline(endpoint, by_id[window.deployment_id]))
             with lease.transaction() as connection:
@@ -231,7 +231,7 @@ class Observer:
         if endpoint.ground_truth is None:
             return 0
         with reading(self.world.engine) as connection:
-            due = stored_windows.due_for_quality(connection, lease.monitor_id, now - endpoint.grace)
+            due = stored_windows.due_for_quality(connection, lease.key, now - endpoint.grace)
         measured = 0
         for window in due:
             with lease.transaction() as connection:
@@ -244,7 +244,7 @@ class Observer:
         ended = {era.id: era.ended_at for era in known}
         place = self._place(endpoint, endpoint.results)
         with reading(self.world.engine) as connection:
-            waiting = stored_executions.unpublished(connection, lease.monitor_id)
+            waiting = stored_executions.unpublished(connection, lease.key)
         for execution in waiting:
             with reading(self.world.engine) as connection:
                 files = publish.files(connection, execution)
@@ -262,10 +262,10 @@ class Observer:
         late = self._late(endpoint, lease, now)
         with lease.transaction() as connection:
             first = late[0].ref.key if late else None
-            monitors.swept(connection, lease.monitor_id, now, len(late), first)
+            monitors.swept(connection, lease.key, now, len(late), first)
             retention.forget(
                 connection,
-                lease.monitor_id,
+                lease.key,
                 segments_before=now - endpoint.lateness - _SWEEP,
                 predictions_before=now - max(endpoint.label_horizon, endpoint.lateness) - _SWEEP,
                 profiles_before=now - endpoint.retention.profiles,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from store import windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
@@ -21,6 +21,8 @@ PredictionRow = tuple[str, int, datetime, str, int, float | None]
 """join hash, row in the request, window start, variant, deployment id, prediction"""
 LabelRow = tuple[str, int, float | None]
 """join hash, row in the request, label"""
+Labelled = tuple[str, int, float | None, float | None]
+"""join hash, row in the request, prediction, label"""
 
 
 def known_etags(
@@ -194,17 +196,31 @@ def profiles(
 
 def labelled(
     connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
-) -> tuple[tuple[str, int, float | None, float | None], ...]:
+) -> tuple[Labelled, ...]:
     """(join hash, row, prediction, label) of a window's labelled records.
 
     Of several labels for one record the one in the last key counts.
     """
+    return _labelled(connection, monitor_id, predictions.c.window_start == start, variant, deployment_id)
+
+
+def labelled_between(
+    connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str, deployment_id: int
+) -> tuple[Labelled, ...]:
+    """The same of all windows that begin in [start, end)."""
+    period = and_(predictions.c.window_start >= start, predictions.c.window_start < end)
+    return _labelled(connection, monitor_id, period, variant, deployment_id)
+
+
+def _labelled(
+    connection: Connection, monitor_id: int, period: ColumnElement[bool], variant: str, deployment_id: int
+) -> tuple[Labelled, ...]:
     # first the window's predictions, then their labels: without statistics a planner may go the long way round
     mine = (
         select(predictions.c.monitor_id, predictions.c.join_hash, predictions.c.row, predictions.c.prediction)
         .where(
             predictions.c.monitor_id == monitor_id,
-            predictions.c.window_start == start,
+            period,
             predictions.c.variant == variant,
             predictions.c.deployment_id == deployment_id,
         )
@@ -224,6 +240,24 @@ def labelled(
     )
     last = {(row.join_hash, row.row): tuple(row) for row in rows}
     return tuple(last[key] for key in sorted(last))
+
+
+def keys_between(
+    connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str
+) -> tuple[tuple[str, str, str], ...]:
+    """(bucket, key, ETag) of what gave a variant's windows that begin in [start, end), in key order."""
+    gave = select(segments.c.object_id).where(
+        segments.c.monitor_id == monitor_id,
+        segments.c.window_start >= start,
+        segments.c.window_start < end,
+        segments.c.variant == variant,
+    )
+    rows = connection.execute(
+        select(objects.c.bucket, objects.c.key, objects.c.etag)
+        .where(objects.c.id.in_(gave))
+        .order_by(objects.c.bucket, objects.c.key)
+    )
+    return tuple((row.bucket, row.key, row.etag) for row in rows)
 
 
 def rejected_in(

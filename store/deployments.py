@@ -63,6 +63,17 @@ def set_baseline(connection: Connection, deployment_id: int, baseline_id: int) -
     )
 
 
+def adopt(
+    connection: Connection, deployment_id: int, model_package: str | None, baseline_id: int | None
+) -> None:
+    """Give an era the model package and baseline that were prepared for it."""
+    connection.execute(
+        update(deployments)
+        .where(deployments.c.id == deployment_id)
+        .values(model_package=model_package, baseline_id=baseline_id)
+    )
+
+
 def name_config(
     connection: Connection,
     deployment_id: int,

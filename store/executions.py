@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, and_, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, and_, func, insert, select, update
 
 from store.records import (
     CheckRow,
@@ -23,6 +24,8 @@ from store.records import (
     Window,
 )
 from store.schema import baselines, check_results, executions, feature_results, metrics, windows
+
+Row = TypeVar("Row")
 
 
 def record(connection: Connection, window: Window, new: NewExecution, now: datetime) -> Execution:
@@ -148,14 +151,73 @@ def after(
     return _fetch(connection, query.order_by(windows.c.start).limit(limit))
 
 
-def _of_era(monitor_id: int, variant: str, deployment_id: int) -> Select[Any]:
+def _of_era(
+    monitor_id: int, variant: str, deployment_id: int, kind: ExecutionKind = ExecutionKind.DATA_QUALITY
+) -> Select[Any]:
     return _executions().where(
         windows.c.monitor_id == monitor_id,
-        executions.c.kind == ExecutionKind.DATA_QUALITY,
+        executions.c.kind == kind,
         executions.c.latest,
         windows.c.variant == variant,
         windows.c.deployment_id == deployment_id,
     )
+
+
+def recent(
+    connection: Connection,
+    monitor_id: int,
+    kind: ExecutionKind,
+    variant: str,
+    deployment_id: int,
+    limit: int,
+) -> tuple[Execution, ...]:
+    """The last revisions of one kind of this variant and era, newest window first."""
+    query = _of_era(monitor_id, variant, deployment_id, kind)
+    return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
+
+
+def of_windows(
+    connection: Connection, window_ids: Collection[int], kind: ExecutionKind
+) -> tuple[Execution, ...]:
+    """The last revisions of one kind of these windows."""
+    query = _executions().where(
+        executions.c.window_id.in_(window_ids), executions.c.kind == kind, executions.c.latest
+    )
+    return _fetch(connection, query)
+
+
+def features_of(connection: Connection, ids: Collection[int]) -> dict[int, tuple[FeatureResult, ...]]:
+    """The features of several executions, by execution."""
+    rows = _rows_of(connection, feature_results, FeatureResult.__slots__, ids)
+    return _grouped((at, FeatureResult(**{**row, "outcome": Outcome(row["outcome"])})) for at, row in rows)
+
+
+def checks_of(connection: Connection, ids: Collection[int]) -> dict[int, tuple[CheckRow, ...]]:
+    """The checks of several executions, by execution."""
+    rows = _rows_of(connection, check_results, CheckRow.__slots__, ids)
+    return _grouped((at, CheckRow(**{**row, "outcome": Outcome(row["outcome"])})) for at, row in rows)
+
+
+def metrics_of(connection: Connection, ids: Collection[int]) -> dict[int, tuple[MetricRow, ...]]:
+    """The metrics of several executions, by execution."""
+    rows = _rows_of(connection, metrics, MetricRow.__slots__, ids)
+    return _grouped((at, MetricRow(**row)) for at, row in rows)
+
+
+def _rows_of(
+    connection: Connection, table: Table, names: Iterable[str], ids: Collection[int]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    query = select(table.c.execution_id, *[table.c[name] for name in names])
+    found = connection.execute(query.where(table.c.execution_id.in_(ids)).order_by(table.c.id))
+    for row in map(dict, found.mappings()):
+        yield row.pop("execution_id"), row
+
+
+def _grouped(rows: Iterable[tuple[int, Row]]) -> dict[int, tuple[Row, ...]]:
+    found: dict[int, list[Row]] = {}
+    for execution_id, row in rows:
+        found.setdefault(execution_id, []).append(row)
+    return {execution_id: tuple(listed) for execution_id, listed in found.items()}
 
 
 def features(connection: Connection, execution_id: int) -> tuple[FeatureResult, ...]:

@@ -13,7 +13,10 @@ from sqlalchemy import Engine
 
 from store.engine import open_engine
 from store.migrate import upgrade
+from tests.faults import faulty_aws
 from tests.postgresql import NoPostgresError, PostgresServer, running
+
+__all__ = ["faulty_aws"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

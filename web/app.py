@@ -15,10 +15,11 @@ from config.clock import Clock
 from config.model import Config
 from web import assets, errors, health, signin
 from web.api import routes as api
+from web.api import runs as api_runs
 from web.errors import Barrier, NotThereError
 from web.guard import Guard, SafeHeaders
 from web.metrics import FleetCollector
-from web.pages import endpoint, execution, fleet, incident, report
+from web.pages import endpoint, execution, fleet, incident, report, runs
 from web.sessions import Tries
 from web.site import Site
 
@@ -60,7 +61,8 @@ def create_app(
         signin.router(token, tries, wall),
         _static(),
         api.router,
-        *(page.router for page in (fleet, endpoint, execution, incident, report)),
+        api_runs.router,
+        *(page.router for page in (fleet, endpoint, execution, incident, report, runs)),
     ):
         app.include_router(router)
     errors.install(app)

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from retrain.actions import ActionError
 from store.engine import StoreError
 from web.rendering import render
 from web.site import ReportUnreadableError
@@ -24,6 +25,7 @@ _TITLES = {
     403: "Refused",
     404: "Not here",
     405: "Not done that way",
+    409: "That can't be done now",
     500: "Something broke",
     502: "Out of reach",
     503: "Not now",
@@ -56,6 +58,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(ReportUnreadableError)
     def unreadable(request: Request, error: ReportUnreadableError) -> Response:
         return answer(request, 502, str(error))
+
+    @app.exception_handler(ActionError)
+    def not_now(request: Request, error: ActionError) -> Response:
+        return answer(request, 409, f"{str(error)[:1].upper()}{str(error)[1:]}")
 
     @app.exception_handler(StoreError)
     def no_database(request: Request, error: StoreError) -> Response:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from store.records import Deployment, Incident, IncidentKind, QualityPoint
+from store.records import Deployment, Incident, IncidentKind, QualityPoint, Run
 from web.comparison import Comparison
 from web.lines import FeatureLine
 from web.texts import visible
@@ -39,9 +39,13 @@ def _at(value: datetime) -> str:
 
 
 def drift(
-    lines: Sequence[FeatureLine], incidents: Sequence[Incident], eras: Sequence[Deployment], now: datetime
+    lines: Sequence[FeatureLine],
+    incidents: Sequence[Incident],
+    eras: Sequence[Deployment],
+    now: datetime,
+    runs: Sequence[Run] = (),
 ) -> Figure:
-    """Each feature's distance over time with the threshold, open and past incidents shaded, eras marked.
+    """Each feature's distance over time with the threshold, incidents shaded, eras and retraining marked.
 
     The lines come most moved first; those without a colour of their own are grey, 40 of them at most.
     """
@@ -60,7 +64,7 @@ def drift(
     ]
     borders = [_border(era.started_at) for era in eras if first < era.started_at <= last]
     return {
-        "data": [*traces, *_thresholds(lines, first, last)],
+        "data": [*traces, *_thresholds(lines, first, last), *_runs(runs, first, last + 2 * step, now)],
         "layout": {
             "shapes": shades + borders,
             "yaxis": {"rangemode": "tozero", "title": {"text": "distance to the baseline"}},
@@ -102,6 +106,30 @@ def _thresholds(lines: Sequence[FeatureLine], first: datetime, last: datetime) -
             "hoverinfo": "skip",
         }
         for level in levels
+    ]
+
+
+def _runs(runs: Sequence[Run], first: datetime, last: datetime, now: datetime) -> list[Figure]:
+    """The runs on the time axis, from their request to their end; one that goes on, up to now."""
+    shown = [run for run in runs if run.requested_at <= last and (run.ended_at or now) >= first]
+    if not shown:
+        return []
+    ends = [(max(first, run.requested_at), min(last, run.ended_at or now)) for run in shown]
+    told = [f"{plain(run.name)}<br>{run.state.replace('_', ' ')}" for run in shown]
+    return [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": "retraining",
+            "x": [x for start, end in ends for x in (_at(start), _at(end), None)],
+            "y": [y for _run in shown for y in (0, 0, None)],
+            "text": [text for each in told for text in (each, each, "")],
+            "line": {"color": "var(--accent)", "width": 5},
+            "marker": {"color": "var(--accent)", "size": 9, "symbol": "diamond"},
+            "cliponaxis": False,
+            "showlegend": True,
+            "hovertemplate": "%{text}<br>%{x|%Y-%m-%d %H:%M}<extra></extra>",
+        }
     ]
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import Path
 from sqlalchemy import Connection
 
-from store import executions, incidents, monitors, reports
-from store.records import Execution, Incident, Monitor, Report
+from store import executions, incidents, monitors, reports, runs
+from store.records import Execution, Incident, Monitor, Report, Run
 from web.errors import NotThereError
 
 # The largest key that a database of 64-bit integers can hold.
@@ -49,6 +49,16 @@ def incident(connection: Connection, key: int) -> tuple[Incident, Monitor]:
     found = incidents.by_id(connection, key)
     if found is None:
         raise NotThereError(f"There is no incident {key}: see the endpoint's page for those that there are.")
+    return found, owner(connection, found.monitor_id)
+
+
+def run(connection: Connection, name: str) -> tuple[Run, Monitor]:
+    """The retraining run of this name and its endpoint."""
+    found = None if "\x00" in name else runs.by_name(connection, name)
+    if found is None:
+        raise NotThereError(
+            f"There is no retraining run {name}: see the endpoint's page for those that there are."
+        )
     return found, owner(connection, found.monitor_id)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
 from config.clock import Clock
-from store import attention, fleet
+from store import attention, fleet, runs
 from store.engine import reading
-from store.records import FleetRow, FleetTotals, IncidentKind
+from store.records import FleetRow, FleetTotals, IncidentKind, RunState
 
 
 class FleetCollector(Collector):
@@ -31,8 +31,10 @@ class FleetCollector(Collector):
         with reading(self._engine) as connection:
             rows = fleet.overview(connection)
             totals = attention.totals(connection)
+            retraining = runs.counts(connection)
         yield from _gauges(rows, self._clock.now())
         yield from _counters(totals)
+        yield _runs(retraining)
 
 
 def _gauges(rows: tuple[FleetRow, ...], now: datetime) -> Iterator[Metric]:
@@ -70,3 +72,16 @@ def _counters(totals: tuple[FleetTotals, ...]) -> Iterator[Metric]:
         for kind, count in total.rejects.items():
             rejects.add_metric([total.endpoint, kind], count)
     yield from (records, rejects)
+
+
+def _runs(retraining: Mapping[str, Mapping[RunState, int]]) -> Metric:
+    """Every state of an endpoint that ever had a run, so that a state left behind is seen to be empty."""
+    found = GaugeMetricFamily(
+        "kedge_retraining_runs",
+        "Retraining runs that there ever were, by state.",
+        labels=["endpoint", "state"],
+    )
+    for endpoint, states in retraining.items():
+        for state, count in states.items():
+            found.add_metric([endpoint, state], count)
+    return found

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from config import durations
-from store.records import ExecutionStatus, FleetState, IncidentKind, Outcome
+from store.records import DecisionReason, ExecutionStatus, FleetState, Helped, IncidentKind, Outcome, RunState
 from web.assets import version
 from web.texts import visible
 
@@ -32,13 +32,21 @@ INCIDENT_WORDS = {
     IncidentKind.DRIFT: "drift",
     IncidentKind.QUALITY: "quality loss",
 }
+HELPED_WORDS = {
+    Helped.HELPED: "it helped",
+    Helped.NOT: "it did not help",
+    Helped.UNKNOWN: "not known whether it helped",
+}
 _TONES = {
-    "good": {FleetState.QUIET, Outcome.OK, ExecutionStatus.COMPLETED},
+    "good": {FleetState.QUIET, Outcome.OK, ExecutionStatus.COMPLETED, RunState.ADOPTED},
     "warn": {
         FleetState.DRIFTING,
         Outcome.VIOLATED,
         ExecutionStatus.COMPLETED_WITH_VIOLATIONS,
         IncidentKind.DRIFT,
+        RunState.LOST,
+        RunState.ROLLED_BACK,
+        DecisionReason.BREACH,
     },
     "bad": {
         FleetState.DATA_FAULT,
@@ -48,6 +56,8 @@ _TONES = {
         FleetState.PROBLEM,
         Outcome.ERROR,
         ExecutionStatus.FAILED,
+        RunState.FAILED,
+        RunState.TIMED_OUT,
     },
 }
 
@@ -142,6 +152,7 @@ def _environment() -> Environment:
         outcome_words=OUTCOME_WORDS,
         status_words=STATUS_WORDS,
         incident_words=INCIDENT_WORDS,
+        helped_words=HELPED_WORDS,
     )
     return environment
 

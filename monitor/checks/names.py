@@ -8,7 +8,7 @@ from store.records import CheckRow, Outcome
 
 
 class Check(StrEnum):
-    """`constraint_check_type` in constraint_violations.json."""
+    """`constraint_check_type` in constraint_violations.json; Model Monitor has no change of unit."""
 
     EXTRA_COLUMNS = "extra_column_check"
     MISSING_COLUMNS = "missing_column_check"
@@ -16,10 +16,13 @@ class Check(StrEnum):
     COMPLETENESS = "completeness_check"
     DOMAIN = "categorical_values_check"
     DRIFT = "baseline_drift_check"
+    UNIT = "unit_change_check"
 
 
 DATA_FAULTS = frozenset(Check) - {Check.DRIFT}
 """Breaches that say the data is broken, not that the world has changed."""
+OURS_ALONE = frozenset({Check.UNIT})
+"""Checks that Model Monitor does not have: its files leave them out, and its mode does not make them."""
 
 
 def percent(share: float) -> str:

@@ -20,6 +20,12 @@ COMMANDS = [
     ("check",),
     ("db", "upgrade"),
     ("report",),
+    ("retrain", "start"),
+    ("retrain", "list"),
+    ("retrain", "show"),
+    ("retrain", "approve"),
+    ("retrain", "reject"),
+    ("retrain", "cancel"),
     ("run",),
     ("serve",),
     ("watch",),
@@ -41,7 +47,7 @@ def test_the_help_lists_every_command(folder: Path) -> None:
     assert ran.out == kedge_process("-h", cwd=folder).out
 
 
-@pytest.mark.parametrize("arguments", [(), ("baseline",), ("db",)])
+@pytest.mark.parametrize("arguments", [(), ("baseline",), ("db",), ("retrain",)])
 def test_without_a_command_the_help_is_shown_and_nothing_is_done(
     folder: Path, arguments: tuple[str, ...]
 ) -> None:

@@ -303,7 +303,7 @@ RETRAIN = {
     ("key", "value", "said"),
     [
         ("when", "[rmse >> 3]", "line 5, endpoints[0].retrain.when[0]: column 7: found '>' where a number,"),
-        ("when", "[a > 1, 3]", "line 5, endpoints[0].retrain.when[1]: must be a condition, such as rmse >"),
+        ("when", "[mae > 1, 3]", "line 5, endpoints[0].retrain.when[1]: must be a condition, such as rmse >"),
         ("when", "rmse > 3", "line 5, endpoints[0].retrain.when: must be a list"),
         ("when", "[]", "line 5, endpoints[0].retrain.when: must hold at least one item"),
         ("for", "3", "line 6, endpoints[0].retrain.for: must be a number of windows such as 3 of 4"),

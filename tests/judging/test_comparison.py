@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from config.model import Distance
+from monitor.capture.schema import schema_of_baseline
 from monitor.comparison import Comparison, Period, compare, find
-from monitor.schema import schema_of_baseline
 from objects import PlaceError
 from store.records import Outcome
 from tests.clock import HOUR, MINUTE, NOON

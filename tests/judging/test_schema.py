@@ -10,7 +10,7 @@ import pytest
 from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.types import DataType
 from config.model import Endpoint
-from monitor.schema import SchemaError, schema_of, schema_of_baseline
+from monitor.capture.schema import SchemaError, schema_of, schema_of_baseline
 from tests.judging.profiles import asking
 
 BASELINE = Constraints(

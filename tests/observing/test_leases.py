@@ -11,10 +11,10 @@ from sqlalchemy import func, select, update
 
 from config.model import Endpoint
 from monitor.eras import InForce
-from monitor.lease import StoppingError, leased
 from monitor.observer import Observer, Round, World
 from objects import s3_client
 from store.engine import reading, writing
+from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
 from store.schema import deployments, executions, monitors, objects
 from tests.clock import HOUR, NOON

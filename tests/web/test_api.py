@@ -177,7 +177,7 @@ def test_what_can_not_be_read_is_one_sentence(visitor: httpx.Client, path: str, 
 def test_the_description_is_complete(visitor: httpx.Client) -> None:
     described = get(visitor, "openapi.json")
     assert all(path.startswith("/api/v1/") for path in described["paths"])
-    assert len(described["paths"]) == 12
+    assert len(described["paths"]) == 16
     schemas = described["components"]["schemas"]
     assert set(schemas["Refusal"]["properties"]) == {"error"}
     for path in described["paths"].values():
@@ -193,5 +193,5 @@ def test_an_endpoint_that_saw_nothing_answers_empty(empty: Engine) -> None:
         monitors.register(connection, "new", "c", BEGIN)
     with serving(empty, BEGIN) as address, client(address) as visitor:
         assert get(visitor, "endpoints/new")["state"] == "waiting for data"
-        for part in ("drift", "quality", "executions", "incidents", "baselines", "eras"):
+        for part in ("drift", "quality", "executions", "incidents", "baselines", "eras", "runs", "decisions"):
             assert get(visitor, f"endpoints/new/{part}") == []

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
 from config.model import Endpoint, unacted
-from store import baselines, captures, deployments, executions, fleet, incidents, reports
+from store import baselines, captures, decisions, deployments, executions, fleet, incidents, reports, runs
 from store.engine import reading
 from store.records import CheckRow, Execution, ExecutionKind, Monitor, Outcome, QualityPoint
 from web import figures, judging, lookup
@@ -28,6 +28,9 @@ _VIOLATED_WINDOWS = 24
 _FEATURES_SHOWN = 60
 _INCIDENTS_SHOWN = 20
 _FEATURES_TABLED = 12
+_RUNS_SHOWN = 20
+_DECISIONS_SHOWN = 5
+_DECISIONS_LISTED = 50
 
 router = APIRouter(include_in_schema=False)
 Chosen = Annotated[str | None, Query(max_length=4096)]
@@ -59,6 +62,7 @@ def show(
             **_drift(here, connection, monitor, lines),
             **_quality(_quality_points(connection, monitor, shown), metric),
             **_lists(connection, monitor, shown),
+            **_retraining(connection, monitor),
         }
     return HTMLResponse(
         render(
@@ -128,9 +132,10 @@ def _drift(
     history = incidents.history(connection, monitor.id)
     newest = history[: -_INCIDENTS_SHOWN - 1 : -1]
     eras = deployments.eras(connection, monitor.id)
+    retraining = runs.history(connection, monitor.id)
     shown = lines[:_FEATURES_SHOWN]
     return {
-        "drift_figure": figures.drift(lines, history, eras, here.clock.now()) if lines else None,
+        "drift_figure": figures.drift(lines, history, eras, here.clock.now(), retraining) if lines else None,
         "lines": [
             (line, spark([p.drift for p in line.points], line.last.threshold), figures.series(at, line))
             for at, line in enumerate(shown)
@@ -177,6 +182,20 @@ def _lists(connection: Connection, monitor: Monitor, windows: Sequence[Execution
         "rejected": captures.recent_rejects(connection, monitor.id, limit=10),
         "baselines": baselines.versions(connection, monitor.id),
         "reports": reports.listed(connection, monitor.id),
+    }
+
+
+def _retraining(connection: Connection, monitor: Monitor) -> dict[str, object]:
+    """Its runs, and what the policy said last, which is mostly why not."""
+    history = runs.history(connection, monitor.id)
+    said = decisions.listed(connection, monitor.id, _DECISIONS_LISTED)
+    return {
+        "run_under_way": next((run for run in history if not run.state.is_end), None),
+        "runs": history[:_RUNS_SHOWN],
+        "older_runs": len(history[_RUNS_SHOWN:]),
+        "decisions": said[:_DECISIONS_SHOWN],
+        "older_decisions": said[_DECISIONS_SHOWN:],
+        "run_names": {run.id: run.name for run in history},
     }
 
 

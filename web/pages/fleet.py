@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BeforeValidator
 
 from config.model import unacted
-from store import attention
+from store import attention, runs
 from store.engine import reading
 from store.records import FleetState
 from web.rendering import render
@@ -35,6 +35,7 @@ def show(here: Here, q: Filter = "", state: State = None, page: PageNumber = 1) 
         found = attention.page(
             connection, containing=q.strip(), state=state, limit=PER_PAGE, offset=(page - 1) * PER_PAGE
         )
+        under_way = {run.monitor_id: run for run in runs.under_way(connection)}
     return HTMLResponse(
         render(
             "fleet.html",
@@ -43,6 +44,7 @@ def show(here: Here, q: Filter = "", state: State = None, page: PageNumber = 1) 
             now=here.clock.now(),
             found=found,
             unacted=unacted(here.config()),
+            under_way=under_way,
             states=tuple(FleetState),
             q=q,
             state=state,

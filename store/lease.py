@@ -1,4 +1,4 @@
-"""A monitor's lease, kept alive while work is under way, so that a dead replica is noticed within seconds."""
+"""A lease on a row, kept alive while work is under way, so that a dead replica is noticed within seconds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
-from store import monitors
 from store.engine import StoreError, writing
 from store.monitors import LeaseLostError
 
@@ -19,12 +19,29 @@ class StoppingError(Exception):
     """The service is being stopped: the round ends here, between two transactions."""
 
 
+class Leased(Protocol):
+    """A module of queries on a table whose rows are leased: store.monitors, store.runs."""
+
+    def claim(self, connection: Connection, key: int, owner: str, now: datetime, until: datetime, /) -> bool:
+        """Take the lease if it is free, run out, or ours already."""
+        ...
+
+    def hold(self, connection: Connection, key: int, owner: str, until: datetime, /) -> None:
+        """Renew our lease; raises LeaseLostError when it is another's."""
+        ...
+
+    def release(self, connection: Connection, key: int, owner: str, /) -> None:
+        """Give the lease back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A held lease. Leases run on wall time: they guard against a dead process, not a business rule."""
 
     engine: Engine
-    monitor_id: int
+    table: Leased
+    key: int
     owner: str
     length: timedelta
     stopping: Callable[[], bool]
@@ -47,7 +64,7 @@ class Lease:
     @contextmanager
     def _renewed(self) -> Iterator[Connection]:
         with writing(self.engine) as connection:
-            monitors.hold(connection, self.monitor_id, self.owner, self.until())
+            self.table.hold(connection, self.key, self.owner, self.until())
             yield connection
 
     def _keep(self, done: threading.Event) -> None:
@@ -61,18 +78,18 @@ class Lease:
 
 @contextmanager
 def leased(
-    engine: Engine, monitor_id: int, owner: str, length: timedelta, stopping: Callable[[], bool]
+    engine: Engine, table: Leased, key: int, owner: str, length: timedelta, stopping: Callable[[], bool]
 ) -> Iterator[Lease | None]:
-    """The monitor's lease for the time of the block, or None where another replica has it."""
-    lease = Lease(engine, monitor_id, owner, length, stopping)
+    """The row's lease for the time of the block, or None where another replica has it."""
+    lease = Lease(engine, table, key, owner, length, stopping)
     now = datetime.now(UTC)
     with writing(engine) as connection:
-        taken = monitors.claim(connection, monitor_id, owner, now, lease.until())
+        taken = table.claim(connection, key, owner, now, lease.until())
     if not taken:
         yield None
         return
     done = threading.Event()
-    keeper = threading.Thread(target=lease._keep, args=(done,), name=f"lease-{monitor_id}", daemon=True)
+    keeper = threading.Thread(target=lease._keep, args=(done,), name=f"lease-{key}", daemon=True)
     keeper.start()
     try:
         yield lease
@@ -80,4 +97,4 @@ def leased(
         done.set()
         keeper.join()
         with writing(engine) as connection:
-            monitors.release(connection, monitor_id, owner)
+            table.release(connection, key, owner)

@@ -1,0 +1,1 @@
+"""Retraining: what follows a breach, from the training set to the model that took over."""

@@ -1,0 +1,109 @@
+"""What a person may do with retraining runs, from the page and the command line alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from store import deployments, incidents, monitors, runs, windows
+from store.records import IncidentKind, Run, RunReason, RunState
+
+_BACK = timedelta(days=1)
+"""A run asked for by hand without an incident learns from captures of so long ago on."""
+_ALLOWED = {
+    "approve": frozenset({RunState.REGISTERED}),
+    "reject": frozenset({RunState.REGISTERED}),
+    "cancel": frozenset(
+        {
+            RunState.REQUESTED,
+            RunState.STARTED,
+            RunState.TRAINED,
+            RunState.WAITING,
+            RunState.WON,
+            RunState.REGISTERED,
+        }
+    ),
+}
+"""In which states a person may say what."""
+
+
+class ActionError(ValueError):
+    """What was asked for can't be done, in one sentence."""
+
+
+def possible(run: Run) -> tuple[str, ...]:
+    """What a person may say to a run now; nothing once something was said."""
+    if run.approval is not None:
+        return ()
+    return tuple(word for word, states in _ALLOWED.items() if run.state in states)
+
+
+def approve(connection: Connection, name: str) -> Run:
+    """Approve the model of a run that waits for it; the service then rolls it out."""
+    return _say(connection, name, "approve")
+
+
+def reject(connection: Connection, name: str) -> Run:
+    """Decline the model of a run that waits for approval."""
+    return _say(connection, name, "reject")
+
+
+def cancel(connection: Connection, name: str) -> Run:
+    """Cancel a run, which is possible until its model is rolled out."""
+    return _say(connection, name, "cancel")
+
+
+def _say(connection: Connection, name: str, what: str) -> Run:
+    run = runs.by_name(connection, name)
+    if run is None:
+        raise ActionError(f"there is no retraining run {name}: 'kedge retrain list' shows those there are")
+    if run.state not in _ALLOWED[what]:
+        raise ActionError(f"{name} is {run.state} and can't be told to {what}: {run.told}")
+    if run.approval is not None and run.approval != what:
+        raise ActionError(f"{name} was told to {run.approval} already")
+    runs.say(connection, run.id, what)
+    return replace(run, approval=what)
+
+
+def start(
+    connection: Connection,
+    endpoint: str,
+    *,
+    variant: str | None,
+    time_limit: timedelta,
+    now: datetime,
+) -> Run:
+    """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it."""
+    monitor = monitors.by_name(connection, endpoint)
+    if monitor is None:
+        raise ActionError(f"the database knows no endpoint {endpoint}: start 'kedge serve' first")
+    eras = deployments.eras(connection, monitor.id)
+    period = windows.span(connection, monitor.id)
+    if not eras or period is None:
+        raise ActionError(f"{endpoint} has no judged window yet: there is nothing to learn from")
+    found = incidents.open_ones(connection, monitor.id)
+    fault = next((incident for incident in found if incident.kind is IncidentKind.DATA_FAULT), None)
+    if fault is not None:
+        raise ActionError(
+            f"{endpoint} has an open data fault, and training on it would do harm: {fault.summary}"
+        )
+    drift = next((incident for incident in found if incident.deployment_id == eras[-1].id), None)
+    seen = windows.between(connection, monitor.id, *period)
+    try:
+        return runs.request(
+            connection,
+            monitor_id=monitor.id,
+            endpoint=endpoint,
+            variant=variant or seen[-1].variant,
+            deployment_id=eras[-1].id,
+            incident_id=drift.id if drift else None,
+            reason=RunReason.BY_HAND,
+            told="Asked for by hand.",
+            change_at=drift.first_window if drift else max(period[0], now - _BACK),
+            deadline=now + time_limit,
+            now=now,
+        )
+    except runs.RunInFlightError as error:
+        raise ActionError(str(error)) from error

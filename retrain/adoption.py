@@ -1,0 +1,90 @@
+"""deployed → adopted | rolled_back: the first labelled windows say whether the new model stays."""
+
+from __future__ import annotations
+
+from retrain import rollout, watching
+from retrain.bench import Bench, RunFailedError
+from retrain.judging import FRESH
+from retrain.watching import Look
+from store import deployments, executions, runs
+from store.engine import reading
+from store.records import ExecutionKind, Helped, MetricRow, Run, RunReason, RunState, Trial
+
+
+def watch(run: Run, bench: Bench) -> Run | None:
+    """Look at the new era's labelled windows; when they are worse, go back to the earlier config."""
+    with reading(bench.world.engine) as connection:
+        undoing = runs.effect(connection, run.id, "roll_back")
+        before = next((t for t in runs.trials_of(connection, run.id) if t.dataset == FRESH), None)
+    if undoing is not None:
+        return _undo(run, bench, run.told)
+    if before is None:
+        raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
+    windows = _windows(run, bench, before)
+    found, told = watching.look(before, windows, bench.retrain.watch)
+    if found is Look.WAITING:
+        return _wait(run, bench)
+    if found is Look.WORSE:
+        return _undo(run, bench, told)
+    helped, why = watching.helped(before, windows, bench.retrain.watch)
+    return bench.move(run, RunState.ADOPTED, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped=helped)
+
+
+def _windows(run: Run, bench: Bench, before: Trial) -> tuple[MetricRow, ...]:
+    with reading(bench.world.engine) as connection:
+        judged = executions.latest(connection, run.monitor_id, ExecutionKind.MODEL_QUALITY)
+        mine = sorted(
+            (e for e in judged if e.deployment_id == run.new_deployment_id and e.variant == run.variant),
+            key=lambda execution: execution.start,
+        )
+        rows = [row for e in mine for row in executions.metric_rows(connection, e.id)]
+    return tuple(row for row in rows if row.name == before.metric and row.value is not None)
+
+
+def _wait(run: Run, bench: Bench) -> Run | None:
+    if bench.now <= run.updated_at + bench.endpoint.label_horizon:
+        return None
+    told = "No labels came for its first windows: whether it helped is not known."
+    return bench.move(run, RunState.ADOPTED, RunReason.NO_LABELS, told, helped=Helped.UNKNOWN)
+
+
+def _undo(run: Run, bench: Bench, told: str) -> Run | None:
+    """Back to the earlier config; its era begins again, with the baseline it had."""
+    old = run.old_endpoint_config or ""
+    sagemaker = bench.world.sagemaker()
+
+    bench.effects.once(
+        "roll_back",
+        lambda: {"config": old},
+        lambda request: rollout.roll_back(
+            sagemaker, bench.endpoint.name, request["config"], new_config=run.new_endpoint_config or ""
+        ),
+    )
+    found = rollout.state(sagemaker, bench.endpoint.name)
+    if isinstance(found, rollout.Updating):
+        return None if run.told == told else bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
+    if isinstance(found, rollout.Failed) or found.config != old:
+        raise RunFailedError(
+            RunReason.ROLLOUT_FAILED,
+            f"The endpoint did not go back to {old}: see to it in SageMaker. {told}",
+        )
+    champion = bench.era(run.deployment_id)
+    with bench.lease.transaction() as connection:
+        if deployments.eras(connection, run.monitor_id)[-1].endpoint_config != old:
+            deployments.begin(
+                connection,
+                run.monitor_id,
+                started_at=bench.now,
+                endpoint_config=old,
+                model_package=champion.model_package,
+                baseline_id=champion.baseline_id,
+            )
+        return runs.move(
+            connection,
+            run,
+            RunState.ROLLED_BACK,
+            RunReason.FIRST_WINDOWS_WORSE,
+            told,
+            bench.now,
+            helped=Helped.NOT,
+        )

@@ -1,0 +1,109 @@
+"""What a step of a run works with: the world around it, the endpoint's entry, the run's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from baselines import versions
+from baselines.versions import LoadedBaseline
+from config.clock import Clock
+from config.model import Endpoint
+from config.retraining import Retrain
+from monitor.capture.columns import Schema
+from monitor.capture.schema import schema_of
+from objects import Place, S3Client, open_place
+from retrain.effects import Effects
+from retrain.targets.base import Target
+from store import deployments, runs
+from store.engine import reading
+from store.lease import Lease
+from store.records import Deployment, Run, RunReason, RunState
+
+
+class RunFailedError(Exception):
+    """The run can't go on: it ends as failed, with this sentence."""
+
+    def __init__(self, reason: RunReason, sentence: str) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything a run needs from outside."""
+
+    engine: Engine
+    clock: Clock
+    s3: Callable[[str | None], S3Client]
+    """An S3 client in a role, or in the process's own."""
+    sagemaker: Callable[[], Any]
+    """A SageMaker client, made when first asked for."""
+    open_target: Callable[[Retrain], Target]
+    replica: str
+    lease: timedelta = timedelta(seconds=10)
+    stopping: Callable[[], bool] = bool
+    """Whether the service is being stopped: runs then rest where they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run, held by its lease, at one moment."""
+
+    world: World
+    endpoint: Endpoint
+    retrain: Retrain
+    lease: Lease
+    now: datetime
+
+    @property
+    def effects(self) -> Effects:
+        """The run's calls to the outside."""
+        return Effects(self.lease, self.now)
+
+    def place(self, uri: str) -> Place:
+        """An address that the endpoint's entry or a workflow gave."""
+        return open_place(uri, lambda: self.world.s3(self.endpoint.role))
+
+    @property
+    def output(self) -> Place:
+        """The folder for training sets, manifests and models."""
+        given = self.retrain.training.output
+        return self.place(given or f"{self.endpoint.results or self.endpoint.capture}/retraining")
+
+    def read(self, uri: str) -> bytes:
+        """The bytes of one object."""
+        folder, _, name = uri.rpartition("/")
+        place = self.place(folder)
+        return place.objects.read(place.key(name))
+
+    def move(self, run: Run, state: RunState, reason: RunReason, told: str, **changes: object) -> Run:
+        """Take the run to a state, in a transaction of its own."""
+        with self.lease.transaction() as connection:
+            return runs.move(connection, run, state, reason, told, self.now, **changes)
+
+    def era(self, deployment_id: int) -> Deployment:
+        """An era of the endpoint."""
+        with reading(self.world.engine) as connection:
+            run = runs.by_id(connection, self.lease.key)
+            assert run is not None  # noqa: S101 (we hold its lease)
+            known = deployments.eras(connection, run.monitor_id)
+        return next(era for era in known if era.id == deployment_id)
+
+    def baseline(self, era: Deployment) -> LoadedBaseline:
+        """The baseline that judges an era."""
+        if era.baseline_id is None:
+            raise RunFailedError(
+                RunReason.BAD_TRAINING_SET,
+                f"{self.endpoint.name} has no baseline for the era of its champion: import one",
+            )
+        with reading(self.world.engine) as connection:
+            return versions.load(connection, era.baseline_id)
+
+    def schema(self, era: Deployment) -> Schema:
+        """The columns of a captured record in an era."""
+        return schema_of(self.endpoint, self.baseline(era).constraints)

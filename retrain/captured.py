@@ -1,0 +1,162 @@
+"""Captured records that have a label: read again from where they were captured, joined by the ledger."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from sqlalchemy import Connection
+
+from monitor.capture.columns import Schema
+from monitor.capture.decode import GIB, decode
+from monitor.capture.ground_truth import hash_ids, join_ids
+from objects import Place, PlaceError, PlaceProblem
+from store import captures as ledger
+
+Floats = npt.NDArray[np.float64]
+
+RECORD = ("@id", "@row")
+"""What tells one record from another: the join hash, and its place in its request."""
+
+_LEDGER: dict[str, pl.DataType] = {
+    "@id": pl.String(),
+    "@row": pl.Int64(),
+    "@prediction": pl.Float64(),
+    "@label": pl.Float64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A captured object whose records were used: the ETag is of exactly the bytes that were read."""
+
+    bucket: str
+    key: str
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """Labelled records and the objects they came from.
+
+    Attributes:
+        rows: "@id" (join hash), "@row", "@time" (UTC), the input columns as text, "@prediction" and "@label"
+            (Float64; the champion's answer may be null); each (id, row) once, sorted by them.
+        sources: in the order of their keys.
+    """
+
+    rows: pl.DataFrame
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Labels and the champion's predictions of the records of a scored file; all of one length.
+
+    `positions` are their places in that file: a record whose label was taken back is left out.
+    """
+
+    positions: npt.NDArray[np.int64]
+    labels: Floats
+    champion: Floats
+
+
+def captured_rows(
+    connection: Connection,
+    captures: Place,
+    *,
+    monitor_id: int,
+    schema: Schema,
+    variant: str,
+    deployment_id: int,
+    start: datetime,
+    end: datetime,
+    limit_bytes: int = GIB,
+) -> Captured:
+    """The labelled records of one era's variant that were inferred in the windows of [start, end).
+
+    Args:
+        connection: to the ledger.
+        captures: where the endpoint's captures lie.
+        monitor_id: the endpoint's.
+        schema: its columns.
+        variant: whose captures.
+        deployment_id: the era's; records of another model are left out.
+        start: the start of the first window.
+        end: the end of the last one.
+        limit_bytes: what an object may weigh unpacked.
+
+    Raises:
+        PlaceError: where the captures can't be read; an object that is gone is passed over.
+    """
+    labelled = _labelled(connection, monitor_id, variant, deployment_id, start, end)
+    columns = [*RECORD, "@time", *schema.inputs]
+    frames = [pl.DataFrame(schema=_record_types(schema))]
+    sources = []
+    for bucket, key, _ in ledger.keys_between(connection, monitor_id, start, end, variant):
+        for data, etag in _read(captures, key):
+            records = _identified(decode(data, schema, limit_bytes=limit_bytes).records).select(columns)
+            frames.append(records.join(labelled.select(RECORD), on=RECORD, how="semi"))
+            sources.append(Source(bucket, key, etag))
+    # an object may reach into the hours beside the period; an id that came twice counts where it came first
+    inside = pl.concat(frames).filter(pl.col("@time").is_between(start, end, closed="left"))
+    once = inside.sort("@time", maintain_order=True).unique(RECORD, keep="first", maintain_order=True)
+    return Captured(once.join(labelled, on=RECORD, how="inner").sort(RECORD), tuple(sources))
+
+
+def _read(captures: Place, key: str) -> Iterator[tuple[bytes, str]]:
+    """The bytes of an object and their ETag, or nothing where it is gone."""
+    try:
+        yield captures.objects.read_with_etag(key)
+    except PlaceError as error:
+        if error.kind is not PlaceProblem.NO_KEY:
+            raise
+
+
+def _record_types(schema: Schema) -> dict[str, pl.DataType]:
+    inputs: dict[str, pl.DataType] = dict.fromkeys(schema.inputs, pl.String())
+    return {"@id": pl.String(), "@row": pl.Int64(), "@time": pl.Datetime("us", "UTC"), **inputs}
+
+
+def _identified(records: pl.DataFrame) -> pl.DataFrame:
+    """Decoded records with the ledger's "@id" and "@row"."""
+    return records.with_columns(hash_ids(join_ids(records)).alias("@id"), pl.col("@row").cast(pl.Int64))
+
+
+def _labelled(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, end: datetime
+) -> pl.DataFrame:
+    """ "@id", "@row", "@prediction", "@label" of the period's records that have a label."""
+    rows = ledger.labelled_between(connection, monitor_id, start, end, variant, deployment_id)
+    found = pl.DataFrame(list(rows), schema=_LEDGER, orient="row")
+    return found.filter(pl.col("@label").is_finite())
+
+
+def fresh_truth(
+    connection: Connection,
+    *,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    start: datetime,
+    end: datetime,
+    ids: bytes,
+) -> Truth:
+    """Labels and champion's predictions for the judging window [start, end), by the order of fresh.csv.
+
+    `ids` is `TrainingSet.judging_ids`, as it was written: labels that came since do not move the order.
+    """
+    scored = pl.read_csv(io.BytesIO(ids), schema={"@id": pl.String, "@row": pl.Int64})
+    known = _labelled(connection, monitor_id, variant, deployment_id, start, end)
+    found = scored.with_row_index("@position").join(known, on=RECORD, how="inner").sort("@position")
+    usable = found.filter(pl.col("@prediction").is_finite())
+    return Truth(
+        usable["@position"].cast(pl.Int64).to_numpy(),
+        usable["@label"].to_numpy(),
+        usable["@prediction"].to_numpy(),
+    )

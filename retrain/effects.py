@@ -1,0 +1,44 @@
+"""Calls to the outside, each made once: written down before, byte for byte, and after, with its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from store import runs
+from store.engine import reading
+from store.lease import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The calls of one run, made under its lease."""
+
+    lease: Lease
+    now: datetime
+
+    def once(
+        self, name: str, request: Callable[[], Any], call: Callable[[Any], dict[str, Any] | None]
+    ) -> dict[str, Any]:
+        """The answer of the call `name`, which is made only if it was never answered.
+
+        `request` makes what is to be sent, as JSON-able values, and is asked only the first time: a call that
+        was intended and not answered is made again with the bytes that were written down. `call` must be such
+        that making it twice is making it once.
+        """
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        if known is not None and known.answer is not None:
+            answer: dict[str, Any] = json.loads(known.answer)
+            return answer
+        text = known.request if known else json.dumps(request(), sort_keys=True, ensure_ascii=False)
+        if known is None:
+            with self.lease.transaction() as connection:
+                text = runs.intend(connection, self.lease.key, name, text, self.now).request
+        found = call(json.loads(text)) or {}
+        with self.lease.transaction() as connection:
+            runs.answered(connection, self.lease.key, name, json.dumps(found, ensure_ascii=False), self.now)
+        return found

@@ -1,0 +1,56 @@
+"""The acting half of the service: after each round of observing, decide, then move the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from config.model import Endpoint
+from objects import PlaceError, open_place
+from retrain.bench import World
+from retrain.deciding import decide_endpoint
+from retrain.registry import describe, reference_quality
+from retrain.run import advance
+from retrain.sagemaker_calls import CallError
+from store.records import Deployment
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Executor:
+    """Decides and acts; it holds nothing but a cache, everything that matters is in the database."""
+
+    world: World
+    _quality: dict[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def round(self, endpoints: Sequence[Endpoint]) -> int:
+        """Ask each endpoint's policy, then take every run as far as it goes; how many steps were made."""
+        acting = {endpoint.name: endpoint for endpoint in endpoints if endpoint.retrain is not None}
+        for endpoint in acting.values():
+            decide_endpoint(self.world.engine, endpoint, self._reference(endpoint), self.world.clock.now())
+        return advance(self.world, acting)
+
+    def _reference(self, endpoint: Endpoint) -> Callable[[Deployment], Mapping[str, float]]:
+        return lambda era: self._quality_of(endpoint, era)
+
+    def _quality_of(self, endpoint: Endpoint, era: Deployment) -> Mapping[str, float]:
+        """What the era's model was registered with; asked once, since a version does not change."""
+        package = era.model_package
+        if package is None:
+            return {}
+        if package not in self._quality:
+
+            def read(uri: str) -> bytes:
+                folder, _, name = uri.rpartition("/")
+                place = open_place(folder, lambda: self.world.s3(endpoint.role))
+                return place.objects.read(place.key(name))
+
+            try:
+                self._quality[package] = reference_quality(describe(self.world.sagemaker(), package), read)
+            except (CallError, PlaceError) as error:
+                log.warning("reference_unknown", endpoint=endpoint.name, reason=str(error))
+                return {}
+        return self._quality[package]

@@ -1,0 +1,207 @@
+"""Champion or challenger: both on the same labelled records, by the interval of their paired difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri, stdtrit
+
+from config.conditions import Condition, comparisons
+from config.expressions import Reading, Truth, evaluate
+from store.records import Trial
+
+Floats = NDArray[np.float64]
+
+RESAMPLES: Final = 1000
+COVERAGE: Final = 0.95
+FRESH: Final = "fresh"
+"""The name of the freshest labelled window as a data set, which decides."""
+TEST: Final = "test"
+"""The name of the original test set, which is told of."""
+_CELLS = 2_000_000
+"""How many resampled values of one kind are held at once, so that memory stays flat."""
+
+
+class JudgingError(ValueError):
+    """Champion and challenger can't be compared, in one sentence."""
+
+
+class Judgement(StrEnum):
+    """How a challenger did."""
+
+    WON = "won"
+    LOST = "lost"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of residuals and centred labels along the last axis, and whether smaller is better."""
+
+    of: Callable[[Floats, Floats], Floats]
+    lower_is_better: bool
+
+
+def _rmse(residuals: Floats, labels: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.mean(np.square(residuals), axis=-1)))
+
+
+def _mae(residuals: Floats, labels: Floats) -> Floats:
+    return np.asarray(np.mean(np.abs(residuals), axis=-1))
+
+
+def _r2(residuals: Floats, labels: Floats) -> Floats:
+    spread = np.var(labels, axis=-1)
+    differ = labels.max(axis=-1) > labels.min(axis=-1)  # the spread of equal labels is seldom exactly 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(differ, 1.0 - np.mean(np.square(residuals), axis=-1) / spread, np.nan))
+
+
+METRICS: Final[dict[str, Metric]] = {
+    "rmse": Metric(_rmse, lower_is_better=True),
+    "mae": Metric(_mae, lower_is_better=True),
+    "r2": Metric(_r2, lower_is_better=False),
+}
+
+
+def metrics_of(accept: Condition) -> tuple[str, ...]:
+    """The metrics to make trials of, in the order of `accept`; the first is the one that `margin` is of."""
+    return tuple(dict.fromkeys(comparison.metric for comparison in comparisons(accept)))
+
+
+def paired(
+    labels: Floats,
+    champion: Floats,
+    challenger: Floats,
+    metric: str = "rmse",
+    seed: int = 0,
+    dataset: str = FRESH,
+) -> Trial:
+    """The metric of both, and the percentile bootstrap interval of challenger less champion.
+
+    95 %, 1000 resamples of records, reproducible by `seed`; each resample draws the same records for both, so
+    that what is hard for both cancels out. The three have shape (records,) and one order. A record without a
+    label, or without an answer of the champion, is left out; a challenger that gives no number is at fault.
+
+    Raises:
+        JudgingError: where shapes differ, the challenger gave no number, or nothing is left to compare by.
+    """
+    truth, one, other = _comparable(labels, champion, challenger)
+    measure = METRICS[metric].of
+    centred = truth - truth.mean()
+    ours, theirs = float(measure(other - truth, centred)), float(measure(one - truth, centred))
+    if not (np.isfinite(ours) and np.isfinite(theirs)):
+        raise JudgingError(f"{metric} can't be told of these {truth.size} labels: they are all alike")
+    low, high = _interval(measure, centred, one - truth, other - truth, seed)
+    return Trial(dataset, metric, theirs, ours, ours - theirs, low, high, int(truth.size))
+
+
+def _comparable(labels: Floats, champion: Floats, challenger: Floats) -> tuple[Floats, Floats, Floats]:
+    if not labels.shape == champion.shape == challenger.shape:
+        sizes = f"{labels.size} labels, {champion.size} and {challenger.size} predictions"
+        raise JudgingError(f"there are {sizes} of champion and challenger; give one of each for every record")
+    known = np.isfinite(labels) & np.isfinite(champion)
+    if not known.any():
+        raise JudgingError("no record has both a label and a prediction of the champion; wait for labels")
+    dumb = int((~np.isfinite(challenger[known])).sum())
+    if dumb:
+        raise JudgingError(f"the challenger gave no number for {dumb} of {int(known.sum())} records")
+    return labels[known], champion[known], challenger[known]
+
+
+def _interval(
+    measure: Callable[[Floats, Floats], Floats], labels: Floats, one: Floats, other: Floats, seed: int
+) -> tuple[float, float]:
+    """The percentiles of the resampled difference, drawn apart as Student's t is wider than the normal.
+
+    A bootstrap mean varies by (n - 1)/n of what means do, and few records show little of the tails, so that
+    plain percentiles let more ties win than they say.
+    """
+    size = labels.size
+    if size < 2:
+        return -np.inf, np.inf
+    differences = _resampled(measure, labels, one, other, seed)
+    tail = (1 - COVERAGE) / 2
+    low, high = np.nanquantile(differences, [tail, 1 - tail])
+    middle = float(measure(other, labels) - measure(one, labels))
+    wider = stdtrit(size - 1, 1 - tail) / ndtri(1 - tail) * np.sqrt(size / (size - 1))
+    return middle - float((middle - low) * wider), middle + float((high - middle) * wider)
+
+
+def _resampled(
+    measure: Callable[[Floats, Floats], Floats], labels: Floats, one: Floats, other: Floats, seed: int
+) -> Floats:
+    generator = np.random.default_rng(seed)
+    step = max(1, _CELLS // labels.size)
+    found = []
+    for done in range(0, RESAMPLES, step):
+        drawn = generator.integers(0, labels.size, (min(step, RESAMPLES - done), labels.size))
+        truth = labels[drawn]
+        found.append(measure(other[drawn], truth) - measure(one[drawn], truth))
+    return np.concatenate(found)
+
+
+def verdict(
+    fresh: Sequence[Trial],
+    test: Sequence[Trial],
+    accept: Condition,
+    margin: float,
+    wanted: int,
+    count: int,
+) -> tuple[Judgement, str]:
+    """Whether the challenger takes the champion's place, and why, in a sentence.
+
+    `fresh` are the trials on the freshest labelled window, one for each of `metrics_of(accept)`, `test` those
+    on the original test set, which are told and decide nothing but where `accept` asks for them, as in
+    ``rmse(test) < 1.25 * champion``: the world may have changed. With fewer than `wanted` of `count` labelled
+    records it waits. It wins only where `accept` holds, each metric read with the interval of the paired
+    difference, and the whole interval of the first metric's difference lies beyond `margin` (a share of the
+    champion's value). A tie keeps the champion.
+    """
+    if not fresh or count < wanted:
+        return Judgement.WAITING, f"{count} labelled records to judge by, and {wanted} are wanted."
+    tried = {(trial.metric, trial.dataset): trial for trial in (*fresh, *test)}
+    outcome = evaluate(accept, lambda metric, dataset: _reading(tried.get((metric, dataset or FRESH))))
+    leading = tried.get((metrics_of(accept)[0], FRESH), fresh[0])
+    told = f"{_compared(leading)}{_on_test(leading.metric, test)}"
+    if not _beyond(leading, margin):
+        asked = f" by more than {margin:.3g} of the champion's {leading.metric}" if margin else ""
+        return Judgement.LOST, f"The challenger is not shown to be better{asked}: {told}."
+    if outcome.truth is not Truth.TRUE:
+        return Judgement.LOST, f"The challenger does not meet {accept}: {outcome.words}; {told}."
+    return Judgement.WON, f"The challenger is better: {told}."
+
+
+def _reading(trial: Trial | None) -> Reading | None:
+    """The challenger's metric, with the interval that it has against a champion who stays where it is."""
+    if trial is None:
+        return None
+    level = trial.champion
+    return Reading(trial.challenger, level + trial.low, level + trial.high, champion=level)
+
+
+def _beyond(trial: Trial, margin: float) -> bool:
+    needed = margin * abs(trial.champion)
+    return trial.high < -needed if METRICS[trial.metric].lower_is_better else trial.low > needed
+
+
+def _compared(trial: Trial) -> str:
+    return (
+        f"{trial.metric} {trial.challenger:.3f} against {trial.champion:.3f}, "
+        f"a difference of {trial.difference:+.3f} ({trial.low:+.3f} to {trial.high:+.3f}) "
+        f"on {trial.count} records"
+    )
+
+
+def _on_test(metric: str, test: Sequence[Trial]) -> str:
+    found = next((trial for trial in test if trial.metric == metric), None)
+    if found is None:
+        return ""
+    worse = found.low > 0 if METRICS[metric].lower_is_better else found.high < 0
+    word = "worse" if worse else "better" if _beyond(found, 0.0) else "no different"
+    return f"; on the original test set it is {word}, {found.challenger:.3f} against {found.champion:.3f}"

@@ -1,0 +1,148 @@
+"""What the windows of an era measured, as the readings that conditions are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from config.expressions import Metrics, Reading
+from config.metrics import DRIFT_CHECK, METRICS
+from store import executions
+from store.records import (
+    CheckRow,
+    Execution,
+    ExecutionKind,
+    ExecutionStatus,
+    FeatureResult,
+    MetricRow,
+    Outcome,
+)
+
+_Row = TypeVar("_Row")
+FEWEST_LABELLED = 20
+"""Quality measured on fewer labelled records says nothing: a bootstrap of so few is too narrow."""
+_COMPARED = frozenset({Outcome.OK, Outcome.VIOLATED})
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReadings:
+    """A window and what was measured in it: the metrics of config.metrics, None for what was not."""
+
+    start: datetime
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The rows of one window's last executions; `data` is None where its data was not judged."""
+
+    data: Execution | None = None
+    features: Mapping[str, FeatureResult] = field(default_factory=dict)
+    checks: tuple[CheckRow, ...] = ()
+    quality: Mapping[str, MetricRow] = field(default_factory=dict)
+    reference: Mapping[str, float] = field(default_factory=dict)
+
+
+def of_windows(
+    connection: Connection,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    limit: int,
+    reference: Mapping[str, float],
+) -> tuple[WindowReadings, ...]:
+    """The readings of a variant's windows in an era, newest first.
+
+    They are the newest `limit` windows and the newest `limit` labelled ones: labels may come weeks later, and
+    both kinds of condition find as many windows as they ask for. `reference` is the quality (by metric) that
+    ``baseline`` stands for.
+    """
+
+    def recent(kind: ExecutionKind) -> tuple[Execution, ...]:
+        return executions.recent(connection, monitor_id, kind, variant, deployment_id, limit)
+
+    judged, labelled = recent(ExecutionKind.DATA_QUALITY), recent(ExecutionKind.MODEL_QUALITY)
+    starts = {execution.window_id: execution.start for execution in (*judged, *labelled)}
+    data = _latest(connection, starts, ExecutionKind.DATA_QUALITY)
+    quality = _latest(connection, starts, ExecutionKind.MODEL_QUALITY)
+    ids = [execution.id for execution in data.values()]
+    features, checks = executions.features_of(connection, ids), executions.checks_of(connection, ids)
+    metrics = executions.metrics_of(connection, [execution.id for execution in quality.values()])
+
+    def measured(window_id: int) -> Measured:
+        of_data, of_quality = data.get(window_id), quality.get(window_id)
+        return Measured(
+            of_data,
+            {each.feature: each for each in _rows(features, of_data)},
+            tuple(_rows(checks, of_data)),
+            {each.name: each for each in _rows(metrics, of_quality)},
+            reference,
+        )
+
+    newest_first = sorted(starts, key=lambda window_id: starts[window_id], reverse=True)
+    return tuple(WindowReadings(starts[key], partial(reading, measured(key))) for key in newest_first)
+
+
+def _latest(connection: Connection, windows: Iterable[int], kind: ExecutionKind) -> dict[int, Execution]:
+    found = executions.of_windows(connection, list(windows), kind)
+    return {execution.window_id: execution for execution in found}
+
+
+def _rows(by_execution: Mapping[int, tuple[_Row, ...]], execution: Execution | None) -> tuple[_Row, ...]:
+    return () if execution is None else by_execution.get(execution.id, ())
+
+
+def reading(measured: Measured, metric: str, argument: str | None) -> Reading | None:
+    """One metric of a window; None where it was not measured, or by too few labelled records to say.
+
+    Raises KeyError for a name that is no metric, which kedge.yaml refuses.
+    """
+    if METRICS[metric].is_quality:
+        return _quality(measured.quality.get(metric), measured.reference.get(metric))
+    if measured.data is None or measured.data.status is ExecutionStatus.FAILED:
+        return None
+    value = _of_data(measured, measured.data, metric, argument)
+    return None if value is None else Reading(float(value))
+
+
+def _quality(row: MetricRow | None, reference: float | None) -> Reading | None:
+    if row is None or row.value is None or row.low is None or row.high is None:
+        return None
+    if row.count < FEWEST_LABELLED:
+        return None
+    return Reading(row.value, row.low, row.high, baseline=reference)
+
+
+def _of_data(measured: Measured, data: Execution, metric: str, argument: str | None) -> float | None:
+    match metric:
+        case "volume":
+            return data.records
+        case "rejected_share":
+            sent = data.records + data.rejected
+            return data.rejected / sent if sent else None
+        case "violations":
+            return sum(_is_violation(row, argument) for row in measured.checks)
+        case "drift" | "missing":
+            return _of_feature(measured.features.get(argument or ""), metric)
+    compared = [row for row in measured.checks if row.check == DRIFT_CHECK and row.outcome in _COMPARED]
+    drifted = sum(row.outcome is Outcome.VIOLATED for row in compared)
+    if not compared:
+        return None
+    return drifted / len(compared) if metric == "drifted_features_share" else drifted
+
+
+def _is_violation(row: CheckRow, check: str | None) -> bool:
+    return row.outcome is Outcome.VIOLATED and check in (None, row.check)
+
+
+def _of_feature(found: FeatureResult | None, metric: str) -> float | None:
+    if found is None:
+        return None
+    if metric == "drift":
+        return found.drift
+    return None if found.completeness is None else 1.0 - found.completeness

@@ -1,0 +1,225 @@
+"""won → registered → approved → deployed: the new baseline, the registry, the rollout, the new era."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import polars as pl
+
+from baselines import constraints, statistics
+from baselines.create import create
+from baselines.versions import CONSTRAINTS, STATISTICS, BaselineFiles, import_files
+from config.retraining import Approval, RolloutKind
+from retrain import registry, rollout
+from retrain.bench import Bench, RunFailedError
+from retrain.registry import Evidence, PackageStatus
+from retrain.scored import predictions
+from retrain.training_run import folder, outputs
+from store import deployments, runs
+from store.engine import reading
+from store.records import Helped, Run, RunReason, RunState
+
+
+def register(run: Run, bench: Bench) -> Run | None:
+    """Write the new baseline beside the model, and register the challenger with all it was judged by."""
+    files = _write_baseline(run, bench)
+    if arn := outputs(run).get("model_package_arn"):
+        told = "The workflow registered the model; it waits for approval."
+        return bench.move(
+            run, RunState.REGISTERED, RunReason.WAITING_FOR_APPROVAL, told, model_package=str(arn)
+        )
+    sagemaker = bench.world.sagemaker()
+    registry.ensure_group(
+        sagemaker, bench.retrain.registry, f"Models of endpoint {bench.endpoint.name}, retrained by Kedge"
+    )
+    with reading(bench.world.engine) as connection:
+        tried = runs.trials_of(connection, run.id)
+    found = bench.effects.once(
+        "register",
+        lambda: _package(run, bench, files),
+        lambda request: {"arn": registry.register(sagemaker, request)},
+    )
+    told = f"Registered as {found['arn']}, with {len(tried)} comparisons; it waits for approval."
+    return bench.move(
+        run, RunState.REGISTERED, RunReason.WAITING_FOR_APPROVAL, told, model_package=found["arn"]
+    )
+
+
+def _package(run: Run, bench: Bench, files: BaselineFiles) -> dict[str, Any]:
+    with reading(bench.world.engine) as connection:
+        tried = runs.trials_of(connection, run.id)
+    answer = outputs(run)
+    assert run.judged_start is not None  # noqa: S101 (set before the target was started)
+    assert run.judged_end is not None  # noqa: S101
+    quality = registry.write_quality(
+        bench.output, run.name, registry.model_quality(tried, run.judged_start, run.judged_end)
+    )
+    base = folder(bench.output, run)
+    evidence = Evidence(
+        model_data=answer["model_data"],
+        image=answer["image"],
+        quality=quality,
+        statistics=f"{files.source}/{STATISTICS}",
+        constraints=f"{files.source}/{CONSTRAINTS}",
+        manifest=f"{base}/manifest.json",
+        handle=run.handle or "",
+    )
+    return registry.package_request(
+        group=bench.retrain.registry,
+        run=run,
+        endpoint=bench.endpoint.name,
+        evidence=evidence,
+        trials=tried,
+        champion=_champion_specification(run, bench),
+    )
+
+
+def _champion_specification(run: Run, bench: Bench) -> dict[str, Any] | None:
+    package = bench.era(run.deployment_id).model_package
+    if package is None:
+        return None
+    described = registry.describe(bench.world.sagemaker(), package)
+    found: dict[str, Any] | None = described.get("InferenceSpecification")
+    return found
+
+
+def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
+    """The new model's baseline: the captured records it was trained on, with its own answers beside them."""
+    answer = outputs(run)
+    base = folder(bench.output, run)
+    captured = bench.read(f"{base}/captured.csv")
+    answers = predictions(bench, answer["predictions"]["captured"])
+    schema = bench.schema(bench.era(run.deployment_id))
+    inputs = pl.read_csv(io.BytesIO(captured), infer_schema=False)
+    if inputs.height != len(answers):
+        raise RunFailedError(
+            RunReason.BAD_OUTPUT,
+            f"predictions.captured has {len(answers)} rows where captured.csv has {inputs.height}: "
+            "score every row, in order",
+        )
+    label = bench.endpoint.prediction or schema.names[0]
+    answered = inputs.with_columns(pl.Series(label, answers).cast(pl.String))
+    kept = [name for name in schema.names if name not in schema.exclude and name in answered.columns]
+    profile, suggested = create(answered.select(kept).write_csv().encode(), where=f"{run.name}.csv")
+    texts = {STATISTICS: statistics.write(profile), CONSTRAINTS: constraints.write(suggested)}
+    for name, text in texts.items():
+        key = bench.output.key(f"{run.name}/baseline/{name}")
+        bench.output.objects.write(key, text.encode(), "application/json")
+    digest = hashlib.sha256("".join(texts.values()).encode()).hexdigest()
+    return BaselineFiles(texts[STATISTICS], texts[CONSTRAINTS], f"{base}/baseline", digest)
+
+
+def decide_approval(run: Run, bench: Bench) -> Run | None:
+    """Approve by itself where the owner said so; else by the person's word, here or in the registry."""
+    sagemaker, arn = bench.world.sagemaker(), run.model_package or ""
+    if run.approval == "reject":
+        told = "Declined by hand."
+        bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, arn, told))
+        return bench.move(run, RunState.DECLINED, RunReason.DECLINED_BY_HAND, told)
+    automatic = bench.retrain.approval is Approval.AUTOMATIC
+    if automatic or run.approval == "approve":
+        reason = RunReason.APPROVED_AUTOMATICALLY if automatic else RunReason.APPROVED_BY_HAND
+        told = "Approved automatically: the challenger won." if automatic else "Approved by hand."
+        bench.effects.once("approve", dict, lambda _: registry.approve(sagemaker, arn, told))
+        return bench.move(run, RunState.APPROVED, reason, told)
+    status = registry.status(sagemaker, arn)
+    if status is PackageStatus.APPROVED:
+        return bench.move(
+            run, RunState.APPROVED, RunReason.APPROVED_BY_HAND, "Approved in the model registry."
+        )
+    if status is PackageStatus.REJECTED:
+        return bench.move(
+            run, RunState.DECLINED, RunReason.DECLINED_BY_HAND, "Rejected in the model registry."
+        )
+    return None
+
+
+def deploy(run: Run, bench: Bench) -> Run | None:
+    """Roll the model out; once it is in service, its era begins with its baseline, in one transaction."""
+    if bench.retrain.rollout.kind is RolloutKind.NONE:
+        told = "Registered and approved; deploying it is left to its owner."
+        return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
+    sagemaker = bench.world.sagemaker()
+    text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
+    plan = rollout.Plan.read(text)
+    run = _prepare_era(run, bench, plan)
+    bench.effects.once("model", lambda: plan.model, lambda request: rollout.create_model(sagemaker, request))
+    bench.effects.once(
+        "config", lambda: plan.config, lambda request: rollout.create_config(sagemaker, request)
+    )
+    bench.effects.once(
+        "update",
+        lambda: plan.update,
+        lambda request: rollout.update(sagemaker, request, plan.old_config),
+    )
+    return _in_service(run, bench, plan)
+
+
+def _plan(run: Run, bench: Bench) -> rollout.Plan:
+    return rollout.plan(
+        bench.world.sagemaker(),
+        run_name=run.name,
+        endpoint=bench.endpoint.name,
+        variants=[run.variant],
+        package=run.model_package or "",
+        rollout=bench.retrain.rollout,
+    )
+
+
+def _prepare_era(run: Run, bench: Bench, plan: rollout.Plan) -> Run:
+    """Store the new baseline before the new config is in force: whoever notices it first finds it."""
+    if run.new_baseline_id is not None:
+        return run
+    files = _write_baseline(run, bench)
+    with bench.lease.transaction() as connection:
+        version = import_files(connection, run.monitor_id, files, bench.now)
+        return runs.move(
+            connection,
+            run,
+            RunState.APPROVED,
+            RunReason.ROLLING_OUT,
+            f"Rolling out: endpoint config {plan.new_config} in place of {plan.old_config}.",
+            bench.now,
+            old_endpoint_config=plan.old_config,
+            new_endpoint_config=plan.new_config,
+            new_baseline_id=version.id,
+        )
+
+
+def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
+    found = rollout.state(bench.world.sagemaker(), bench.endpoint.name)
+    if isinstance(found, rollout.Failed):
+        raise RunFailedError(RunReason.ROLLOUT_FAILED, f"The endpoint failed: {found.reason}")
+    if isinstance(found, rollout.Updating):
+        return None
+    if found.config != plan.new_config:
+        why = found.failure or "somebody else deployed another config"
+        raise RunFailedError(
+            RunReason.ROLLOUT_FAILED,
+            f"The endpoint is on {found.config}, not on {plan.new_config}: {why}",
+        )
+    with bench.lease.transaction() as connection:
+        known = deployments.eras(connection, run.monitor_id)
+        last = known[-1]
+        if last.endpoint_config != plan.new_config:
+            last = deployments.begin(
+                connection,
+                run.monitor_id,
+                started_at=bench.now,
+                endpoint_config=plan.new_config,
+                model_package=run.model_package,
+                baseline_id=run.new_baseline_id,
+            )
+        else:
+            deployments.adopt(connection, last.id, run.model_package, run.new_baseline_id)
+        return runs.move(
+            connection,
+            run,
+            RunState.DEPLOYED,
+            RunReason.IN_SERVICE,
+            f"In service on {plan.new_config}; its first windows are looked at.",
+            bench.now,
+            new_deployment_id=last.id,
+        )

@@ -1,0 +1,117 @@
+"""Moving runs: one step at a time under a lease, each in a transaction, from wherever they were left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from baselines.constraints import ConstraintsError
+from baselines.datasets import DatasetError
+from baselines.statistics import StatisticsError
+from baselines.versions import BaselineError
+from config.model import Endpoint
+from config.retraining import Retrain
+from monitor.capture.schema import SchemaError
+from objects import PlaceError
+from retrain import adoption, release, training_run, trial_run
+from retrain.bench import Bench, RunFailedError, World
+from retrain.sagemaker_calls import CallError
+from retrain.targets.base import TargetError
+from store import monitors, runs
+from store.engine import reading
+from store.lease import StoppingError, leased
+from store.monitors import LeaseLostError
+from store.records import Run, RunReason, RunState
+
+log = structlog.get_logger(__name__)
+
+Step = Callable[[Run, Bench], Run | None]
+
+STEPS: Mapping[RunState, Step] = {
+    RunState.REQUESTED: training_run.begin,
+    RunState.STARTED: training_run.follow,
+    RunState.TRAINED: trial_run.judge,
+    RunState.WAITING: trial_run.judge,
+    RunState.WON: release.register,
+    RunState.REGISTERED: release.decide_approval,
+    RunState.APPROVED: release.deploy,
+    RunState.DEPLOYED: adoption.watch,
+}
+_CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
+_BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
+
+
+def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
+    """Take every run that is under way as far as it goes now; returns how many steps were made."""
+    with reading(world.engine) as connection:
+        waiting = runs.under_way(connection)
+        names = {monitor.id: monitor.name for monitor in monitors.watched(connection)}
+    made = 0
+    for run in waiting:
+        endpoint = endpoints.get(names.get(run.monitor_id, ""))
+        if endpoint is not None and endpoint.retrain is not None:
+            made += _advance(world, run, endpoint, endpoint.retrain)
+    return made
+
+
+def _advance(world: World, run: Run, endpoint: Endpoint, retrain: Retrain) -> int:
+    with leased(world.engine, runs, run.id, world.replica, world.lease, world.stopping) as lease:
+        if lease is None:
+            return 0
+        bench = Bench(world, endpoint, retrain, lease, world.clock.now())
+        made = 0
+        try:
+            while (moved := _step(bench)) is not None:
+                made += 1
+                log.info("run_moved", run=moved.name, state=moved.state, reason=moved.reason)
+                if moved.state.is_end:
+                    break
+        except LeaseLostError as error:
+            log.warning("lease_lost", run=run.name, reason=str(error))
+        except StoppingError:
+            log.info("run_rests", run=run.name)
+        return made
+
+
+def _step(bench: Bench) -> Run | None:
+    """One step from the state on record, or None where the run has to wait."""
+    with reading(bench.world.engine) as connection:
+        run = runs.by_id(connection, bench.lease.key)
+    if run is None or run.state.is_end:
+        return None
+    try:
+        if run.approval == "cancel" and run.state in _CANCELLABLE:
+            return _cancel(run, bench)
+        return STEPS[run.state](run, bench)
+    except RunFailedError as error:
+        return bench.move(run, RunState.FAILED, error.reason, str(error))
+    except (TargetError, CallError) as error:
+        if error.retryable:
+            log.warning("run_waits", run=run.name, reason=str(error))
+            return None
+        return bench.move(run, RunState.FAILED, _blamed(run), str(error))
+    except PlaceError as error:
+        log.warning("run_waits", run=run.name, reason=str(error))
+        return _out_of_time(run, bench, str(error))
+    except _BROKEN as error:
+        return bench.move(run, RunState.FAILED, RunReason.BAD_TRAINING_SET, str(error))
+
+
+def _blamed(run: Run) -> RunReason:
+    early = run.state in (RunState.REQUESTED, RunState.STARTED)
+    return RunReason.TARGET_FAILED if early else RunReason.ROLLOUT_FAILED
+
+
+def _out_of_time(run: Run, bench: Bench, told: str) -> Run | None:
+    """Objects that can't be read may come back; not for ever."""
+    if bench.now <= run.deadline:
+        return None
+    return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
+
+
+def _cancel(run: Run, bench: Bench) -> Run:
+    told = "Cancelled by hand."
+    if run.handle is not None and run.state is RunState.STARTED:
+        bench.world.open_target(bench.retrain).cancel(run.handle, told)
+    return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)

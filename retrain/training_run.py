@@ -1,0 +1,207 @@
+"""requested → started → trained: the training set is written, the target trains."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from objects import Place
+from retrain import training_set
+from retrain.bench import Bench, RunFailedError
+from retrain.registry import describe
+from retrain.targets.base import Cancelled, Failed, Running, Succeeded, Target, TimedOut
+from retrain.training_set import TooFew, TrainingSetError, Written
+from store import incidents
+from store.engine import reading
+from store.records import Deployment, Run, RunReason, RunState
+
+JUDGING_IDS = "judging_ids"
+"""Where the judging window's ids are kept: beside the input, for Kedge alone."""
+
+
+def begin(run: Run, bench: Bench) -> Run | None:
+    """Write the training set once there are labels enough, then start the target by the run's name."""
+    if run.input is None:
+        prepared = _prepare(run, bench)
+        if prepared is None or prepared.input is None:
+            return prepared
+        run = prepared
+    target = bench.world.open_target(bench.retrain)
+    started = bench.effects.once(
+        "start",
+        lambda: {"name": run.name, "input": run.input},
+        lambda request: {"handle": target.start(request["name"], request["input"])},
+    )
+    told = "Training."
+    return bench.move(run, RunState.STARTED, RunReason.TRAINING, told, handle=started["handle"])
+
+
+def _prepare(run: Run, bench: Bench) -> Run | None:
+    era = bench.era(run.deployment_id)
+    schema = bench.schema(era)
+    label = bench.endpoint.prediction
+    if label is None or bench.endpoint.ground_truth is None:
+        raise RunFailedError(
+            RunReason.BAD_TRAINING_SET,
+            f"{bench.endpoint.name} has no ground_truth in kedge.yaml: there are no labels to learn from",
+        )
+    features = [name for name in schema.inputs if name not in schema.exclude]
+    with reading(bench.world.engine) as connection:
+        captured = training_set.captured_rows(
+            connection,
+            bench.place(bench.endpoint.capture),
+            monitor_id=run.monitor_id,
+            schema=schema,
+            variant=run.variant,
+            deployment_id=run.deployment_id,
+            start=run.change_at,
+            end=bench.now,
+        )
+    wanted = bench.retrain.training
+    parts = training_set.split(
+        captured.rows, window=bench.endpoint.window, minimum=wanted.minimum, judging=wanted.judging
+    )
+    if isinstance(parts, TooFew):
+        return _wait_for_labels(run, bench, parts)
+    original = bench.read(wanted.original) if wanted.original else None
+    try:
+        files = training_set.build(
+            parts,
+            run_name=run.name,
+            label=label,
+            features=features,
+            sources=captured.sources,
+            original=original,
+            original_uri=wanted.original,
+        )
+    except TrainingSetError as error:
+        raise RunFailedError(RunReason.BAD_TRAINING_SET, str(error)) from error
+    written = training_set.write(bench.output, run.name, files)
+    text = json.dumps(_input(run, bench, era, written, label, features), sort_keys=True, ensure_ascii=False)
+    return bench.move(
+        run,
+        RunState.REQUESTED,
+        RunReason.TRAINING,
+        f"{parts.training.height} captured records to train on, {parts.judging.height} to judge on.",
+        input=text,
+        training_uri=written.training,
+        judged_start=parts.start,
+        judged_end=parts.end,
+    )
+
+
+def _wait_for_labels(run: Run, bench: Bench, short: TooFew) -> Run | None:
+    if bench.now > run.requested_at + bench.retrain.training.wait:
+        raise RunFailedError(RunReason.NO_LABELS, f"The labels did not come in time: {short.sentence}")
+    if run.reason is RunReason.WAITING_FOR_LABELS:
+        return None
+    return bench.move(
+        run, RunState.REQUESTED, RunReason.WAITING_FOR_LABELS, f"Waiting for labels: {short.sentence}"
+    )
+
+
+def _input(
+    run: Run, bench: Bench, era: Deployment, written: Written, label: str, features: list[str]
+) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "endpoint": bench.endpoint.name,
+        "variant": run.variant,
+        "reason": run.told,
+        "incident": _incident(run, bench),
+        "training": {
+            "data": written.training,
+            "manifest": written.manifest,
+            "label": label,
+            "features": features,
+        },
+        "score": {
+            "fresh": written.fresh,
+            "captured": written.captured,
+            "test": bench.retrain.training.test,
+        },
+        "champion": _champion(bench, era),
+        "output": folder(bench.output, run),
+    }
+
+
+def folder(output: Place, run: Run) -> str:
+    """The address of a run's own folder."""
+    return f"{output.uri.rstrip('/')}/{run.name}"
+
+
+def _incident(run: Run, bench: Bench) -> dict[str, Any] | None:
+    if run.incident_id is None:
+        return None
+    with reading(bench.world.engine) as connection:
+        incident = incidents.by_id(connection, run.incident_id)
+    if incident is None:
+        return None
+    return {
+        "kind": incident.kind,
+        "opened_at": incident.opened_at.isoformat(),
+        "features": list(incident.features),
+        "summary": incident.summary,
+    }
+
+
+def _champion(bench: Bench, era: Deployment) -> dict[str, str | None]:
+    if era.model_package is None:
+        return {"model_package": None, "model_data": None}
+    package = describe(bench.world.sagemaker(), era.model_package)
+    containers = package.get("InferenceSpecification", {}).get("Containers", [{}])
+    return {"model_package": era.model_package, "model_data": containers[0].get("ModelDataUrl")}
+
+
+def follow(run: Run, bench: Bench) -> Run | None:
+    """Ask the target how far it is."""
+    target = bench.world.open_target(bench.retrain)
+    if run.handle is None:
+        raise RunFailedError(RunReason.TARGET_FAILED, "The target gave no handle for what it runs.")
+    found = target.status(run.handle)
+    match found:
+        case Running():
+            return _in_time(run, bench, target)
+        case Succeeded(output):
+            _outputs(output)
+            return bench.move(run, RunState.TRAINED, RunReason.TRAINING, "Trained.", output=output)
+        case Failed(error, cause):
+            raise RunFailedError(RunReason.TARGET_FAILED, f"The training failed: {error}: {cause}")
+        case TimedOut():
+            raise RunFailedError(RunReason.TARGET_TIMED_OUT, "The target ran out of its time.")
+        case Cancelled():
+            told = "The target was stopped from outside."
+            return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
+
+
+def _in_time(run: Run, bench: Bench, target: Target) -> Run | None:
+    if bench.now <= run.deadline or run.handle is None:
+        return None
+    told = f"Training did not end by {run.deadline:%Y-%m-%d %H:%M} UTC."
+    target.cancel(run.handle, told)
+    return bench.move(run, RunState.TIMED_OUT, RunReason.OUT_OF_TIME, told)
+
+
+def _outputs(output: str) -> dict[str, Any]:
+    """A target's answer as a value; raises RunFailedError where it is not as docs/retraining.md has it."""
+    try:
+        found = json.loads(output)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RunFailedError(RunReason.BAD_OUTPUT, "The target's output is no JSON object.")
+    missing = [name for name in ("model_data", "image", "predictions") if not found.get(name)]
+    predictions = found.get("predictions")
+    if not missing and isinstance(predictions, dict):
+        missing = [f"predictions.{name}" for name in ("fresh", "captured") if not predictions.get(name)]
+    if missing or not isinstance(predictions, dict):
+        raise RunFailedError(
+            RunReason.BAD_OUTPUT,
+            f"The target's output lacks {', '.join(missing) or 'predictions'}: see docs/retraining.md.",
+        )
+    return found
+
+
+def outputs(run: Run) -> dict[str, Any]:
+    """What the target answered."""
+    return _outputs(run.output or "")

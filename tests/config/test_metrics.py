@@ -1,0 +1,74 @@
+"""What a condition may name: a slip is an error when the file is read, not silence when it matters."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.expressions import parse
+from config.metrics import CHECKS, METRICS, check_acceptance, check_names, check_trigger
+from monitor.checks.names import Check
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rmse > 1.15 * baseline",
+        "mae > 2 or r2 < 0.3",
+        "drifted_features_share > 0.3 and drifted_features > 2",
+        "drift(length) > 0.2",
+        "missing(length) > 0.1",
+        "violations > 0",
+        "violations(completeness_check) > 0",
+        "volume < 100",
+        "rejected_share > 0.05",
+    ],
+)
+def test_what_there_is_may_be_named(text: str) -> None:
+    assert check_names(parse(text)) is None
+    assert check_trigger(parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rsme > 3", "there is no metric 'rsme'; known here are rmse, mae, r2,"),
+        ("rmse > 3 or (volume < 1 and f1 < 0.3)", "there is no metric 'f1'"),
+        ("rmse(length) > 3", "write rmse without brackets"),
+        ("drift > 0.2", "name it: drift(NAME)"),
+        ("missing > 0.2", "name it: missing(NAME)"),
+        ("violations(typo) > 0", "there is no check 'typo'; known here are extra_column_check,"),
+    ],
+)
+def test_what_there_is_not_is_said(text: str, said: str) -> None:
+    for complaint in (check_names(parse(text)), check_trigger(parse(text)), check_acceptance(parse(text))):
+        assert complaint is not None
+        assert said in complaint
+
+
+def test_no_window_is_held_against_a_champion() -> None:
+    assert "write baseline" in (check_trigger(parse("rmse > champion")) or "")
+
+
+@pytest.mark.parametrize("text", ["rmse < champion", "mae < 0.9 * champion and r2 > 0.4", "rmse < 3"])
+def test_a_challenger_is_accepted_by_its_quality(text: str) -> None:
+    assert check_acceptance(parse(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("drift(length) < 0.1", "write a condition on rmse, mae, r2"),
+        ("rmse < champion and volume > 10", "judged by its quality alone"),
+        ("rmse < baseline", "write rmse < champion"),
+    ],
+)
+def test_and_by_nothing_else(text: str, said: str) -> None:
+    assert said in (check_acceptance(parse(text)) or "")
+
+
+def test_the_checks_are_those_that_are_made() -> None:
+    assert set(CHECKS) == set(Check)
+
+
+def test_every_metric_says_what_it_measures() -> None:
+    assert all(metric.measures for metric in METRICS.values())

@@ -1,0 +1,129 @@
+"""What a person may say to a run, state by state, and what saying it leaves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from retrain import actions
+from store import deployments, monitors, runs
+from store.engine import open_engine, reading, writing
+from store.records import Run, RunReason, RunState
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+WORDS = {"approve": actions.approve, "reject": actions.reject, "cancel": actions.cancel}
+EARLY = [
+    RunState.REQUESTED,
+    RunState.STARTED,
+    RunState.TRAINED,
+    RunState.WAITING,
+    RunState.WON,
+    RunState.REGISTERED,
+]
+
+
+@pytest.fixture
+def migrated_engine(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A database on SQLite alone: what is possible is no matter of the database."""
+    path = tmp_path / "kedge.db"
+    shutil.copy(migrated_sqlite, path)
+    engine = open_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+def run_in(connection: Connection, state: RunState) -> Run:
+    monitor = monitors.register(connection, "abalone", "c" * 64, NOW)
+    era = deployments.begin(connection, monitor.id, started_at=NOW, endpoint_config="one", model_package=None)
+    run = runs.request(
+        connection,
+        monitor_id=monitor.id,
+        endpoint="abalone",
+        variant="v",
+        deployment_id=era.id,
+        incident_id=None,
+        reason=RunReason.BREACH,
+        told="Retrain.",
+        change_at=NOW,
+        deadline=NOW + timedelta(days=1),
+        now=NOW,
+    )
+    return runs.move(connection, run, state, RunReason.TRAINING, "Moved.", NOW)
+
+
+@pytest.mark.parametrize("state", RunState)
+def test_what_is_possible_is_what_is_not_refused(migrated_engine: Engine, state: RunState) -> None:
+    with writing(migrated_engine) as connection:
+        run = run_in(connection, state)
+    expected = {
+        "approve": state is RunState.REGISTERED,
+        "reject": state is RunState.REGISTERED,
+        "cancel": state in EARLY,
+    }
+    assert actions.possible(run) == tuple(word for word, fits in expected.items() if fits)
+    for word, fits in expected.items():
+        if fits:
+            continue
+        with writing(migrated_engine) as connection, pytest.raises(actions.ActionError, match=f"to {word}"):
+            WORDS[word](connection, run.name)
+    with reading(migrated_engine) as connection:
+        found = runs.by_name(connection, run.name)
+    assert found == run, "a refusal changes nothing"
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_is_kept_and_the_run_stays_where_it_is(database: Engine, word: str) -> None:
+    with writing(database) as connection:
+        run = run_in(connection, RunState.REGISTERED)
+        said = WORDS[word](connection, run.name)
+    with reading(database) as connection:
+        found = runs.by_name(connection, run.name)
+        events = runs.events(connection, run.id)
+    assert said == found
+    assert said.approval == word
+    assert said.state is RunState.REGISTERED
+    assert [event.state for event in events] == [RunState.REQUESTED, RunState.REGISTERED]
+    assert actions.possible(said) == ()
+
+
+@pytest.mark.parametrize("first", WORDS)
+@pytest.mark.parametrize("second", WORDS)
+def test_the_first_word_counts_and_repeating_it_does_no_harm(
+    migrated_engine: Engine, first: str, second: str
+) -> None:
+    with writing(migrated_engine) as connection:
+        run = run_in(connection, RunState.REGISTERED)
+        WORDS[first](connection, run.name)
+        if first == second:
+            assert WORDS[second](connection, run.name).approval == first
+        else:
+            with pytest.raises(actions.ActionError, match=f"was told to {first} already"):
+                WORDS[second](connection, run.name)
+        found = runs.by_name(connection, run.name)
+    assert found is not None
+    assert found.approval == first
+
+
+def test_a_run_that_is_not_there_is_said(migrated_engine: Engine) -> None:
+    with (
+        writing(migrated_engine) as connection,
+        pytest.raises(actions.ActionError, match="no retraining run x"),
+    ):
+        actions.approve(connection, "x")
+
+
+def test_what_was_never_judged_can_not_be_retrained(migrated_engine: Engine) -> None:
+    def start(connection: Connection, endpoint: str) -> Run:
+        return actions.start(connection, endpoint, variant=None, time_limit=timedelta(days=1), now=NOW)
+
+    with writing(migrated_engine) as connection:
+        monitors.register(connection, "abalone", "c" * 64, NOW)
+        with pytest.raises(actions.ActionError, match="abalone has no judged window yet"):
+            start(connection, "abalone")
+        with pytest.raises(actions.ActionError, match="the database knows no endpoint other"):
+            start(connection, "other")

@@ -1,0 +1,203 @@
+"""Champion or challenger: only what is shown to be better wins, and on the same records."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.expressions import parse
+from retrain.judging import METRICS, Floats, Judgement, JudgingError, metrics_of, paired, verdict
+from store.records import Trial
+
+ACCEPT = parse("rmse < champion")
+
+
+def answers(
+    seed: int, records: int, *, champion: float = 2.0, challenger: float = 2.0
+) -> tuple[Floats, Floats, Floats]:
+    """Labels, and the answers of two models that err by so much."""
+    rng = np.random.default_rng(seed)
+    labels = rng.gamma(4.0, 2.5, records)
+    return labels, labels + rng.normal(0, champion, records), labels + rng.normal(0, challenger, records)
+
+
+def judged(
+    trial: Trial, *, margin: float = 0.0, wanted: int = 100, test: tuple[Trial, ...] = ()
+) -> tuple[Judgement, str]:
+    return verdict([trial], test, ACCEPT, margin, wanted, trial.count)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_better_challenger_wins(metric: str) -> None:
+    trial = paired(*answers(1, 400, champion=3.0, challenger=2.0), metric)
+    accept = parse(f"{metric} {'<' if METRICS[metric].lower_is_better else '>'} champion")
+    assert verdict([trial], [], accept, 0.0, 200, 400)[0] is Judgement.WON
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_worse_challenger_loses(metric: str) -> None:
+    trial = paired(*answers(1, 400, champion=2.0, challenger=3.0), metric)
+    accept = parse(f"{metric} {'<' if METRICS[metric].lower_is_better else '>'} champion")
+    assert verdict([trial], [], accept, 0.0, 200, 400)[0] is Judgement.LOST
+
+
+def test_the_same_model_again_loses() -> None:
+    labels, champion, _ = answers(2, 400)
+    trial = paired(labels, champion, champion)
+    assert (trial.difference, trial.low, trial.high) == (0.0, 0.0, 0.0)
+    assert judged(trial)[0] is Judgement.LOST
+
+
+def test_of_challengers_that_are_no_better_at_least_97_in_100_lose() -> None:
+    trials = (paired(*answers(seed, 200), seed=seed) for seed in range(500))
+    lost = sum(judged(trial)[0] is Judgement.LOST for trial in trials)
+    assert lost >= 0.97 * 500
+
+
+def test_a_challenger_that_learnt_from_shuffled_labels_loses() -> None:
+    """It has learnt the mean, at best."""
+    labels, champion, _ = answers(3, 400, champion=2.4)
+    challenger = np.full_like(labels, labels.mean()) + np.random.default_rng(4).normal(0, 0.5, labels.size)
+    judgement, told = judged(paired(labels, champion, challenger))
+    assert judgement is Judgement.LOST
+    assert "not shown to be better" in told
+
+
+def test_few_labels_wait_however_good_the_challenger() -> None:
+    trial = paired(*answers(5, 99, champion=9.0, challenger=0.1))
+    assert judged(trial, wanted=100) == (
+        Judgement.WAITING,
+        "99 labelled records to judge by, and 100 are wanted.",
+    )
+    assert judged(trial, wanted=99)[0] is Judgement.WON
+    assert verdict([], [], ACCEPT, 0.0, 100, 0)[0] is Judgement.WAITING
+
+
+TRIAL = Trial("fresh", "rmse", 3.0, 2.0, -1.0, -1.2, -0.8, 400)
+
+
+@pytest.mark.parametrize(
+    ("margin", "judgement"), [(0.0, Judgement.WON), (0.26, Judgement.WON), (0.27, Judgement.LOST)]
+)
+def test_the_whole_interval_lies_beyond_the_margin(margin: float, judgement: Judgement) -> None:
+    assert judged(TRIAL, margin=margin)[0] is judgement
+
+
+@pytest.mark.parametrize(
+    ("accept", "judgement"),
+    [
+        ("rmse < champion", Judgement.WON),
+        ("rmse < 0.8 * champion", Judgement.WON),
+        ("rmse < 0.7 * champion", Judgement.LOST),  # 2.1: the value is below it, its interval is not
+        ("rmse < 0.6 * champion", Judgement.LOST),
+        ("rmse < 2.5", Judgement.WON),
+        ("rmse < 1.5", Judgement.LOST),
+        ("rmse < champion and mae < champion", Judgement.LOST),  # nobody measured mae
+    ],
+)
+def test_the_owner_s_condition_must_hold_for_certain(accept: str, judgement: Judgement) -> None:
+    assert verdict([TRIAL], [], parse(accept), 0.0, 100, 400)[0] is judgement
+
+
+def test_several_metrics_must_all_do() -> None:
+    accept = parse("rmse < champion and r2 > 0.3")
+    assert metrics_of(accept) == ("rmse", "r2")
+    poor = Trial("fresh", "r2", 0.1, 0.2, 0.1, 0.05, 0.15, 400)
+    fine = Trial("fresh", "r2", 0.1, 0.5, 0.4, 0.35, 0.45, 400)
+    assert verdict([TRIAL, poor], [], accept, 0.0, 100, 400)[0] is Judgement.LOST
+    assert verdict([TRIAL, fine], [], accept, 0.0, 100, 400)[0] is Judgement.WON
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.1, 0.3, "worse"), (-0.3, -0.1, "better"), (-0.1, 0.1, "no different")],
+)
+def test_the_original_test_set_is_told_and_decides_nothing(low: float, high: float, word: str) -> None:
+    test = Trial("test", "rmse", 2.0, 2.0, 0.0, low, high, 300)
+    judgement, told = judged(TRIAL, test=(test,))
+    assert judgement is Judgement.WON
+    assert f"on the original test set it is {word}" in told
+
+
+def test_the_sentence_holds_the_numbers() -> None:
+    assert judged(TRIAL)[1] == (
+        "The challenger is better: rmse 2.000 against 3.000, a difference of -1.000 (-1.200 to -0.800) "
+        "on 400 records."
+    )
+
+
+def test_what_is_hard_for_both_cancels_out() -> None:
+    """Both err by the same wild amounts, one a little less: unpaired intervals would hide it."""
+    labels, champion, _ = answers(6, 400, champion=5.0)
+    challenger = labels + 0.9 * (champion - labels)
+    trial = paired(labels, champion, challenger)
+    assert trial.high < 0
+    assert trial.high - trial.low < 0.2
+
+
+@given(seed=st.integers(0, 1000), records=st.integers(2, 60), metric=st.sampled_from(sorted(METRICS)))
+@settings(max_examples=40, deadline=None)
+def test_a_trial_is_antisymmetric_reproducible_and_holds_its_own_difference(
+    seed: int, records: int, metric: str
+) -> None:
+    labels, champion, challenger = answers(seed, records)
+    trial = paired(labels, champion, challenger, metric, seed)
+    other = paired(labels, challenger, champion, metric, seed)
+    assert trial == paired(labels, champion, challenger, metric, seed)
+    assert (trial.champion, trial.challenger) == (other.challenger, other.champion)
+    assert trial.difference == pytest.approx(-other.difference)
+    assert (trial.low, trial.high) == pytest.approx((-other.high, -other.low))
+    assert trial.difference == trial.challenger - trial.champion
+    assert trial.count == records
+
+
+def test_the_metrics_are_what_they_are_called() -> None:
+    labels, champion, challenger = np.array([1.0, 2.0, 6.0]), np.array([1.0, 2.0, 9.0]), np.array([3.0] * 3)
+    found = {name: paired(labels, champion, challenger, name) for name in METRICS}
+    assert found["rmse"].champion == pytest.approx(3**0.5)
+    assert found["mae"].champion == pytest.approx(1.0)
+    assert found["r2"].champion == pytest.approx(1 - 9 / 14)
+    assert found["r2"].challenger == pytest.approx(0.0)
+
+
+def test_one_record_shows_nothing() -> None:
+    trial = paired(np.array([1.0]), np.array([5.0]), np.array([1.0]))
+    assert (trial.low, trial.high) == (-np.inf, np.inf)
+    assert judged(trial, wanted=1)[0] is Judgement.LOST
+
+
+def test_records_without_a_label_or_an_answer_of_the_champion_are_left_out() -> None:
+    labels = np.array([1.0, np.nan, 3.0, 4.0])
+    champion = np.array([1.0, 2.0, np.nan, 4.0])
+    assert paired(labels, champion, np.array([1.0, 2.0, 3.0, 5.0])).count == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "champion", "challenger", "metric", "said"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], [1.0], "rmse", "2 labels, 2 and 1 predictions"),
+        ([1.0, 2.0], [1.0, 2.0], [1.0, np.nan], "rmse", "gave no number for 1 of 2 records"),
+        ([np.nan], [1.0], [1.0], "rmse", "wait for labels"),
+        ([], [], [], "rmse", "wait for labels"),
+        ([2.0, 2.0], [1.0, 2.0], [1.0, 2.0], "r2", "all alike"),
+    ],
+)
+def test_what_cannot_be_compared_is_said(
+    labels: list[float], champion: list[float], challenger: list[float], metric: str, said: str
+) -> None:
+    with pytest.raises(JudgingError, match=said):
+        paired(np.array(labels), np.array(champion), np.array(challenger), metric)
+
+
+def test_a_large_set_is_judged_in_bounded_memory() -> None:
+    import tracemalloc
+
+    given_ = answers(7, 60_000, champion=2.1)
+    tracemalloc.start()
+    trial = paired(*given_)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert trial.high < 0
+    assert peak < 200e6  # all at once it would be 60,000 × 1000 × 8 bytes, several times

@@ -1,0 +1,93 @@
+"""After a rollout: worse goes back, good stays, and whether it helped is said by the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitor.quality import regression
+from retrain.watching import Look, helped, look, pool
+from store.records import Helped, MetricRow, Trial
+
+BEFORE = Trial("fresh", "rmse", 3.0, 2.0, -1.0, -1.2, -0.8, 400)
+R2 = Trial("fresh", "r2", 0.3, 0.6, 0.3, 0.2, 0.4, 400)
+
+
+def window(value: float, half: float = 0.2, count: int = 200, name: str = "rmse") -> MetricRow:
+    return MetricRow(name, value, value - half, value + half, count)
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        ([], Look.WAITING),
+        ([window(2.0)], Look.WAITING),
+        ([window(2.0), window(2.1)], Look.GOOD),
+        ([window(2.0), window(2.1), window(9.0)], Look.GOOD),  # the first two are looked at
+        ([window(3.5)], Look.WORSE),  # what is shown is not waited on
+        ([window(3.1)], Look.WAITING),
+        ([window(3.1), window(3.0)], Look.GOOD),  # not shown to be worse
+        ([window(3.18), window(3.18)], Look.WORSE),  # together they show what neither does
+        ([MetricRow("rmse", None, None, None, 0), window(2.0)], Look.WAITING),
+    ],
+)
+def test_the_first_windows_say(windows: list[MetricRow], expected: Look) -> None:
+    assert look(BEFORE, windows, 2)[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("windows", "expected"),
+    [
+        ([], Helped.UNKNOWN),
+        ([window(2.0), window(2.1)], Helped.HELPED),
+        ([window(2.95), window(2.95)], Helped.UNKNOWN),
+        ([window(3.0), window(3.05)], Helped.NOT),
+        ([window(4.0)], Helped.NOT),
+    ],
+)
+def test_whether_it_helped(windows: list[MetricRow], expected: Helped) -> None:
+    assert helped(BEFORE, windows, 2)[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "seen", "outcome"),
+    [(0.6, Look.GOOD, Helped.HELPED), (0.1, Look.WORSE, Helped.NOT), (0.0, Look.WORSE, Helped.NOT)],
+)
+def test_of_r2_more_is_better(value: float, seen: Look, outcome: Helped) -> None:
+    windows = [window(value, 0.1, name="r2")]
+    assert look(R2, windows, 1)[0] is seen
+    assert helped(R2, windows, 1)[0] is outcome
+
+
+def test_the_sentences_hold_the_numbers() -> None:
+    assert look(BEFORE, [window(2.0)], 2)[1] == (
+        "1 of 2 labelled windows since the rollout: rmse 2.000 (1.800 to 2.200) on 200 records, "
+        "where the champion had 3.000 before."
+    )
+    assert look(BEFORE, [], 2)[1] == "No labelled window yet since the rollout, 2 are wanted."
+    assert helped(BEFORE, [window(2.0)], 2)[1].startswith("It helped: rmse 2.000")
+    assert "no labels came" in helped(BEFORE, [], 2)[1]
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_windows_together_are_what_all_their_records_are(metric: str) -> None:
+    rng = np.random.default_rng(1)
+    labels = rng.gamma(4, 2.5, 900)
+    predictions = labels + rng.normal(0, 2, 900)
+    parts = [slice(0, 500), slice(500, 650), slice(650, 900)]
+
+    def measured(part: slice) -> MetricRow:
+        return next(row for row in regression(predictions[part], labels[part], 0) if row.name == metric)
+
+    pooled, whole = pool(metric, [measured(part) for part in parts]), measured(slice(None))
+    assert pooled is not None
+    assert (pooled.count, pooled.windows) == (900, 3)
+    assert pooled.value == pytest.approx(whole.value)
+    assert pooled.low == pytest.approx(whole.low, rel=0.02)
+    assert pooled.high == pytest.approx(whole.high, rel=0.02)
+
+
+def test_a_model_without_fault_has_an_interval_of_nothing() -> None:
+    pooled = pool("rmse", [MetricRow("rmse", 0.0, 0.0, 0.0, 10)])
+    assert pooled is not None
+    assert (pooled.value, pooled.low, pooled.high) == (0.0, 0.0, 0.0)

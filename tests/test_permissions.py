@@ -1,0 +1,126 @@
+"""The IAM policies of deploy/ allow exactly the calls that are made, on what they are made on."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retrain.workflows.definition import definition
+from tests.conftest import ROOT
+
+POLICIES = sorted((ROOT / "deploy").glob("*.json"))
+WORKFLOWS = sorted((ROOT / "retrain" / "workflows").glob("*.py"))
+KEDGE = sorted(set((ROOT / "retrain").rglob("*.py")) - set(WORKFLOWS))
+
+
+def statements(name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((ROOT / "deploy" / name).read_text())["Statement"]
+    return found
+
+
+def as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def allowed(name: str, service: str) -> set[str]:
+    actions = {action for each in statements(name) for action in as_list(each["Action"])}
+    return {action.partition(":")[2] for action in actions if action.startswith(f"{service}:")}
+
+
+@cache
+def operations(service: str) -> dict[str, str]:
+    """boto3's method → the operation of AWS that it calls."""
+    import botocore.session
+    from botocore import xform_name
+
+    model = botocore.session.get_session().get_service_model(service)
+    return {xform_name(name): name for name in model.operation_names}
+
+
+def names_in(path: Path) -> Iterator[str]:
+    """What may be a call: attributes of clients, and the names that paginators are asked for by."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def called(paths: list[Path], service: str) -> set[str]:
+    known = operations(service)
+    return {known[name] for path in paths for name in names_in(path) if name in known}
+
+
+@pytest.mark.parametrize(
+    ("service", "prefix", "policy", "paths"),
+    [
+        ("sagemaker", "sagemaker", "kedge-retraining-policy.json", KEDGE),
+        ("stepfunctions", "states", "kedge-retraining-policy.json", KEDGE),
+        ("sqs", "sqs", "worker-policy.json", WORKFLOWS),
+        ("stepfunctions", "states", "worker-policy.json", WORKFLOWS),
+    ],
+)
+def test_each_call_that_is_made_is_allowed_and_no_other(
+    service: str, prefix: str, policy: str, paths: list[Path]
+) -> None:
+    assert called(paths, service) == allowed(policy, prefix)
+    assert allowed(policy, prefix)
+
+
+def test_the_state_machine_may_do_what_its_definition_does_and_nothing_else() -> None:
+    machine = json.loads(definition("https://queue"))
+    resources = {state["Resource"] for state in machine["States"].values() if "Resource" in state}
+    assert resources == {"arn:aws:states:::sqs:sendMessage.waitForTaskToken"}
+    assert [each["Action"] for each in statements("state-machine-policy.json")] == ["sqs:SendMessage"]
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
+def test_a_policy_is_of_iams_form(path: Path) -> None:
+    policy = json.loads(path.read_text())
+    assert set(policy) == {"Version", "Statement"}
+    assert policy["Version"] == "2012-10-17"
+    for each in policy["Statement"]:
+        assert each["Effect"] == "Allow"
+        assert set(each) <= {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}
+        assert ("Principal" in each) != ("Resource" in each)
+        assert re.fullmatch(r"[A-Za-z0-9]*", each.get("Sid", ""))
+    identifiers = [each["Sid"] for each in policy["Statement"] if "Sid" in each]
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize("path", POLICIES, ids=lambda path: path.name)
+def test_a_policy_gives_no_more_than_is_needed(path: Path) -> None:
+    for each in json.loads(path.read_text())["Statement"]:
+        assert not any("*" in action for action in as_list(each["Action"]))
+        if as_list(each.get("Resource", [])) == ["*"]:
+            assert each["Action"] == "sagemaker:ListModelPackages", "which AWS ties to no resource"
+
+
+def test_what_kedge_makes_is_called_after_it_and_a_role_goes_to_sagemaker_alone() -> None:
+    by_action = {
+        action: each
+        for each in statements("kedge-retraining-policy.json")
+        for action in as_list(each["Action"])
+    }
+    for action in ("sagemaker:CreateModel", "sagemaker:CreateEndpointConfig"):
+        assert all(resource.endswith("/kedge-*") for resource in by_action[action]["Resource"])
+    passing = by_action["iam:PassRole"]
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    assert "*" not in passing["Resource"]
+    executions = by_action["states:DescribeExecution"]["Resource"]
+    assert ":execution:" in executions, "executions are resources of their own"
+    assert ":stateMachine:" in by_action["states:StartExecution"]["Resource"]
+
+
+def test_every_policy_is_named_in_the_docs() -> None:
+    page = (ROOT / "docs" / "retraining.md").read_text()
+    assert POLICIES
+    for path in POLICIES:
+        assert f"(../deploy/{path.name})" in page

@@ -1,0 +1,119 @@
+"""Retraining for programs: the API and what Prometheus reads."""
+
+from __future__ import annotations
+
+import httpx
+from sqlalchemy import Engine
+
+from store import monitors
+from store.engine import writing
+from store.records import RunState
+from tests.web import retraining
+from tests.web.history import BEGIN, ENDPOINT, Told
+from tests.web.retraining import FOLDER, PACKAGE, RUN, WHY
+from tests.web.serving import client, serving
+from tests.web.test_api import get
+from tests.web.test_metrics import Samples, of, scrape
+from tests.web.test_runs import stored, visiting
+
+
+def test_one_run_with_all_its_rows(own_history: Engine, told: Told) -> None:
+    with visiting(own_history, told, retraining.adopted) as visitor:
+        detail = get(visitor, f"runs/{RUN}")
+    assert detail["endpoint"] == ENDPOINT
+    assert detail["run"]["state"] == "adopted"
+    assert detail["run"]["reason"] == "first_windows_good"
+    assert detail["run"]["helped"] == "helped"
+    assert detail["run"]["model_package"] == PACKAGE
+    assert detail["run"]["new_endpoint_config"] == RUN
+    assert [event["state"] for event in detail["events"]] == [
+        "requested",
+        "requested",
+        "started",
+        "trained",
+        "won",
+        "registered",
+        "approved",
+        "deployed",
+        "adopted",
+    ]
+    assert detail["decision"]["words"] == WHY
+    assert detail["decision"]["seen"] == [
+        {"comparison": "rmse > 1.15 * baseline", "value": 3.41, "threshold": 2.346}
+    ]
+    assert {(trial["dataset"], trial["metric"]) for trial in detail["trials"]} == {
+        ("fresh", "rmse"),
+        ("fresh", "r2"),
+        ("test", "rmse"),
+    }
+    assert detail["calls"][0] == {
+        "name": "start",
+        "asked_at": "2026-03-03T12:17:00Z",
+        "answered_at": "2026-03-03T12:18:00Z",
+    }
+    assert (detail["old_baseline"], detail["new_baseline"]) == (1, 2)
+    assert detail["training_uri"] == f"{FOLDER}/training.csv"
+    assert detail["judged_start"] == "2026-03-03T10:00:00Z"
+    assert detail["incident"] == told.drift_incident
+
+
+def test_the_runs_and_decisions_of_an_endpoint(own_history: Engine, told: Told) -> None:
+    with visiting(own_history, told, retraining.requested) as visitor:
+        (run,) = get(visitor, f"endpoints/{ENDPOINT}/runs")
+        decisions = get(visitor, f"endpoints/{ENDPOINT}/decisions")
+        newest = get(visitor, f"endpoints/{ENDPOINT}/decisions", limit=1)
+        missing = visitor.get("/api/v1/endpoints/none/runs")
+    assert (run["name"], run["state"], run["ended_at"]) == (RUN, "requested", None)
+    assert [each["reason"] for each in decisions] == ["breach", "not_lasting", "unknown"]
+    assert decisions[1]["seen"] == [
+        {"comparison": "rmse > 1.15 * baseline", "value": None, "threshold": None}
+    ]
+    assert newest == decisions[:1]
+    assert missing.status_code == 404
+
+
+def test_a_program_says_its_word(own_history: Engine, told: Told) -> None:
+    with visiting(own_history, told, retraining.registered) as visitor:
+        said = visitor.post(f"/api/v1/runs/{RUN}/reject")
+        again = visitor.post(f"/api/v1/runs/{RUN}/reject")
+        refused = visitor.post(f"/api/v1/runs/{RUN}/approve")
+    assert (said.status_code, said.json()["approval"]) == (200, "reject")
+    assert (again.status_code, again.json()) == (200, said.json())
+    assert (refused.status_code, "was told to reject already" in refused.json()["error"]) == (409, True)
+    assert stored(own_history).approval == "reject"
+
+
+def test_a_program_needs_the_token(own_history: Engine, told: Told) -> None:
+    token = "a-long-enough-token-for-a-test"
+    with writing(own_history) as connection:
+        retraining.registered(connection, told)
+    with serving(own_history, told.now, token=token) as address:
+        with client(address) as stranger:
+            assert stranger.post(f"/api/v1/runs/{RUN}/approve").status_code == 401
+            assert stranger.get(f"/runs/{RUN}").status_code == 401
+        assert stored(own_history).approval is None
+        with client(address, authorization=f"Bearer {token}") as visitor:
+            assert visitor.post(f"/api/v1/runs/{RUN}/approve").status_code == 200
+    assert stored(own_history).approval == "approve"
+
+
+def test_the_description_of_the_api_names_the_words(visitor: httpx.Client) -> None:
+    described = get(visitor, "openapi.json")
+    operation = described["paths"]["/api/v1/runs/{name}/{word}"]["post"]
+    assert "409" in operation["responses"]
+    assert described["components"]["schemas"]["Word"]["enum"] == ["approve", "reject", "cancel"]
+
+
+def test_every_state_of_an_endpoint_with_runs_is_counted(own_history: Engine, told: Told) -> None:
+    with writing(own_history) as connection:
+        monitors.register(connection, "quiet-endpoint", "c" * 64, BEGIN)
+    with visiting(own_history, told, retraining.registered) as visitor:
+        samples = scrape(visitor)
+    assert samples[of("kedge_retraining_runs", state="registered")] == 1
+    assert counted(samples) == dict.fromkeys(RunState, 0) | {RunState.REGISTERED: 1}
+
+
+def counted(samples: Samples) -> dict[str, float]:
+    found = {labels: value for (name, labels), value in samples.items() if name == "kedge_retraining_runs"}
+    assert {dict(labels)["endpoint"] for labels in found} == {ENDPOINT}
+    return {dict(labels)["state"]: value for labels, value in found.items()}

@@ -1,0 +1,52 @@
+"""The API's routes about retraining: runs, decisions, and what a person says to a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from store import decisions, runs
+from store.engine import reading
+from web import lookup, run_story
+from web.api.answers import Refusal
+from web.api.run_answers import DecisionAnswer, RunAnswer, RunDetail
+from web.lookup import Name
+from web.site import Here
+from web.telling import Word, tell
+
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 503)
+}
+router = APIRouter(prefix="/api/v1", responses=_REFUSALS)
+
+
+@router.get("/endpoints/{name}/runs")
+def show_runs(here: Here, name: Name) -> list[RunAnswer]:
+    """Every retraining run of an endpoint, newest first."""
+    with reading(here.engine) as connection:
+        monitor = lookup.endpoint(connection, name)
+        return list(map(RunAnswer.of, runs.history(connection, monitor.id)))
+
+
+@router.get("/endpoints/{name}/decisions")
+def show_decisions(
+    here: Here, name: Name, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> list[DecisionAnswer]:
+    """The last decisions of an endpoint's policy, newest first."""
+    with reading(here.engine) as connection:
+        monitor = lookup.endpoint(connection, name)
+        return list(map(DecisionAnswer.of, decisions.listed(connection, monitor.id, limit)))
+
+
+@router.get("/runs/{name}")
+def show_run(here: Here, name: Name) -> RunDetail:
+    """One retraining run with all its rows."""
+    with reading(here.engine) as connection:
+        return RunDetail.of(run_story.read(connection, *lookup.run(connection, name)))
+
+
+@router.post("/runs/{name}/{word}")
+def say(here: Here, name: Name, word: Word) -> RunAnswer:
+    """Approve or reject the model of a run that waits for it, or cancel a run; the next round acts on it."""
+    return RunAnswer.of(tell(here.engine, name, word))
