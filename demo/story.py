@@ -79,19 +79,19 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
             engine = open_engine(f"sqlite:///{database}")
             try:
                 yield Telling(
-                    plot,
-                    folder,
-                    played,
-                    stage,
-                    pipeline,
-                    aws,
-                    s3,
-                    deployed,
-                    clock,
-                    served,
-                    engine,
-                    tell,
-                    began,
+                    plot=plot,
+                    folder=folder,
+                    played=played,
+                    stage=stage,
+                    pipeline=pipeline,
+                    aws=aws,
+                    s3=s3,
+                    deployed=deployed,
+                    clock=clock,
+                    served=served,
+                    engine=engine,
+                    tell=tell,
+                    began=began,
                 )
             finally:
                 engine.dispose()

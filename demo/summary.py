@@ -99,7 +99,7 @@ def summarise(
     answered: Answered,
     seconds: float,
 ) -> Summary:
-    """Read what the service found and did; `first_config` is the config the story began with, `seconds` how long it took."""
+    """What the service found and did; the story began with `first_config` and took so many seconds."""
     monitor = monitors.by_name(connection, endpoint)
     assert monitor is not None  # noqa: S101 (the service registered it in its first round)
     judged = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY)

@@ -215,7 +215,7 @@ def labelled_between(
 def _labelled(
     connection: Connection, monitor_id: int, period: ColumnElement[bool], variant: str, deployment_id: int
 ) -> tuple[Labelled, ...]:
-    # first the window's predictions, then their labels: without statistics a planner may go the long way round
+    # first the window's predictions, then their labels: without statistics a planner goes the long way
     mine = (
         select(predictions.c.monitor_id, predictions.c.join_hash, predictions.c.row, predictions.c.prediction)
         .where(
