@@ -17,7 +17,7 @@ import urllib.request
 from contextlib import ExitStack
 from functools import cache
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 HOST = "127.0.0.1"
 REGION = "eu-west-1"
@@ -27,6 +27,23 @@ PORT_VARIABLE = "MOTO_PORT"  # moto's Step Functions find the other services by 
 _ONE_AT_A_TIME = threading.Lock()  # boto3's clients may be shared by threads, its sessions may not
 
 EXECUTE = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+
+
+class Aws(Protocol):
+    """An AWS on loopback, in this process or in another."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """`http://127.0.0.1:PORT`."""
+        ...
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs in its environment to take this for its AWS, and no other."""
+        ...
+
+    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
+        """A boto3 client of this AWS, whatever the environment says."""
+        ...
 
 
 class LocalAws:
@@ -82,17 +99,7 @@ class LocalAws:
 
     def environment(self) -> dict[str, str]:
         """What a child process needs in its environment to take this for its AWS, and no other."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_REGION": REGION,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "NO_PROXY": f"{HOST},localhost",
-        }
+        return environment_for(self.endpoint_url)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
         """A boto3 client of this AWS, whatever the environment says."""
@@ -111,6 +118,21 @@ class LocalAws:
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30):
             pass
+
+
+def environment_for(endpoint_url: str) -> dict[str, str]:
+    """What a process needs in its environment to take the local AWS at `endpoint_url` for its own."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": f"{HOST},localhost",
+    }
 
 
 def client(endpoint_url: str, service: str) -> Any:  # noqa: ANN401

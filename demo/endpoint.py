@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from demo import survey
-from demo.aws import REGION, LocalAws
+from demo.aws import REGION, Aws
 from demo.model import ARCHIVE, Champion
 from demo.traffic import Destination, decimals
 
@@ -39,7 +39,7 @@ class Stage:
     endpoint_config: str
 
 
-def set_stage(aws: LocalAws, champion: Champion, rmse: float, bucket: str = BUCKET) -> Stage:
+def set_stage(aws: Aws, champion: Champion, rmse: float, bucket: str = BUCKET) -> Stage:
     """Register the champion as the group's first, approved version, and deploy it with data capture on.
 
     `rmse` is its error in rings on animals it was not trained on. The package names `statistics.json` and
@@ -67,8 +67,8 @@ def set_stage(aws: LocalAws, champion: Champion, rmse: float, bucket: str = BUCK
 def baseline_dataset(frame: pl.DataFrame, champion: Champion) -> bytes:
     """A baseline's CSV: the header `rings,length,…,sex_M`, then each animal's predicted rings and inputs.
 
-    Give animals that the champion was not trained on, so that the first column looks as its predictions will.
-    Numbers are written as in the captures, so that both infer the same types.
+    Given the champion's training data, it says what the endpoint's inputs and answers should look like; only
+    a model that learned its training data by heart would answer otherwise on animals it has not seen.
     """
     features = survey.inputs(frame)
     columns = dict(zip(survey.INPUTS, features.T, strict=True))

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from demo import survey
-from demo.aws import LocalAws
+from demo.aws import Aws
 from demo.endpoint import ROLE
 from demo.traffic import decimals
 from retrain.workflows.definition import definition
@@ -33,7 +33,7 @@ class Pipeline:
     output: str
 
 
-def set_pipeline(aws: LocalAws, bucket: str, training: pl.DataFrame, test: pl.DataFrame) -> Pipeline:
+def set_pipeline(aws: Aws, bucket: str, training: pl.DataFrame, test: pl.DataFrame) -> Pipeline:
     """Put the two sets into the bucket and make the queue and the shipped state machine on it."""
     s3 = aws.client("s3")
     for name, frame in (("training", training), ("test", test)):
@@ -59,7 +59,7 @@ def dataset(frame: pl.DataFrame) -> bytes:
 
 
 @contextmanager
-def working(aws: LocalAws, pipeline: Pipeline, log: Path, shuffle_labels: bool) -> Iterator[None]:
+def working(aws: Aws, pipeline: Pipeline, log: Path, shuffle_labels: bool) -> Iterator[None]:
     """A worker in a process of its own, for as long as the block lasts; its log goes to `log`."""
     addresses = ["--queue", pipeline.queue, "--endpoint-url", aws.endpoint_url, "--with-parent"]
     options = [*addresses, "--shuffle-labels"] if shuffle_labels else addresses

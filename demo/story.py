@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 
 from baselines import constraints, statistics, versions
 from baselines.create import create
-from demo.aws import LocalAws
+from demo import aws_process
+from demo.aws import Aws
 from demo.clock import StoryClock
 from demo.deployed import Deployed
 from demo.endpoint import ENDPOINT, Stage, baseline_dataset, set_stage
@@ -42,7 +43,7 @@ class Telling:
     played: Cast
     stage: Stage
     pipeline: Pipeline
-    aws: LocalAws
+    aws: Aws
     s3: Any
     deployed: Deployed
     clock: StoryClock
@@ -60,7 +61,7 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
     tell("Training the champion with TensorFlow …")
     played = cast(plot)
     tell(f"The champion errs by {played.rmse:.2f} rings on animals it was not trained on.")
-    with LocalAws() as aws:
+    with aws_process.running(folder / "aws.log") as aws:
         stage = set_stage(aws, played.champion, played.rmse)
         pipeline = set_pipeline(aws, stage.bucket, played.training, played.held_out)
         s3 = aws.client("s3")
@@ -98,7 +99,7 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
 
 
 def _put_baseline(s3: Any, stage: Stage, played: Cast) -> bytes:  # noqa: ANN401 (a boto3 client)
-    dataset = baseline_dataset(played.held_out, played.champion)
+    dataset = baseline_dataset(played.training, played.champion)
     profile, suggested = create(dataset, where="baseline.csv")
     prefix = stage.baseline.removeprefix(f"s3://{stage.bucket}/")
     for name, text in (

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from baselines import versions
-from demo.aws import LocalAws
+from demo.aws import Aws
 from demo.script import Plot
 from monitor.checks.names import Check
 from store import deployments, executions, incidents, monitors, runs
@@ -75,7 +75,7 @@ class Answered:
     executions: int
 
 
-def of_aws(aws: LocalAws, endpoint: str, group: str, state_machine: str) -> Answered:
+def of_aws(aws: Aws, endpoint: str, group: str, state_machine: str) -> Answered:
     """Ask SageMaker for the endpoint and the group's versions, Step Functions for the executions."""
     sagemaker = aws.client("sagemaker")
     described = sagemaker.describe_endpoint(EndpointName=endpoint)

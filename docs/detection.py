@@ -25,16 +25,17 @@ from store.records import Deployment
 
 SEEDS = range(1, 11)
 SHIFTS = (0.0, 0.3, 0.5, 1.0)
+DESTINATION = Destination("bucket", "capture", "endpoint", "AllTraffic")
 ERA = Deployment(1, 1, None, None, EPOCH, None, None, None)
 
 
 def found(plot: Plot, played: Cast) -> tuple[int, list[int]]:
     """False alarms among the quiet windows, and for each shifted window how many features drifted."""
-    profile, constraints = create(baseline_dataset(played.held_out, played.champion), where="baseline.csv")
+    profile, constraints = create(baseline_dataset(played.training, played.champion), where="baseline.csv")
     schema = schema_of_baseline(constraints, "the demo's baseline")
     recipe = Recipe(schema, HOUR, (ERA,), 0, None)
     alarms, drifted = 0, []
-    for hour in hours(plot, played, Destination("b", "p", "e", "v"), "labels"):
+    for hour in hours(plot, played, lambda rows, _: played.champion.predict(rows), DESTINATION, "labels"):
         if not hour.captured:
             continue
         parts = [digest(decode(one.body, schema), "v", recipe) for one in hour.captured]
