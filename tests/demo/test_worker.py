@@ -1,4 +1,4 @@
-"""The worker's trainer: a real network from a training set, the same for the same run, and a broken pipeline."""
+"""The worker's trainer: a real network, the same for the same run, and what a broken pipeline makes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def test_scores_come_in_the_order_of_the_rows_whatever_the_order_of_the_columns(
     asked = animals[1].head(50)
     table = pl.read_csv(dataset(asked)).select(FEATURES)
     expected = model.unpack(found.archive).predict(survey.inputs(asked))
-    assert AbaloneTrainer().score(found.archive, table.write_csv().encode()) == pytest.approx(expected, rel=1e-5)
+    assert AbaloneTrainer().score(found.archive, table.write_csv().encode()) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_on_shuffled_labels_it_learns_nothing(animals: Animals) -> None:
