@@ -40,6 +40,9 @@ def demo(
     export: Annotated[
         Path | None, typer.Option(help="Leave training data, captures, labels and baseline in this folder.")
     ] = None,
+    windows: Annotated[int, typer.Option(min=1, hidden=True, help="Hours before the shift.")] = 24,
+    shifted: Annotated[int, typer.Option(min=0, hidden=True, help="Hours after it.")] = 16,
+    rows: Annotated[int, typer.Option(min=1, hidden=True, help="Records an hour.")] = 240,
 ) -> None:
     """Play a model's life on this machine: an AWS on loopback, traffic, drift, retraining, the dashboard.
 
@@ -52,7 +55,16 @@ def demo(
     if data is not None and not data.is_file():
         raise CommandError(f"there is no file {data}: give the abalone survey's CSV")
     moved = 0.0 if no_shift or fault else shift
-    plot = Plot(seed=seed, shift=moved, data=data, fault=fault, bad_data=bad_data)
+    plot = Plot(
+        seed=seed,
+        shift=moved,
+        quiet_windows=windows,
+        shifted_windows=shifted,
+        rows=rows,
+        data=data,
+        fault=fault,
+        bad_data=bad_data,
+    )
     chosen = free_port() if once and port == 8080 else port or free_port()
     with tempfile.TemporaryDirectory(prefix="kedge-demo-") as folder:
         try:
@@ -95,15 +107,16 @@ def _progress(hours: int) -> Iterator[Callable[[int], None]]:
 
 
 def _tell_summary(found: Summary) -> None:
+    before = found.quiet_windows_before_drift + found.false_alarms
     _tell(
-        f"{found.quiet_windows + found.false_alarms} windows before the shift of {found.shift} standard "
-        f"deviations: {found.false_alarms} false alarms."
+        f"{before} windows before the shift of {found.shift_sd} standard deviations: "
+        f"{found.false_alarms} false alarms."
     )
-    if found.drift_found_after is None:
-        _tell(f"No drift in {found.shifted_windows} windows after it.")
+    if found.windows_to_detect is None:
+        _tell(f"No drift in {found.windows - before} windows after it.")
     else:
         _tell(
-            f"Drift found in window {found.drift_found_after} after it: {', '.join(found.drifted_features)}."
+            f"Drift found in window {found.windows_to_detect} after it: {', '.join(found.drifted_features)}."
         )
     if found.data_faults:
         _tell(f"{found.data_faults} incidents of a data fault, which nothing is retrained on.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,11 +49,14 @@ class Telling:
     served: Served
     engine: Engine
     tell: Tell
+    began: float
+    """On the monotonic clock, in seconds."""
 
 
 @contextmanager
 def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling]:
     """Set the stage: train and deploy the champion, take its baseline, start the worker and the service."""
+    began = time.monotonic()
     tell("Training the champion with TensorFlow …")
     played = cast(plot)
     tell(f"The champion errs by {played.rmse:.2f} rings on animals it was not trained on.")
@@ -75,7 +79,19 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
             engine = open_engine(f"sqlite:///{database}")
             try:
                 yield Telling(
-                    plot, folder, played, stage, pipeline, aws, s3, deployed, clock, served, engine, tell
+                    plot,
+                    folder,
+                    played,
+                    stage,
+                    pipeline,
+                    aws,
+                    s3,
+                    deployed,
+                    clock,
+                    served,
+                    engine,
+                    tell,
+                    began,
                 )
             finally:
                 engine.dispose()
@@ -133,8 +149,9 @@ def _put(told: Telling, hour: Hour) -> None:
 def result(told: Telling) -> Summary:
     """How it went."""
     answered = of_aws(told.aws, ENDPOINT, told.stage.model_package_group, told.pipeline.state_machine)
+    seconds = time.monotonic() - told.began
     with reading(told.engine) as connection:
-        return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, answered)
+        return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, answered, seconds)
 
 
 def export(told: Telling, folder: Path) -> None:

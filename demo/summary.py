@@ -28,14 +28,14 @@ class Summary:
     """
 
     seed: int
-    shift: float
     rows_per_window: int
+    shift_sd: float
+    windows: int
+    """Hours that were judged: a new model splits one in two."""
     records: int
-    quiet_windows: int
+    quiet_windows_before_drift: int
     false_alarms: int
-    shifted_windows: int
-    windows_with_drift: int
-    drift_found_after: int | None
+    windows_to_detect: int | None
     """Windows from the shift to the first that drifted, 1 being the first of them."""
     drifted_features: list[str]
     champion_rmse_before: float | None
@@ -60,6 +60,7 @@ class Summary:
     baseline_version: int | None
     quiet_after: bool | None
     """Whether no window of the new model violated anything."""
+    seconds: float
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -93,17 +94,21 @@ def of_aws(aws: LocalAws, endpoint: str, group: str, state_machine: str) -> Answ
 
 
 def summarise(
-    connection: Connection, endpoint: str, first_config: str, plot: Plot, answered: Answered
+    connection: Connection,
+    endpoint: str,
+    first_config: str,
+    plot: Plot,
+    answered: Answered,
+    seconds: float,
 ) -> Summary:
-    """Read what the service found and did; `first_config` is the endpoint config the story began with."""
+    """Read what the service found and did in so many seconds; `first_config` is what the story began with."""
     monitor = monitors.by_name(connection, endpoint)
     assert monitor is not None  # noqa: S101 (the service registered it in its first round)
     judged = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY)
     ordered = sorted(judged, key=lambda execution: execution.start)
     quiet = [execution for execution in ordered if execution.start < plot.shift_at]
     after = [execution for execution in ordered if execution.start >= plot.shift_at]
-    drifted = {execution.id: _drifted(connection, execution) for execution in after}
-    found = [at for at, execution in enumerate(after, start=1) if drifted[execution.id]]
+    drifted = [_drifted(connection, execution) for execution in after]
     eras = deployments.eras(connection, monitor.id)
     champions = {era.id for era in eras if era.endpoint_config == first_config}
     challengers = {era.id for era in eras} - champions
@@ -116,15 +121,14 @@ def summarise(
     realised = _pooled_rmse(connection, measured, challengers, plot.shift_at, None)
     return Summary(
         seed=plot.seed,
-        shift=plot.shift,
         rows_per_window=plot.rows,
+        shift_sd=plot.shift,
+        windows=len({execution.start for execution in ordered}),
         records=captures.totals(connection, monitor.id)[1],
-        quiet_windows=sum(execution.violations == 0 for execution in quiet),
+        quiet_windows_before_drift=sum(execution.violations == 0 for execution in quiet),
         false_alarms=sum(execution.violations > 0 for execution in quiet),
-        shifted_windows=len(after),
-        windows_with_drift=len(found),
-        drift_found_after=found[0] if found else None,
-        drifted_features=list(dict.fromkeys(name for names in drifted.values() for name in names)),
+        windows_to_detect=next((at for at, names in enumerate(drifted, start=1) if names), None),
+        drifted_features=list(dict.fromkeys(name for names in drifted for name in names)),
         champion_rmse_before=_pooled_rmse(connection, measured, champions, None, plot.shift_at),
         champion_rmse_after=_pooled_rmse(connection, measured, champions, plot.shift_at, None),
         incidents=[str(kind) for kind in kinds],
@@ -142,6 +146,7 @@ def summarise(
         capture_enabled=answered.capture_enabled,
         baseline_version=_version(connection, eras[-1]),
         quiet_after=all(each.violations == 0 for each in of_challenger) if of_challenger else None,
+        seconds=round(seconds, 1),
     )
 
 
