@@ -109,8 +109,8 @@ def _progress(hours: int) -> Iterator[Callable[[int], None]]:
 def _tell_summary(found: Summary) -> None:
     before = found.quiet_windows_before_drift + found.false_alarms
     _tell(
-        f"{before} windows before the shift of {found.shift_sd} standard "
-        f"deviations: {found.false_alarms} false alarms."
+        f"{before} windows before the shift of {found.shift_sd} standard deviations: "
+        f"{found.false_alarms} false alarms."
     )
     if found.windows_to_detect is None:
         _tell(f"No drift in {found.windows - before} windows after it.")

@@ -1,9 +1,10 @@
-"""What moto's SageMaker lacks or does otherwise than AWS, added to it in process.
+"""What moto lacks or does otherwise than AWS, added to it in process.
 
 Added: UpdateEndpoint, with the endpoint `Updating` for a while before it is `InService`; DeleteModelPackage.
 Put right: CreateModelPackage honours ClientToken; UpdateModelPackage keeps what it was not given;
-DescribeEndpoint tells the state of data capture; making an endpoint, config, model or group twice is refused.
-Used by the demo and by tests alone; the sources are SageMaker's API reference and botocore's service model.
+DescribeEndpoint tells the state of data capture; making an endpoint, config, model or group twice is refused;
+SendTaskFailure passes its cause on.
+Used by the demo and by tests alone; the sources are AWS's API references and botocore's service models.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
+from moto.stepfunctions.responses import StepFunctionResponse
 
 Operation = Callable[[Any], Any]
 """A method of moto's response class: the request, with moto's parameters and backend, to an answer."""
@@ -54,6 +56,7 @@ def _install_lasting() -> None:
     _wrap("describe_endpoint", _with_capture_state)
     _wrap("create_model_package", _once_per_token)
     _wrap("update_model_package", _keeping)
+    StepFunctionResponse.send_task_failure = _fail_with_cause
 
 
 def _wrap(name: str, around: Callable[[Operation], Operation]) -> None:
@@ -162,3 +165,9 @@ def _keeping(operation: Operation) -> Operation:
         return answer
 
     return update_model_package
+
+
+def _fail_with_cause(request: Any) -> Any:  # noqa: ANN401
+    token, error, cause = (request._get_param(name) for name in ("taskToken", "error", "cause"))
+    request.stepfunction_backend.send_task_failure(token, error=error, cause=cause)
+    return EmptyResult()

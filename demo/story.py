@@ -150,8 +150,8 @@ def _put(told: Telling, hour: Hour) -> None:
 def result(told: Telling) -> Summary:
     """How it went."""
     answered = of_aws(told.aws, ENDPOINT, told.stage.model_package_group, told.pipeline.state_machine)
+    seconds = time.monotonic() - told.began
     with reading(told.engine) as connection:
-        seconds = time.monotonic() - told.began
         return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, answered, seconds)
 
 

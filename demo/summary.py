@@ -31,6 +31,8 @@ class Summary:
     rows_per_window: int
     shift_sd: float
     windows: int
+    """Hours that were judged: a new model splits one in two."""
+    records: int
     quiet_windows_before_drift: int
     false_alarms: int
     windows_to_detect: int | None
@@ -99,15 +101,14 @@ def summarise(
     answered: Answered,
     seconds: float,
 ) -> Summary:
-    """What the service found and did; the story began with `first_config` and took so many seconds."""
+    """Read what the service found and did in so many seconds; `first_config` is what the story began with."""
     monitor = monitors.by_name(connection, endpoint)
     assert monitor is not None  # noqa: S101 (the service registered it in its first round)
     judged = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY)
     ordered = sorted(judged, key=lambda execution: execution.start)
     quiet = [execution for execution in ordered if execution.start < plot.shift_at]
     after = [execution for execution in ordered if execution.start >= plot.shift_at]
-    drifted = {execution.id: _drifted(connection, execution) for execution in after}
-    found = [at for at, execution in enumerate(after, start=1) if drifted[execution.id]]
+    drifted = [_drifted(connection, execution) for execution in after]
     eras = deployments.eras(connection, monitor.id)
     champions = {era.id for era in eras if era.endpoint_config == first_config}
     challengers = {era.id for era in eras} - champions
@@ -122,11 +123,12 @@ def summarise(
         seed=plot.seed,
         rows_per_window=plot.rows,
         shift_sd=plot.shift,
-        windows=len(ordered),
+        windows=len({execution.start for execution in ordered}),
+        records=captures.totals(connection, monitor.id)[1],
         quiet_windows_before_drift=sum(execution.violations == 0 for execution in quiet),
         false_alarms=sum(execution.violations > 0 for execution in quiet),
-        windows_to_detect=found[0] if found else None,
-        drifted_features=list(dict.fromkeys(name for names in drifted.values() for name in names)),
+        windows_to_detect=next((at for at, names in enumerate(drifted, start=1) if names), None),
+        drifted_features=list(dict.fromkeys(name for names in drifted for name in names)),
         champion_rmse_before=_pooled_rmse(connection, measured, champions, None, plot.shift_at),
         champion_rmse_after=_pooled_rmse(connection, measured, champions, plot.shift_at, None),
         incidents=[str(kind) for kind in kinds],

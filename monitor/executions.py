@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -112,29 +112,14 @@ def _follow_incidents(
     now: datetime,
 ) -> None:
     by_kind = {breach.kind: breach for breach in found}
-    known = incidents.open_ones(connection, execution.monitor_id)
-    of_variant = [incident for incident in known if incident.variant == execution.variant]
+    mine = [
+        incident
+        for incident in incidents.open_ones(connection, execution.monitor_id)
+        if (incident.variant, incident.deployment_id) == (execution.variant, execution.deployment_id)
+    ]
     for kind in (IncidentKind.DATA_FAULT, IncidentKind.DRIFT):
-        of_kind = [incident for incident in of_variant if incident.kind is kind]
-        mine = next((each for each in of_kind if each.deployment_id == execution.deployment_id), None)
-        _follow(connection, execution, kind, mine, by_kind.get(kind), kind in before, now)
-        earlier = [each for each in of_kind if each.deployment_id < execution.deployment_id]
-        if earlier and kind not in by_kind:
-            _close_earlier(connection, execution, earlier, now)
-
-
-def _close_earlier(
-    connection: Connection, execution: Execution, open_incidents: Sequence[Incident], now: datetime
-) -> None:
-    """What was open when another model took over is over once that one has been quiet for long enough."""
-    kind, era = open_incidents[0].kind, execution.deployment_id
-    near = executions.before(
-        connection, execution.monitor_id, execution.variant, era, execution.start, QUIET_WINDOWS
-    )
-    if _quiet_in_a_row(connection, near, kind) + 1 >= QUIET_WINDOWS:
-        reason = f"{QUIET_WINDOWS} windows in a row without the breach, since another model answers."
-        for incident in open_incidents:
-            incidents.close(connection, incident, reason=reason, execution_id=execution.id, now=now)
+        open_incident = next((incident for incident in mine if incident.kind is kind), None)
+        _follow(connection, execution, kind, open_incident, by_kind.get(kind), kind in before, now)
 
 
 def _follow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from store.rows import one
 from store.schema import effects, monitors, run_events, runs, trials
 
 _COLUMNS = [runs.c[name] for name in Run.__slots__]
+_LONGEST_NAME = 63
+_DIGEST = 8
 
 
 class RunInFlightError(Exception):
@@ -48,8 +51,7 @@ def request(
 ) -> Run:
     """Open a run, named after the endpoint and its count; raises RunInFlightError where one is under way."""
     count = connection.execute(select(func.count()).where(runs.c.monitor_id == monitor_id)).scalar_one()
-    # an execution's name holds 80 characters
-    name = f"kedge-{endpoint[:60]}-{count + 1}"
+    name = name_of(endpoint, count + 1)
     new = insert(runs).values(
         monitor_id=monitor_id,
         name=name,
@@ -74,6 +76,22 @@ def request(
     found = by_id(connection, run_id)
     assert found is not None  # noqa: S101 (written above, in this transaction)
     return found
+
+
+def name_of(endpoint: str, number: int) -> str:
+    """What an endpoint's run is called, and every thing outside after it: at most 63 characters.
+
+    So long are the names of SageMaker's models and endpoint configs. A longer endpoint's is cut, and told from
+    others that begin alike by a digest.
+
+    >>> name_of("abalone", 2)
+    'kedge-abalone-2'
+    """
+    room = _LONGEST_NAME - len(f"kedge--{number}")
+    if len(endpoint) > room:
+        digest = hashlib.sha256(endpoint.encode()).hexdigest()[:_DIGEST]
+        endpoint = f"{endpoint[: room - _DIGEST - 1].rstrip('-')}-{digest}"
+    return f"kedge-{endpoint}-{number}"
 
 
 def move(

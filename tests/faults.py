@@ -186,21 +186,9 @@ def faulty(direct: LocalAws) -> Iterator[FaultyAws]:
             thread.join()
 
 
-def _fail_with_cause(request: Any) -> Any:
-    """SendTaskFailure as AWS does it; moto's forgets the cause."""
-    from moto.core.responses import EmptyResult
-
-    token, error, cause = (request._get_param(name) for name in ("taskToken", "error", "cause"))
-    request.stepfunction_backend.send_task_failure(token, error=error, cause=cause)
-    return EmptyResult()
-
-
 @pytest.fixture
 def faulty_aws(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyAws]:
     """An executing AWS on loopback behind a proxy that the test can make misbehave; boto3 finds the proxy."""
-    from moto.stepfunctions.responses import StepFunctionResponse
-
-    monkeypatch.setattr(StepFunctionResponse, "send_task_failure", _fail_with_cause)
     with LocalAws(update_seconds=0.3) as direct, faulty(direct) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         yield proxy

@@ -45,11 +45,24 @@ def test_what_there_is_not_is_said(text: str, said: str) -> None:
         assert said in complaint
 
 
+def test_no_window_is_of_a_data_set() -> None:
+    assert "write rmse without brackets" in (check_trigger(parse("rmse(test) > 3")) or "")
+
+
 def test_no_window_is_held_against_a_champion() -> None:
     assert "write baseline" in (check_trigger(parse("rmse > champion")) or "")
 
 
-@pytest.mark.parametrize("text", ["rmse < champion", "mae < 0.9 * champion and r2 > 0.4", "rmse < 3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rmse < champion",
+        "mae < 0.9 * champion and r2 > 0.4",
+        "rmse < 3",
+        "rmse < champion and rmse(test) < 1.25 * champion",
+        "rmse(fresh) < champion",
+    ],
+)
 def test_a_challenger_is_accepted_by_its_quality(text: str) -> None:
     assert check_acceptance(parse(text)) is None
 
@@ -60,6 +73,8 @@ def test_a_challenger_is_accepted_by_its_quality(text: str) -> None:
         ("drift(length) < 0.1", "write a condition on rmse, mae, r2"),
         ("rmse < champion and volume > 10", "judged by its quality alone"),
         ("rmse < baseline", "write rmse < champion"),
+        ("rmse(training) < champion", "write rmse without brackets"),
+        ("volume(test) > 10", "write volume without brackets"),
     ],
 )
 def test_and_by_nothing_else(text: str, said: str) -> None:

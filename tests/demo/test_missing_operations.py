@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -226,3 +228,29 @@ def test_a_version_number_is_never_used_again(sagemaker: Any) -> None:
     fourth = package(sagemaker)
     assert fourth.endswith("/4")
     assert packages(sagemaker) == {first, third, fourth}
+
+
+def test_a_task_that_fails_says_why(aws: LocalAws) -> None:
+    aws.forget()
+    sqs, states = aws.client("sqs"), aws.client("stepfunctions")
+    queue = sqs.create_queue(QueueName="q")["QueueUrl"]
+    ask = {"QueueUrl": queue, "MessageBody": {"token.$": "$$.Task.Token"}}
+    task = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": ask,
+        "End": True,
+    }
+    machine = states.create_state_machine(
+        name="m", definition=json.dumps({"StartAt": "Ask", "States": {"Ask": task}}), roleArn=ROLE
+    )
+    execution = states.start_execution(stateMachineArn=machine["stateMachineArn"])["executionArn"]
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    token = json.loads(message["Body"])["token"]
+    deadline = time.monotonic() + 20
+    while (found := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        assert time.monotonic() < deadline
+        with contextlib.suppress(ClientError):  # the token may not be known yet
+            states.send_task_failure(taskToken=token, error="BadInput", cause="there is no label")
+        time.sleep(0.1)
+    assert (found["status"], found["error"], found["cause"]) == ("FAILED", "BadInput", "there is no label")

@@ -1,4 +1,4 @@
-"""The owner's retraining pipeline: real data sets in the bucket, a state machine that a real worker serves."""
+"""The owner's retraining pipeline: data sets in the bucket, a state machine that a real worker serves."""
 
 from __future__ import annotations
 

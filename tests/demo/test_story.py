@@ -1,94 +1,98 @@
-"""`kedge demo` plays the whole story: quiet while the world is, drift found soon after it moved."""
+"""The whole loop, played: a real service and worker, an AWS on loopback; a shorter day than the demo's."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-KEYS = [
-    "seed", "rows_per_window", "shift_sd", "windows", "quiet_windows_before_drift", "false_alarms",
-    "windows_to_detect", "drifted_features", "champion_rmse_before", "champion_rmse_after", "retraining_runs",
-    "outcome", "challenger_rmse", "model_package", "endpoint_config", "baseline_version", "quiet_after",
-    "seconds",
-]  # fmt: skip
-RETRAINING = ["retraining_runs", "outcome", "challenger_rmse", "model_package", "quiet_after"]
+from demo import story
+from demo.script import Plot
+from demo.served import ServiceFailedError, free_port
+from demo.summary import Summary
+
+SHORT: dict[str, Any] = {"quiet_windows": 5, "shifted_windows": 10}
 
 
-def kedge(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from commands import main; main()", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+@dataclass(frozen=True)
+class Played:
+    """How a story went: its summary, the registry's versions, the service's log."""
+
+    summary: Summary
+    packages: list[dict[str, Any]]
+    log: str
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A short story's export, and what it printed."""
-    folder = tmp_path_factory.mktemp("story") / "export"
-    told = kedge(
-        "demo", "--once", "--seed", "11", "--windows", "4", "--shifted", "4", "--rows", "220",
-        "--export", str(folder),
-    )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    return folder, told.stdout
+def play(folder: Path, **plot: Any) -> Played:
+    with story.telling(Plot(**{**SHORT, **plot}), folder, free_port(), lambda line: None) as told:
+        story.tell_hours(told, lambda at: None)
+        sagemaker = told.aws.client("sagemaker")
+        group = told.stage.model_package_group
+        packages = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+        return Played(story.result(told), packages, told.served.log.read_text())
 
 
-def test_it_ends_with_one_line_of_json_with_every_key(exported: tuple[Path, str]) -> None:
-    summary: dict[str, Any] = json.loads(exported[1].splitlines()[-1])
-    assert list(summary) == KEYS
-    assert [summary[key] for key in RETRAINING] == [None] * len(RETRAINING)
-    assert (summary["seed"], summary["rows_per_window"], summary["shift_sd"]) == (11, 220, 1.0)
-    assert (summary["windows"], summary["quiet_windows_before_drift"], summary["false_alarms"]) == (8, 4, 0)
-    assert summary["windows_to_detect"] in (1, 2, 3)
-    assert summary["champion_rmse_after"] > 1.1 * summary["champion_rmse_before"]
-    assert "length" in summary["drifted_features"]
-    assert summary["baseline_version"] == 1
-    assert 0 < summary["seconds"] < 280
+def test_drift_becomes_a_better_model_once(tmp_path: Path) -> None:
+    played = play(tmp_path)
+    found = played.summary
+    assert (found.retraining_runs, found.executions, found.outcome) == (1, 1, "adopted"), found.reason
+    assert found.trial is not None
+    assert found.champion_rmse_after is not None
+    assert found.challenger_rmse is not None
+    assert found.trial["high"] < 0
+    # by more than what the trial's interval leaves open
+    open_by = found.trial["high"] - (found.trial["challenger"] - found.trial["champion"])
+    assert found.champion_rmse_after - found.challenger_rmse > open_by
+    assert sorted(each["ModelApprovalStatus"] for each in played.packages) == ["Approved", "Approved"]
+    assert found.model_package in {each["ModelPackageArn"] for each in played.packages}
+    assert found.model_package_status == "Approved"
+    assert found.endpoint_config != found.endpoint_config_before
+    assert found.capture_enabled
+    assert found.baseline_version == 2
+    assert found.quiet_after is True
+    assert found.incidents == ["drift"]
+    assert '"event": "run_moved"' in played.log
 
 
-def test_it_tells_the_story_in_words_before(exported: tuple[Path, str]) -> None:
-    said = exported[1]
-    assert "The dashboard: http://127.0.0.1:" in said
-    assert "4 windows before the shift of 1.0 standard deviations: 0 false alarms." in said
-    assert "Drift found in window " in said
-    assert "rings before" in said
+def test_a_pipeline_that_mixes_up_its_labels_changes_nothing(tmp_path: Path) -> None:
+    played = play(tmp_path, seed=2, bad_data=True)
+    found = played.summary
+    assert (found.retraining_runs, found.executions, found.outcome) == (1, 1, "lost"), found.reason
+    assert found.endpoint_config == found.endpoint_config_before
+    assert len(played.packages) == 1
+    assert (found.model_package, found.model_package_status, found.quiet_after) == (None, None, None)
+    assert found.baseline_version == 1
+    assert found.challenger_rmse is not None
 
 
-def test_a_check_on_the_export_finds_the_drift(exported: tuple[Path, str], tmp_path: Path) -> None:
-    folder = exported[0]
-    found = kedge(
-        "check", "--capture", str(folder / "capture"), "--baseline", str(folder / "baseline"),
-        "--start", "2026-05-04T04:00", "--output", str(tmp_path), "--fail-on-violations",
-    )  # fmt: skip
-    assert found.returncode == 3, found.stderr
-    assert "880 records" in found.stdout
-    violations = json.loads((tmp_path / "constraint_violations.json").read_text())["violations"]
-    assert {"length", "rings"} <= {each["feature_name"] for each in violations}
-    assert {each["constraint_check_type"] for each in violations} == {"baseline_drift_check"}
+@pytest.mark.parametrize("fault", [False, True], ids=["nothing", "a fault"])
+def test_what_is_no_drift_is_not_retrained_on(tmp_path: Path, fault: bool) -> None:
+    found = play(tmp_path, shift=0.0, fault=fault).summary
+    assert (found.retraining_runs, found.executions, found.outcome) == (0, 0, None)
+    assert (found.trial, found.reason, found.challenger_rmse) == (None, None, None)
+    assert (found.data_faults > 0) is fault
+    assert found.endpoint_config == found.endpoint_config_before
 
 
-def test_a_check_on_the_quiet_hours_finds_nothing(exported: tuple[Path, str]) -> None:
-    folder = exported[0]
-    found = kedge(
-        "check", "--capture", str(folder / "capture"), "--baseline", str(folder / "baseline"),
-        "--end", "2026-05-04T04:00", "--fail-on-violations",
-    )  # fmt: skip
-    assert found.returncode == 0, found.stdout
-    assert "880 records" in found.stdout
+def test_a_service_that_has_ended_ends_the_story_with_the_end_of_its_log(tmp_path: Path) -> None:
+    with story.telling(Plot(**SHORT), tmp_path, free_port(), lambda line: None) as told:
+        told.served.stop()
+        with pytest.raises(ServiceFailedError, match=r"(?s)kedge serve has ended:\n.*serving"):
+            story.tell_hours(told, lambda at: None)
 
 
-def test_the_export_holds_training_data_and_labels(exported: tuple[Path, str]) -> None:
-    folder = exported[0]
-    assert (folder / "survey.csv").read_text().startswith("sex,length")
-    assert (folder / "baseline.csv").read_text().startswith("rings,length")
-    labels = [file.read_text() for file in (folder / "ground-truth").rglob("*.jsonl")]
-    assert sum(text.count("\n") for text in labels) == 8 * 220
+def test_a_service_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
+    with story.telling(Plot(**SHORT), tmp_path, free_port(), lambda line: None) as told:
 
+        def crash(at: int) -> None:
+            if at in (2, 9):
+                told.served.kill()
+                told.served.require_alive()
+                told.served.restart()
 
-def test_data_that_is_not_there_is_one_sentence() -> None:
-    refused = kedge("demo", "--once", "--data", "/nowhere/abalone.csv")
-    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-    assert "/nowhere/abalone.csv" in refused.stderr
+        story.tell_hours(told, crash)
+        found = story.result(told)
+    assert (found.retraining_runs, found.executions, found.outcome) == (1, 1, "adopted"), found.reason
+    assert found.records == 15 * 240

@@ -1,4 +1,4 @@
-"""The worker's trainer: a real network from a training set, the same for the same run, and a broken pipeline."""
+"""The worker's trainer: a real network, the same for the same run, and what a broken pipeline makes."""
 
 from __future__ import annotations
 

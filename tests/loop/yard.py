@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,7 @@ class Answering:
             self._models.append((config, now, self._behind(config)))
 
     def answers(self, hour: world.Hour) -> list[float]:
-        asked = world.csv(hour.inputs)
-        each = [(since, Linear().score(archive, asked)) for _, since, archive in self._models]
+        each = [(since, _answers(archive, hour.inputs)) for _, since, archive in self._models]
         return [
             [found[at] for since, found in each if since <= moment or since is each[0][0]][-1]
             for at, moment in enumerate(hour.times)
@@ -91,6 +91,10 @@ class Answering:
         uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         return bytes(self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def _answers(archive: bytes, inputs: world.Floats) -> Sequence[float]:
+    return Linear().score(archive, world.csv(inputs))
 
 
 @dataclass(slots=True)
@@ -188,7 +192,7 @@ def yard(seed: int, folder: Path, database: str, aws: LocalAws, url: str | None 
     trained = Linear().train(world.dataset(seed), world.LABEL, list(world.FEATURES), "champion")
     stage = set_stage(aws, Champion(trained.archive, None), world.NOISE)
     s3, sqs, states = (aws.client(name) for name in ("s3", "sqs", "stepfunctions"))
-    profile, suggested = create(world.baseline_csv(trained.archive), where="baseline.csv")
+    profile, suggested = create(world.baseline_csv(partial(_answers, trained.archive)), where="baseline.csv")
     prefix = stage.baseline.removeprefix(f"s3://{stage.bucket}/")
     for name, text in (
         ("statistics", statistics.write(profile)),

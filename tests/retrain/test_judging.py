@@ -101,6 +101,24 @@ def test_the_owner_s_condition_must_hold_for_certain(accept: str, judgement: Jud
     assert verdict([TRIAL], [], parse(accept), 0.0, 100, 400)[0] is judgement
 
 
+@pytest.mark.parametrize(
+    ("test", "judgement"),
+    [
+        ([Trial("test", "rmse", 2.0, 2.1, 0.1, 0.05, 0.15, 3000)], Judgement.WON),
+        ([Trial("test", "rmse", 2.0, 2.4, 0.4, 0.25, 0.55, 3000)], Judgement.LOST),  # it may be beyond 2.5
+        ([Trial("test", "rmse", 2.0, 3.1, 1.1, 0.9, 1.3, 3000)], Judgement.LOST),
+        ([Trial("test", "mae", 2.0, 2.1, 0.1, 0.05, 0.15, 3000)], Judgement.LOST),  # nobody measured rmse
+        ([], Judgement.LOST),
+    ],
+)
+def test_an_owner_may_ask_that_the_old_world_is_not_forgotten(
+    test: list[Trial], judgement: Judgement
+) -> None:
+    accept = parse("rmse < champion and rmse(test) < 1.25 * champion")
+    assert metrics_of(accept) == ("rmse",)
+    assert verdict([TRIAL], test, accept, 0.0, 100, 400)[0] is judgement
+
+
 def test_several_metrics_must_all_do() -> None:
     accept = parse("rmse < champion and r2 > 0.3")
     assert metrics_of(accept) == ("rmse", "r2")

@@ -1,0 +1,275 @@
+"""A run without a service: observer and executor in this process, round by round, at times that are set."""
+
+from __future__ import annotations
+
+import io
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+
+from baselines import constraints, statistics
+from baselines.create import create
+from config.model import Endpoint
+from monitor.eras import InForce
+from monitor.observer import Observer
+from monitor.observer import World as Observed
+from objects import s3_client
+from retrain.bench import World
+from retrain.executor import Executor
+from retrain.targets import open_target
+from store import decisions, deployments, monitors, runs
+from store.engine import reading, writing
+from store.records import Decision, Deployment, Run, RunState
+from tests.clock import HOUR, MINUTE, NOON
+from tests.faults import FaultyAws
+from tests.loop import world
+from tests.loop.trainer import answers, fitted
+
+ENDPOINT, VARIANT, GROUP = "abalone", "AllTraffic", "abalone-models"
+OLD_CONFIG, OLD_MODEL = "abalone-config", "abalone-model"
+ROLE = "arn:aws:iam::123456789012:role/abalone"
+TRAINER = Path(__file__).with_name("trainer.py")
+QUIET_HOURS = 2
+_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class FixedClock:
+    """Business time that stands until it is set."""
+
+    at: datetime = NOON
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass(slots=True)
+class Rig:
+    """An endpoint whose captures lie in a folder, its AWS, and the two halves of the service."""
+
+    engine: Engine
+    folder: Path
+    aws: FaultyAws
+    retrain: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    entry: dict[str, Any] = field(default_factory=dict)
+    trainer: str = ""
+    clock: FixedClock = field(default_factory=FixedClock)
+    hours: list[world.Hour] = field(default_factory=list)
+    package: str = ""
+    _answering: list[tuple[datetime, world.Floats]] = field(default_factory=list)
+    _observer: Observer = field(init=False)
+    executor: Executor = field(init=False)
+
+    def __post_init__(self) -> None:
+        learnt = np.genfromtxt(io.BytesIO(world.dataset(1)), delimiter=",", skip_header=1)
+        weights = fitted(learnt[:, 1:], learnt[:, 0])
+        self.write("models/1/evaluation.json", b'{"regression_metrics": {"rmse": {"value": 1.0}}}')
+        profile, suggested = create(world.baseline_csv(partial(answers, weights)), where="baseline.csv")
+        self.write("baseline/statistics.json", statistics.write(profile).encode())
+        self.write("baseline/constraints.json", constraints.write(suggested).encode())
+        for name in (f"captures/{ENDPOINT}/.nothing", "labels/.nothing", "output/.nothing"):
+            self.write(name, b"")
+        self._answering = [(NOON, weights)]
+        self.package = _deployed(self.aws.direct.client("sagemaker"), self.uri("models/1"))
+        in_force = self._in_force
+        self._observer = Observer(
+            Observed(self.engine, self.clock, partial(s3_client, None), in_force, "test")
+        )
+        self.executor = self.another("test")
+
+    def another(self, replica: str) -> Executor:
+        """An executor as a process that has just started has it."""
+        return Executor(
+            World(
+                engine=self.engine,
+                clock=self.clock,
+                s3=partial(s3_client, None),
+                sagemaker=lambda: self.aws.client("sagemaker"),
+                open_target=lambda retrain: open_target(
+                    retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
+                ),
+                replica=replica,
+            )
+        )
+
+    def uri(self, path: str) -> str:
+        return f"file://{self.folder}/{path}"
+
+    def write(self, path: str, data: bytes) -> None:
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Its entry in kedge.yaml."""
+        command = shlex.join([sys.executable, str(TRAINER), *filter(None, [self.trainer])])
+        training = {"output": self.uri("output"), "minimum": 100, "judging": 60}
+        retrain = {
+            "when": ("rmse > 1.15 * baseline",),
+            "for": "2 of 3",
+            "target": {"local": command},
+            "training": training | self.training,
+            "registry": GROUP,
+            "approval": "automatic",
+            "rollout": "all-at-once",
+            "watch": 1,
+        }
+        entry = {
+            "name": ENDPOINT,
+            "capture": self.uri("captures"),
+            "baseline": self.uri("baseline"),
+            "ground_truth": self.uri("labels"),
+            "prediction": world.LABEL,
+        }
+        return Endpoint.model_validate({**entry, **self.entry, "retrain": retrain | self.retrain})
+
+    def _in_force(self, _: Endpoint) -> InForce:
+        found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+        return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package)
+
+    def pass_hours(self, *kinds: str, rows: int = 80, labels: int | None = None, unit: float = 1.0) -> None:
+        """Hours of a "quiet" or a "changed" world are captured, labelled and judged; so many `labels` of each.
+
+        `unit` is what the lengths are multiplied by on their way to the capture.
+        """
+        for kind in kinds:
+            start = NOON + len(self.hours) * HOUR
+            hour = world.hour(5, start, shifted=kind == "changed", rows=rows)
+            each = [(since, answers(weights, hour.inputs)) for since, weights in self._answering]
+            answered = [
+                [found[at] for since, found in each if since <= moment][-1]
+                for at, moment in enumerate(hour.times)
+            ]
+            seen = replace(hour, inputs=(hour.inputs * [unit, 1.0]).round(4))
+            day = f"{start:%Y/%m/%d/%H}"
+            self.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", seen.captured(answered))
+            if labels is None or labels:
+                self.write(f"labels/{day}/00-00-000-a.jsonl", hour.labelled(labels))
+            self.hours.append(hour)
+            self.clock.at = start + HOUR + 15 * MINUTE
+            self.observe()
+
+    def label_all(self) -> None:
+        """The labels that were held back come."""
+        for hour in self.hours:
+            self.write(f"labels/{hour.start:%Y/%m/%d/%H}/30-00-000-b.jsonl", hour.labelled())
+        self.observe()
+
+    def observe(self) -> None:
+        """One round of the observing half."""
+        done = self._observer.observe(self.endpoint)
+        assert done is not None
+        assert done.problem is None
+
+    def act(self, executor: Executor | None = None) -> int:
+        """One round of the acting half."""
+        return (executor or self.executor).round([self.endpoint])
+
+    def until(self, *states: RunState) -> Run:
+        """Act until the run is in one of these states, and no further than it goes by itself."""
+        return self.until_so(lambda run: run.state in states)
+
+    def until_so(self, so: Callable[[Run], bool]) -> Run:
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            self.act()
+            found = self.runs()
+            if found and so(found[0]):
+                return found[0]
+            assert time.monotonic() < deadline, found[:1]
+            time.sleep(0.02)
+
+    def breach(self) -> None:
+        """A quiet world that changes, with labels enough for a run."""
+        self.pass_hours(*["quiet"] * QUIET_HOURS, *["changed"] * 3)
+
+    def answered_by_challenger(self, *, error: float = 0.0) -> None:
+        """From now on the newest run's model answers, so far from what it learnt."""
+        lines = (self.folder / "output" / self.runs()[0].name / "model.csv").read_text().splitlines()
+        self._answering.append((self.clock.now(), np.array([*map(float, lines)]) + [0.0, 0.0, error]))
+
+    def say(self, what: Callable[..., Run]) -> Run:
+        """What a person says of the newest run."""
+        with writing(self.engine) as connection:
+            return what(connection, self.runs()[0].name)
+
+    def runs(self) -> tuple[Run, ...]:
+        """Newest first."""
+        with reading(self.engine) as connection:
+            monitor = monitors.by_name(connection, ENDPOINT)
+            return runs.history(connection, monitor.id) if monitor else ()
+
+    def decided(self) -> tuple[Decision, ...]:
+        """Newest first."""
+        with reading(self.engine) as connection:
+            monitor = monitors.by_name(connection, ENDPOINT)
+            return decisions.listed(connection, monitor.id) if monitor else ()
+
+    def eras(self) -> tuple[Deployment, ...]:
+        with reading(self.engine) as connection:
+            monitor = monitors.by_name(connection, ENDPOINT)
+            return deployments.eras(connection, monitor.id) if monitor else ()
+
+    def packages(self) -> dict[str, str]:
+        """Approval status of each version in the registry, the champion's left out."""
+        listed = self.aws.direct.client("sagemaker").list_model_packages(ModelPackageGroupName=GROUP)
+        found = {
+            each["ModelPackageArn"]: each["ModelApprovalStatus"] for each in listed["ModelPackageSummaryList"]
+        }
+        return {arn: status for arn, status in found.items() if arn != self.package}
+
+    def endpoint_config(self) -> str:
+        found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
+        return str(found["EndpointConfigName"])
+
+
+def _deployed(sagemaker: Any, models: str) -> str:
+    """The champion, registered, approved and in service; its package."""
+    sagemaker.create_model_package_group(ModelPackageGroupName=GROUP, ModelPackageGroupDescription="rings")
+    evaluated = {"ContentType": "application/json", "S3Uri": f"{models}/evaluation.json"}
+    package = sagemaker.create_model_package(
+        ModelPackageGroupName=GROUP,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [{"Image": world.IMAGE, "ModelDataUrl": f"{models}/model.tar.gz"}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+        ModelMetrics={"ModelQuality": {"Statistics": evaluated}},
+    )["ModelPackageArn"]
+    sagemaker.create_model(
+        ModelName=OLD_MODEL, ExecutionRoleArn=ROLE, Containers=[{"ModelPackageName": package}]
+    )
+    sagemaker.create_endpoint_config(
+        EndpointConfigName=OLD_CONFIG,
+        ProductionVariants=[
+            {
+                "VariantName": VARIANT,
+                "ModelName": OLD_MODEL,
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.c5.large",
+            }
+        ],
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": "s3://logs/capture",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        },
+    )
+    sagemaker.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=OLD_CONFIG)
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=ENDPOINT, WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+    )
+    return str(package)

@@ -1,0 +1,81 @@
+"""A local target's command: least squares on what was handed over, and the ways in which that can go wrong.
+
+python trainer.py [WAY], with KEDGE_INPUT and KEDGE_OUTPUT as docs/retraining.md has them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def read(uri: str, names: list[str]) -> np.ndarray:
+    with Path(uri.removeprefix("file://")).open() as file:
+        return np.array([[float(row[name]) for name in names] for row in csv.DictReader(file)])
+
+
+def write(uri: str, text: str) -> str:
+    path = Path(uri.removeprefix("file://"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return uri
+
+
+def fitted(inputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    weights: np.ndarray = np.linalg.lstsq(np.column_stack([inputs, np.ones(len(inputs))]), truth, rcond=None)[
+        0
+    ]
+    return weights
+
+
+def answers(weights: np.ndarray, inputs: np.ndarray) -> list[float]:
+    found: list[float] = (np.column_stack([inputs, np.ones(len(inputs))]) @ weights).tolist()
+    return found
+
+
+def main(wrong: str) -> None:
+    given: dict[str, Any] = json.loads(Path(os.environ["KEDGE_INPUT"]).read_text())
+    training, score, output = given["training"], given["score"], given["output"]
+    features, label = training["features"], training["label"]
+    if wrong == "endless":
+        time.sleep(600)
+    if wrong == "fails":
+        sys.exit(7)
+    truth = read(training["data"], [label])[:, 0]
+    if wrong == "shuffled":
+        truth = np.random.default_rng(3).permutation(truth)
+    weights = fitted(read(training["data"], features), truth)
+
+    def scored(name: str) -> str | None:
+        if score[name] is None:
+            return None
+        lines = [repr(each) for each in answers(weights, read(score[name], features))]
+        if wrong == "too few rows":
+            lines = lines[: len(lines) // 2]
+        if wrong == "no numbers":
+            lines[0] = "eleven"
+        return write(f"{output}/{name}-predictions.csv", "\n".join(["prediction", *lines]) + "\n")
+
+    predictions = {name: scored(name) for name in ("fresh", "captured", "test")} | {"champion_test": None}
+    if wrong == "no file":
+        predictions["fresh"] = f"{output}/elsewhere.csv"
+    answer = {
+        "model_data": write(f"{output}/model.csv", "\n".join(map(repr, weights.tolist()))),
+        "image": "registry/linear:1",
+        "evaluation": write(f"{output}/evaluation.json", "{}"),
+        "predictions": predictions,
+    }
+    if wrong == "no image":
+        del answer["image"]
+    Path(os.environ["KEDGE_OUTPUT"]).write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "")
