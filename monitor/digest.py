@@ -14,7 +14,7 @@ from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded
 from monitor.capture.ground_truth import hash_ids, join_ids
 from monitor.capture.rejects import Reject, RejectKind, Rejects, many
-from monitor.windows import place_in_time
+from monitor.windows import era_of, place_in_time, window_start
 from store.captures import PredictionRow
 from store.records import Deployment, RejectCount, RejectExample, Segment
 from store.windows import WindowKey
@@ -44,14 +44,27 @@ class Recipe:
     """The column whose values go to the ledger; None keeps no ledger."""
 
 
-def digest(decoded: Decoded, variant: str, recipe: Recipe) -> Digest:
-    """Split an object's records by window and era, and profile each part."""
+def digest(decoded: Decoded, variant: str, recipe: Recipe, begun: datetime | None = None) -> Digest:
+    """Split an object's records by window and era, and profile each part.
+
+    What was lost belongs to a window too: by its own time, or else by that at which the object was begun.
+    """
     records = place_in_time(decoded.records, recipe.window, recipe.eras)
     misfits = _misfit_widths(decoded.misfits, recipe)
     parts = dict(records.partition_by("@window", "@era", as_dict=True, maintain_order=True))
+    lost = {key: sum(widths.values()) for key, widths in misfits.items()}
+    timeless = decoded.rejects.lost - decoded.rejects.count(RejectKind.EMPTY_FILE) - sum(lost.values())
+    if begun is not None and timeless > 0:
+        home = _home(begun, parts, recipe)
+        lost[home] = lost.get(home, 0) + timeless
+    columns = recipe.schema.digest
     segments = tuple(
-        _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe)
-        for key in sorted({*parts, *misfits})
+        replace(
+            _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe),
+            rejected=lost.get(key, 0),
+            columns=columns,
+        )
+        for key in sorted({*parts, *lost})
     )
     return Digest(
         segments=segments,
@@ -59,7 +72,7 @@ def digest(decoded: Decoded, variant: str, recipe: Recipe) -> Digest:
         predictions=_predictions(records, variant, recipe),
         records=records.height,
         rejected=decoded.rejects.lost,
-        newest=max((segment.last_at for segment in segments), default=None),
+        newest=_newest(records, decoded.misfits),
     )
 
 
@@ -107,6 +120,24 @@ def reject_counts(rejects: Rejects) -> tuple[RejectCount, ...]:
 
 
 _PartKey = tuple[object, ...]
+
+
+def _newest(*tables: pl.DataFrame) -> datetime | None:
+    """The last time in tables with a column "@time"."""
+    newest: datetime | None = pl.concat([table["@time"] for table in tables]).max()  # type: ignore[assignment]
+    return newest
+
+
+def _home(begun: datetime, parts: Mapping[_PartKey, pl.DataFrame], recipe: Recipe) -> _PartKey:
+    """Where lines without a time count: in the window in which the object was begun.
+
+    Where it has records and none of them is there, in the window of most of them: else a file that was begun
+    just before its window would make a window of bad lines alone.
+    """
+    begun_in = (window_start(begun, recipe.window), era_of(begun, recipe.eras).id)
+    if not parts or begun_in in parts:
+        return begun_in
+    return max(sorted(parts), key=lambda key: parts[key].height)
 
 
 def _misfit_widths(misfits: pl.DataFrame, recipe: Recipe) -> dict[_PartKey, dict[int, int]]:

@@ -38,30 +38,29 @@ class Bench:
     baseline: LoadedBaseline
 
 
-def merged_profile(connection: Connection, window: Window) -> Profile:
-    """A window's profile: its segments added up in key order, or what was kept when they were let go."""
+def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
+    """A window's profile and how many records it lost.
+
+    Its segments added up in key order, or what was kept when they were let go.
+    """
     kept = windows.kept(connection, window.id)
     if kept is not None:
-        return codec.decode(kept)
-    encoded = captures.profiles(
-        connection, window.monitor_id, window.start, window.variant, window.deployment_id
-    )
+        return codec.decode(kept[0]), kept[1]
+    key = (window.monitor_id, window.start, window.variant, window.deployment_id)
+    encoded = captures.profiles(connection, *key)
     if not encoded:  # every object that gave it records was written anew, with records of other windows
-        return Profile.empty()
+        return Profile.empty(), 0
     total = codec.decode(encoded[0])
     for segment in encoded[1:]:
         total = total + codec.decode(segment)
-    return total
+    return total, captures.rejected_in(connection, *key)
 
 
 def judge_window(connection: Connection, window: Window, bench: Bench, now: datetime) -> Execution:
     """Judge a window as it stands, store the next revision, and bring its incidents up to date."""
-    profile = merged_profile(connection, window)
-    rejected = captures.rejected_in(
-        connection, window.monitor_id, window.start, window.variant, window.deployment_id
-    )
-    verdict = judge(profile, bench.baseline.profile, _kept(bench), bench.endpoint.distance)
-    windows.compact(connection, window.id, codec.encode(profile), profile.rows)
+    profile, rejected = evidence(connection, window)
+    verdict = judge(profile, bench.baseline.profile, _kept(bench), bench.endpoint.distance, _width(bench))
+    windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
     before = _breaches_before(connection, window)
     execution = executions.record(connection, window, _execution(verdict, profile, rejected, bench), now)
     _follow_incidents(connection, execution, breaches(verdict.checks, profile.rows, rejected), before, now)
@@ -86,6 +85,11 @@ def _kept(bench: Bench) -> Constraints:
     constraints = bench.baseline.constraints
     kept = tuple(f for f in constraints.features if f.name not in bench.endpoint.exclude)
     return replace(constraints, features=kept)
+
+
+def _width(bench: Bench) -> int:
+    """How many columns a record has: the excluded ones too."""
+    return len(bench.endpoint.columns or bench.baseline.constraints.features)
 
 
 def _execution(verdict: Verdict, profile: Profile, rejected: int, bench: Bench) -> NewExecution:

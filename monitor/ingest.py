@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 
+import polars as pl
 import structlog
 from sqlalchemy import Connection
 
 from monitor.capture import layout, rejects
-from monitor.capture.decode import decode
+from monitor.capture.decode import decode, nothing
 from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
 from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
+from monitor.windows import EPOCH
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
 from store import captures, monitors, windows
 from store.captures import LabelRow
@@ -24,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 FOLD_OBJECTS = 64
 FOLD_BYTES = 32 * 1024 * 1024
+AHEAD = timedelta(days=1)
+"""An inference can't lie further in the future than a clock goes wrong."""
+_UNFORESEEN = (Exception, pl.exceptions.PanicException)
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
 """A writing transaction that holds the monitor's lease, or raises LeaseLostError."""
@@ -36,6 +43,11 @@ class Found:
     ref: ObjectRef
     variant: str
     in_layout: bool = True
+
+    @property
+    def name(self) -> str:
+        """The key as it is stored and shown."""
+        return captures.shown_key(self.ref.key)
 
 
 def list_captures(place: Place, endpoint: str, variant: str | None, since: datetime) -> Iterator[Found]:
@@ -76,7 +88,7 @@ def consume_captures(
     counted = 0
     for fold in _folds(new):
         digested = [
-            (found, etag, _digest(found, data, recipe, limit_bytes))
+            (found, etag, _digest(place, found, data, recipe, limit_bytes, now))
             for found, data, etag in _read(place, fold)
         ]
         starts = {segment.window_start for _, _, result in digested for segment in result.segments}
@@ -111,11 +123,25 @@ def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, s
         yield found, data, etag
 
 
-def _digest(found: Found, data: bytes, recipe: Recipe, limit_bytes: int) -> Digest:
+def _digest(
+    place: Place, found: Found, data: bytes, recipe: Recipe, limit_bytes: int, now: datetime
+) -> Digest:
     if not found.in_layout:
         bad = _outside("<endpoint>/<variant>/yyyy/mm/dd/hh/<file>")
         return Digest((), reject_counts(bad), (), 0, bad.lost, None)
-    return digest(decode(data, recipe.schema, limit_bytes=limit_bytes), found.variant, recipe)
+    begun = layout.begun(found.ref.key, place.prefix)
+    try:
+        decoded = decode(data, recipe.schema, limit_bytes=limit_bytes, between=(EPOCH, now + AHEAD))
+        return digest(decoded, found.variant, recipe, begun)
+    except _UNFORESEEN as error:  # no single object may keep the others from being counted
+        return digest(nothing(recipe.schema, _failed(error)), found.variant, recipe, begun)
+
+
+def _failed(error: BaseException) -> rejects.Rejects:
+    """An object on which Kedge itself failed: told by where, since an error's words may hold captured values."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    at = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    return rejects.one(rejects.RejectKind.FAILED, f"Kedge failed on this object ({at}): report it as a bug")
 
 
 def _outside(layout_is: str) -> rejects.Rejects:
@@ -181,9 +207,12 @@ def consume_labels(
 
 
 def _labels(found: Found, data: bytes, limit_bytes: int) -> Labels:
-    if found.in_layout:
+    if not found.in_layout:
+        return Labels(decode_labels(b"").frame, _outside("yyyy/mm/dd/hh/<file>"))
+    try:
         return decode_labels(data, limit_bytes=limit_bytes)
-    return Labels(decode_labels(b"").frame, _outside("yyyy/mm/dd/hh/<file>"))
+    except _UNFORESEEN as error:  # as above
+        return Labels(decode_labels(b"").frame, _failed(error))
 
 
 def _count_labels(
@@ -216,6 +245,12 @@ def _count_labels(
         now=now,
     )
     _tell_rejects(found, bad)
+
+
+def is_label_before(place: Place, found: Found, hour: datetime) -> bool:
+    """The same for labels."""
+    collected = layout.parse_label_key(found.ref.key, place.prefix)
+    return collected is not None and collected < hour.replace(minute=0, second=0, microsecond=0)
 
 
 def is_before(place: Place, found: Found, hour: datetime) -> bool:

@@ -5,6 +5,7 @@ Every function here is called within a transaction that holds the monitor's leas
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,12 +18,28 @@ from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObjec
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
 
+_LONGEST_KEY = 1024
+"""What the column of keys takes, and S3."""
+
 PredictionRow = tuple[str, int, datetime, str, int, float | None]
 """join hash, row in the request, window start, variant, deployment id, prediction"""
 LabelRow = tuple[str, int, float | None]
 """join hash, row in the request, label"""
 Labelled = tuple[str, int, float | None, float | None]
 """join hash, row in the request, prediction, label"""
+
+
+def shown_key(key: str) -> str:
+    """A key as the database holds it: one that no database takes as it is, or too long a one, is put into words.
+
+    >>> shown_key("2026/05/a.jsonl")
+    '2026/05/a.jsonl'
+    """
+    plain = key.encode("utf-8", "replace").decode().replace("\0", "\u2400")
+    if plain == key and len(key) <= _LONGEST_KEY:
+        return key
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{plain[: _LONGEST_KEY - 24]}\u2026{digest}"
 
 
 def known_etags(
@@ -263,14 +280,13 @@ def keys_between(
 def rejected_in(
     connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
 ) -> int:
-    """How many records were lost in the objects that gave this window its segments."""
-    mine = select(segments.c.object_id).where(
+    """How many records of this window were lost."""
+    total = select(func.coalesce(func.sum(segments.c.rejected), 0)).where(
         segments.c.monitor_id == monitor_id,
         segments.c.window_start == start,
         segments.c.variant == variant,
         segments.c.deployment_id == deployment_id,
     )
-    total = select(func.coalesce(func.sum(objects.c.rejected), 0)).where(objects.c.id.in_(mine))
     return int(connection.execute(total).scalar_one())
 
 

@@ -106,7 +106,7 @@ class Baseline:
 class Segment:
     """What one object gave one window: the profile of its records, encoded.
 
-    `rejected` are the records it lost there; `columns` is a digest of the columns it was read with, or "" where
+    `rejected` are the records it lost there; `columns` is a digest of the columns it was read with, "" where
     nobody kept it.
     """
 

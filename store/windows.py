@@ -101,10 +101,12 @@ def mark(
     return connection.execute(update(windows).where(*chosen).values(dirty=True)).rowcount
 
 
-def compact(connection: Connection, window_id: int, profile: bytes, records: int) -> None:
-    """Keep the merged profile of a judged window."""
+def compact(connection: Connection, window_id: int, profile: bytes, records: int, rejected: int = 0) -> None:
+    """Keep the merged profile of a judged window, and how many records it lost."""
     connection.execute(
-        update(windows).where(windows.c.id == window_id).values(profile=profile, records=records)
+        update(windows)
+        .where(windows.c.id == window_id)
+        .values(profile=profile, records=records, rejected=rejected)
     )
 
 
@@ -116,12 +118,14 @@ def profile(connection: Connection, window_id: int) -> bytes | None:
     return found
 
 
-def kept(connection: Connection, window_id: int) -> bytes | None:
-    """The merged profile of a settled window: one whose segments were let go, so that it stands for them."""
-    found: bytes | None = connection.execute(
-        select(windows.c.profile).where(windows.c.id == window_id, windows.c.settled)
-    ).scalar_one_or_none()
-    return found
+def kept(connection: Connection, window_id: int) -> tuple[bytes, int] | None:
+    """The merged profile of a settled window, and how many records it lost: they stand for its segments."""
+    row = connection.execute(
+        select(windows.c.profile, windows.c.rejected).where(
+            windows.c.id == window_id, windows.c.settled, windows.c.profile.is_not(None)
+        )
+    ).one_or_none()
+    return None if row is None else (row.profile, row.rejected)
 
 
 def settled(connection: Connection, monitor_id: int, starts: Iterable[datetime]) -> frozenset[WindowKey]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -49,6 +50,13 @@ class Schema:
     def inputs(self) -> tuple[str, ...]:
         """The names after the output columns."""
         return self.names[len(self.outputs) :]
+
+    @property
+    def digest(self) -> str:
+        """Tells this schema from any that would make other profiles of the same records."""
+        sets = (self.text, self.exclude, *self.domains.values())
+        told = (self.names, self.outputs, tuple(self.domains), [sorted(values) for values in sets])
+        return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
@@ -14,9 +15,12 @@ from monitor.capture.gunzip import gunzip
 from monitor.capture.lines import Block, blocks
 from monitor.capture.oddities import oddities
 from monitor.capture.records import MISFITS, Part, record_types
-from monitor.capture.rejects import RejectKind, Rejects, by_line, one
+from monitor.capture.rejects import EXAMPLES, NONE, Reject, RejectKind, Rejects, by_line, many, one
 
 GIB = 1 << 30
+
+Times = tuple[datetime, datetime]
+"""The first and the last time that an inference can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,7 @@ class Decoded:
             "@inference_id" (null where the caller sent none), "@time" (UTC), then the schema's names as text;
             null is a missing value: an empty cell, a JSON null, an absent key.
         misfits: "@line", "@time" and "@width" of records that had another number of columns than the schema;
-            they are also counted as WRONG_COLUMNS.
+            they are also counted as WRONG_COLUMNS. A null "@time" is one that no inference can have.
         rejects: what was not used, and what was kept though odd.
     """
 
@@ -37,7 +41,19 @@ class Decoded:
     rejects: Rejects
 
 
-def decode(data: bytes, schema: Schema, *, limit_bytes: int = GIB, need_time: bool = True) -> Decoded:
+def nothing(schema: Schema, rejects: Rejects) -> Decoded:
+    """An object of which nothing could be used."""
+    return Decoded(pl.DataFrame(schema=record_types(schema)), pl.DataFrame(schema=MISFITS), rejects)
+
+
+def decode(
+    data: bytes,
+    schema: Schema,
+    *,
+    limit_bytes: int = GIB,
+    need_time: bool = True,
+    between: Times | None = None,
+) -> Decoded:
     """Decode captured JSON lines, gzipped or not. Nothing in `data` can make it raise.
 
     Args:
@@ -45,6 +61,7 @@ def decode(data: bytes, schema: Schema, *, limit_bytes: int = GIB, need_time: bo
         schema: the columns that its records should have.
         limit_bytes: what it may weigh unpacked; an object beyond it is refused whole.
         need_time: reject lines whose inferenceTime cannot be read; otherwise keep them with a null "@time".
+        between: reject lines whose inferenceTime lies outside; None takes any.
     """
     unpacked = gunzip(data, limit_bytes)
     parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time)]
@@ -52,7 +69,13 @@ def decode(data: bytes, schema: Schema, *, limit_bytes: int = GIB, need_time: bo
         pl.concat([pl.DataFrame(schema=record_types(schema)), *(part.records for part in parts)])
     )
     misfits = pl.concat([pl.DataFrame(schema=MISFITS), *(part.misfits for part in parts)])
-    rejects = by_line([unpacked.rejects, *(part.rejects for part in parts), oddities(records, schema)])
+    untimely = NONE
+    if between is not None:
+        records, untimely = _timely(records, between)
+        inside = pl.col("@time").is_between(*between)
+        misfits = misfits.with_columns(pl.when(inside).then(pl.col("@time")))
+    found = [part.rejects for part in parts]
+    rejects = by_line([unpacked.rejects, *found, untimely, oddities(records, schema)])
     if records.is_empty() and not rejects.counts:
         rejects = one(RejectKind.EMPTY_FILE, "the object holds no line")
     return Decoded(records, misfits, rejects)
@@ -65,6 +88,17 @@ def _read(block: Block, schema: Schema, need_time: bool) -> Iterator[Part]:
     left = pl.concat([taken.left, block.broken])
     if not left.is_empty():
         yield read_exactly(block.lines(left.sort()), schema, need_time)
+
+
+def _timely(records: pl.DataFrame, between: Times) -> tuple[pl.DataFrame, Rejects]:
+    """Records of a time that an inference can have, or of none; the others are rejects by line."""
+    inside = records["@time"].is_between(*between).fill_null(True)
+    if inside.all():
+        return records, NONE
+    lines = records["@line"].filter(~inside).unique().sort()
+    detail = f"inferenceTime lies outside {between[0]:%Y-%m-%d} to {between[1]:%Y-%m-%d %H:%M} UTC"
+    examples = [Reject(RejectKind.BAD_TIME, line, None, detail) for line in lines.head(EXAMPLES)]
+    return records.filter(inside), many(RejectKind.BAD_TIME, len(lines), examples)
 
 
 def _in_order(records: pl.DataFrame) -> pl.DataFrame:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _HOUR = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})")
+_BEGUN = re.compile(r"([0-5][0-9])-([0-5][0-9])-[0-9]{3}-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,16 @@ def parse_key(key: str, prefix: str) -> CaptureKey | None:
         return None
     hour = _hour(parts[2:6])
     return None if hour is None else CaptureKey(parts[0], parts[1], hour)
+
+
+def begun(key: str, prefix: str) -> datetime | None:
+    """When a captured object was begun: to the second, or to the hour where its name does not say more."""
+    parsed = parse_key(key, prefix)
+    if parsed is None:
+        return None
+    match = _BEGUN.match(key.rpartition("/")[2])
+    minutes, seconds = match.groups() if match else (0, 0)
+    return parsed.hour + timedelta(minutes=int(minutes), seconds=int(seconds))
 
 
 def parse_label_key(key: str, prefix: str) -> datetime | None:

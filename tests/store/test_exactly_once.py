@@ -40,7 +40,8 @@ def test_an_object_opens_the_windows_it_has_records_for(database: Engine) -> Non
 def test_the_same_object_again_is_counted_once(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
         for _ in range(3):
-            world.capture(connection, monitor, "a", world.segment(deployment), rejects=[BAD])
+            lossy = world.segment(deployment, rejected=2)
+            world.capture(connection, monitor, "a", lossy, rejects=[BAD])
         assert captures.totals(connection, monitor.id) == (1, 10)
         assert captures.reject_counts(connection, monitor.id) == {"not_json": 2}
         window = (monitor.id, NOON, world.VARIANT, deployment.id)

@@ -26,7 +26,7 @@ def _day(connection: Connection, monitor: Monitor, deployment: Deployment) -> No
         )  # fmt: skip
         window = world.window(connection, monitor, deployment, start)
         world.judge(connection, window)
-        windows.compact(connection, window.id, b"merged", 10)
+        windows.compact(connection, window.id, b"merged", 10, rejected=3)
 
 
 def _forget(connection: Connection, monitor: Monitor, **before: datetime) -> None:
@@ -115,7 +115,7 @@ def test_a_settled_window_stands_for_its_segments_and_is_judged_again_as_long_as
         first, second, *_ = windows.between(connection, monitor.id, NOON, NOON + 4 * HOUR)
         assert windows.kept(connection, first.id) is None
         _forget(connection, monitor, segments_before=NOON + 2 * HOUR + HOUR / 2)
-        assert windows.kept(connection, first.id) == b"merged"
+        assert windows.kept(connection, first.id) == (b"merged", 3)
         starts = [NOON + hour * HOUR for hour in range(4)]
         assert windows.settled(connection, monitor.id, starts) == {
             (start, start + HOUR, world.VARIANT, deployment.id) for start in starts[:2]

@@ -64,11 +64,15 @@ def consumed(
 
 
 def segment(
-    deployment: Deployment, start: datetime = NOON, profile: bytes = b"profile", records: int = 10
+    deployment: Deployment,
+    start: datetime = NOON,
+    profile: bytes = b"profile",
+    records: int = 10,
+    **more: Any,
 ) -> Segment:
     """What an object gave to the hour from `start` on."""
     last = start + 59 * MINUTE
-    return Segment(start, start + HOUR, VARIANT, deployment.id, records, start, last, profile)
+    return Segment(start, start + HOUR, VARIANT, deployment.id, records, start, last, profile, **more)
 
 
 def capture(
