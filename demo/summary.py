@@ -14,7 +14,7 @@ from baselines import versions
 from demo.aws import Aws
 from demo.script import Plot
 from monitor.checks.names import Check
-from store import deployments, executions, incidents, monitors, runs
+from store import captures, deployments, executions, incidents, monitors, runs
 from store.records import Deployment, Execution, ExecutionKind, IncidentKind, Outcome, Run, Trial
 
 FRESH, RMSE = "fresh", "rmse"

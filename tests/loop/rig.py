@@ -139,7 +139,7 @@ class Rig:
         return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package)
 
     def pass_hours(self, *kinds: str, rows: int = 80, labels: int | None = None, unit: float = 1.0) -> None:
-        """Hours of a "quiet" or a "changed" world are captured, labelled and judged; so many `labels` of each.
+        """Hours of a "quiet" or a "changed" world pass, are captured, labelled and judged; `labels` of each.
 
         `unit` is what the lengths are multiplied by on their way to the capture.
         """
@@ -197,7 +197,7 @@ class Rig:
     def answered_by_challenger(self, *, error: float = 0.0) -> None:
         """From now on the newest run's model answers, so far from what it learnt."""
         lines = (self.folder / "output" / self.runs()[0].name / "model.csv").read_text().splitlines()
-        self._answering.append((self.clock.now(), np.array([*map(float, lines)]) + [0.0, 0.0, error]))
+        self._answering.append((self.clock.now(), np.add([*map(float, lines)], [0.0, 0.0, error])))
 
     def say(self, what: Callable[..., Run]) -> Run:
         """What a person says of the newest run."""

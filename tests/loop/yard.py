@@ -112,12 +112,16 @@ class Yard:
     answering: Answering
     hours: list[world.Hour] = field(default_factory=list)
 
+    def _kept(self, alive: Callable[[], None]) -> bool:
+        alive()
+        return self.missing() is None
+
     def play(self, alive: Callable[[], None] = lambda: None) -> Run:
         """Hour by hour until a run has ended; `alive` is called over and over while the service works."""
         while (run := self.run()) is None or not run.state.is_end:
             assert len(self.hours) < MOST_HOURS, f"no run came to its end: {run}"
             self.pass_an_hour()
-            done = until(lambda: (alive(), self.missing() is None)[1], PATIENCE_SECONDS, pause=0.01)
+            done = until(lambda: self._kept(alive), PATIENCE_SECONDS, pause=0.01)
             assert done, f"the service {self.missing()}"
             self.answering.look(self.clock.now())
         return run

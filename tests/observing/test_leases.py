@@ -13,6 +13,7 @@ from config.model import Endpoint
 from monitor.eras import InForce
 from monitor.observer import Observer, Round, World
 from objects import s3_client
+from store import monitors as monitor_rows
 from store.engine import reading, writing
 from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
@@ -152,7 +153,7 @@ def test_a_transaction_is_refused_to_whom_the_lease_does_not_belong(watch: Watch
     watch.observer().observe(watch.yard.endpoint())
     key = watch.monitor().id
     stop = threading.Event()
-    with leased(watch.engine, key, "one", SHORT, stop.is_set) as lease:
+    with leased(watch.engine, monitor_rows, key, "one", SHORT, stop.is_set) as lease:
         assert lease is not None
         with lease.transaction():
             pass

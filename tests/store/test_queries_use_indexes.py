@@ -117,8 +117,12 @@ QUESTIONS: dict[str, Question] = {
     "new labels": lambda c: _replace(c, ObjectKind.GROUND_TRUTH),
     "profiles of a window": lambda c: captures.profiles(c, *HERE),
     "labelled records of a window": lambda c: captures.labelled(c, *HERE),
-    "labelled records of a day": lambda c: captures.labelled_between(c, 7, *DAY.values(), world.VARIANT, 7),
-    "capture objects of a day": lambda c: captures.keys_between(c, 7, *DAY.values(), world.VARIANT),
+    "labelled records of a day": lambda c: captures.labelled_between(
+        c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
+    ),
+    "capture objects of a day": lambda c: captures.keys_between(
+        c, 7, DAY["start"], DAY["end"], world.VARIANT
+    ),
     "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
     "rejects by kind": lambda c: captures.reject_counts(c, 7),
     "recent rejects": lambda c: captures.recent_rejects(c, 7),
