@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from store.records import Run
+    from store.retraining import Run
     from web.run_story import Story
 
 app = typer.Typer(help="Retraining runs.", no_args_is_help=True)

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine
 from demo.served import Served, ServiceFailedError
 from store import decisions, executions, monitors, runs, windows
 from store.engine import reading
-from store.records import ExecutionKind, Run, RunReason, RunState
+from store.records import ExecutionKind
+from store.retraining import Run, RunReason, RunState
 
 PATIENCE_SECONDS = 120.0
 """How long nothing at all may happen before the story is given up."""

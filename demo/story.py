@@ -27,7 +27,7 @@ from demo.script import FIRST_HOUR, HOUR, Cast, Hour, Plot, cast, hours
 from demo.served import Served
 from demo.summary import Summary, of_aws, summarise
 from store.engine import open_engine, reading
-from store.records import RunState
+from store.retraining import RunState
 
 GRACE = timedelta(minutes=15)
 

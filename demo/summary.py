@@ -15,7 +15,8 @@ from demo.aws import Aws
 from demo.script import Plot
 from monitor.checks.names import Check
 from store import captures, deployments, executions, incidents, monitors, runs
-from store.records import Deployment, Execution, ExecutionKind, IncidentKind, Outcome, Run, Trial
+from store.records import Deployment, Execution, ExecutionKind, IncidentKind, Outcome
+from store.retraining import Run, Trial
 
 FRESH, RMSE = "fresh", "rmse"
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from store import deployments, incidents, monitors, runs, windows
-from store.records import IncidentKind, Run, RunReason, RunState
+from store.records import IncidentKind
+from store.retraining import Run, RunReason, RunState
 
 _BACK = timedelta(days=1)
 """A run asked for by hand without an incident learns from captures of so long ago on."""

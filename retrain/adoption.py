@@ -8,7 +8,8 @@ from retrain.judging import FRESH
 from retrain.watching import Look
 from store import deployments, executions, runs
 from store.engine import reading
-from store.records import ExecutionKind, Helped, MetricRow, Run, RunReason, RunState, Trial
+from store.records import ExecutionKind, MetricRow
+from store.retraining import Helped, Run, RunReason, RunState, Trial
 
 
 def watch(run: Run, bench: Bench) -> Run | None:

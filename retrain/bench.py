@@ -22,7 +22,8 @@ from retrain.targets.base import Target
 from store import deployments, runs
 from store.engine import reading
 from store.lease import Lease
-from store.records import Deployment, Run, RunReason, RunState
+from store.records import Deployment
+from store.retraining import Run, RunReason, RunState
 
 
 class RunFailedError(Exception):

@@ -15,7 +15,8 @@ from retrain.policy import Facts, Verdict, decide
 from retrain.readings import of_windows
 from store import decisions, deployments, incidents, monitors, runs, windows
 from store.engine import reading, writing
-from store.records import DecisionReason, Deployment, Incident, IncidentKind, Monitor, RunReason
+from store.records import Deployment, Incident, IncidentKind, Monitor
+from store.retraining import DecisionReason, RunReason
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from scipy.special import ndtri, stdtrit
 
 from config.conditions import Condition, comparisons
 from config.expressions import Reading, Truth, evaluate
-from store.records import Trial
+from store.retraining import Trial
 
 Floats = NDArray[np.float64]
 

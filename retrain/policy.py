@@ -11,7 +11,8 @@ from config.conditions import Comparison, Op, Reference, number
 from config.expressions import Condition, Outcome, Reading, Seen, Truth, evaluate
 from config.retraining import Persistence, Retrain
 from retrain.readings import WindowReadings
-from store.records import DecisionReason, Incident
+from store.records import Incident
+from store.retraining import DecisionReason
 
 _RELATIONS = {Op.BELOW: "below", Op.AT_MOST: "at most", Op.ABOVE: "above", Op.AT_LEAST: "at least"}
 

@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from baselines import jackson
 from objects import Place
 from retrain.sagemaker_calls import TAKEN, Answer, CallError, SageMakerClient, calling, code_of
-from store.records import Run, Trial
+from store.retraining import Run, Trial
 
 Request: TypeAlias = dict[str, Any]
 """The arguments of a call, which JSON can hold."""

@@ -19,7 +19,7 @@ from retrain.scored import predictions
 from retrain.training_run import folder, outputs
 from store import deployments, runs
 from store.engine import reading
-from store.records import Helped, Run, RunReason, RunState
+from store.retraining import Helped, Run, RunReason, RunState
 
 
 def register(run: Run, bench: Bench) -> Run | None:

@@ -22,7 +22,7 @@ from store import monitors, runs
 from store.engine import reading
 from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
-from store.records import Run, RunReason, RunState
+from store.retraining import Run, RunReason, RunState
 
 log = structlog.get_logger(__name__)
 

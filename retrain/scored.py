@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retrain.bench import Bench, RunFailedError
-from store.records import RunReason
+from store.retraining import RunReason
 
 
 def predictions(bench: Bench, uri: str) -> NDArray[np.float64]:

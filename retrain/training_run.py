@@ -13,7 +13,8 @@ from retrain.targets.base import Cancelled, Failed, Running, Succeeded, Target, 
 from retrain.training_set import TooFew, TrainingSetError, Written
 from store import incidents
 from store.engine import reading
-from store.records import Deployment, Run, RunReason, RunState
+from store.records import Deployment
+from store.retraining import Run, RunReason, RunState
 
 JUDGING_IDS = "judging_ids"
 """Where the judging window's ids are kept: beside the input, for Kedge alone."""

@@ -17,7 +17,7 @@ from retrain.scored import predictions
 from retrain.training_run import folder, outputs
 from store import runs
 from store.engine import reading
-from store.records import Run, RunReason, RunState, Trial
+from store.retraining import Run, RunReason, RunState, Trial
 
 SEED = 20_260_101
 """The bootstrap's: the same records give the same interval."""

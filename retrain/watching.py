@@ -9,7 +9,8 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from retrain.judging import COVERAGE, METRICS
-from store.records import Helped, MetricRow, Trial
+from store.records import MetricRow
+from store.retraining import Helped, Trial
 
 _SPAN = 2 * NormalDist().inv_cdf((1 + COVERAGE) / 2)
 """How many standard errors an interval spans."""

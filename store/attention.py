@@ -5,15 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
 from store import fleet
-from store.records import (
-    ExecutionKind,
-    FleetPage,
-    FleetState,
-    FleetTotals,
-    IncidentKind,
-    Monitor,
-    ObjectKind,
-)
+from store.records import ExecutionKind, FleetPage, FleetState, FleetTotals, IncidentKind, Monitor, ObjectKind
 from store.schema import executions, incidents, monitors, objects, rejects
 
 _COLUMNS = [monitors.c[name] for name in Monitor.__slots__]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
 
-from store.records import Decision, DecisionReason
+from store.retraining import Decision, DecisionReason
 from store.rows import to_json
 from store.schema import decisions, executions
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 from sqlalchemy.exc import IntegrityError
 
 from store.monitors import LeaseLostError
-from store.records import Effect, Helped, Run, RunEvent, RunReason, RunState, Trial
+from store.retraining import Effect, Helped, Run, RunEvent, RunReason, RunState, Trial
 from store.rows import one
 from store.schema import effects, monitors, run_events, runs, trials
 

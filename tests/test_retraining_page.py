@@ -12,7 +12,7 @@ import pytest
 from config.loading import load
 from config.retraining import Retrain, Training
 from retrain.workflows.definition import definition
-from store.records import RunState
+from store.retraining import RunState
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "retraining.md").read_text()

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from store.records import Deployment, Incident, IncidentKind, QualityPoint, Run
+from store.records import Deployment, Incident, IncidentKind, QualityPoint
+from store.retraining import Run
 from web.comparison import Comparison
 from web.lines import FeatureLine
 from web.texts import visible

@@ -8,7 +8,8 @@ from fastapi import Path
 from sqlalchemy import Connection
 
 from store import executions, incidents, monitors, reports, runs
-from store.records import Execution, Incident, Monitor, Report, Run
+from store.records import Execution, Incident, Monitor, Report
+from store.retraining import Run
 from web.errors import NotThereError
 
 # The largest key that a database of 64-bit integers can hold.

@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from config.clock import Clock
 from store import attention, fleet, runs
 from store.engine import reading
-from store.records import FleetRow, FleetTotals, IncidentKind, RunState
+from store.records import FleetRow, FleetTotals, IncidentKind
+from store.retraining import RunState
 
 
 class FleetCollector(Collector):

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from config import durations
-from store.records import DecisionReason, ExecutionStatus, FleetState, Helped, IncidentKind, Outcome, RunState
+from store.records import ExecutionStatus, FleetState, IncidentKind, Outcome
+from store.retraining import DecisionReason, Helped, RunState
 from web.assets import version
 from web.texts import visible
 

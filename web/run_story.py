@@ -11,18 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from store import baselines, decisions, deployments, incidents, runs
-from store.records import (
-    Baseline,
-    Decision,
-    Deployment,
-    Effect,
-    Incident,
-    Monitor,
-    Run,
-    RunEvent,
-    RunState,
-    Trial,
-)
+from store.records import Baseline, Deployment, Incident, Monitor
+from store.retraining import Decision, Effect, Run, RunEvent, RunState, Trial
 
 _ROAD = (
     RunState.REQUESTED,

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from retrain import actions
 from store.engine import writing
-from store.records import Run
+from store.retraining import Run
 from web import lookup
 
 

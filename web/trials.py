@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from store.records import Trial
+from store.retraining import Trial
 
 _HIGHER_IS_BETTER = frozenset({"r2"})
 _DATASETS = {"fresh": "the freshest labelled window", "test": "the original test set"}

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from store import incidents, runs
 from store.engine import open_engine, reading, writing
-from store.records import IncidentKind, Run, RunReason, RunState
+from store.records import IncidentKind
+from store.retraining import Run, RunReason, RunState
 from tests.commands.line import Ran, kedge, kedge_process
 from tests.web import retraining
 from tests.web.history import ENDPOINT, HOUR, Told, tell

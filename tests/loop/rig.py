@@ -28,7 +28,8 @@ from retrain.executor import Executor
 from retrain.targets import open_target
 from store import decisions, deployments, monitors, runs
 from store.engine import reading, writing
-from store.records import Decision, Deployment, Run, RunState
+from store.records import Deployment
+from store.retraining import Decision, Run, RunState
 from tests.clock import HOUR, MINUTE, NOON
 from tests.faults import FaultyAws
 from tests.loop import world

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from store.records import Helped, RunReason, RunState
+from store.retraining import Helped, RunReason, RunState
 from tests.loop.rig import Rig
 
 

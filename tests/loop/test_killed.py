@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from demo.aws import LocalAws
-from store.records import RunState
+from store.retraining import RunState
 from tests.loop.yard import Yard, require_once, yard
 from tests.observing.replica import Replica, until
 

@@ -25,7 +25,8 @@ from store import baselines as stored_baselines
 from store import decisions, deployments, executions, monitors, runs, windows
 from store.engine import open_engine, reading
 from store.migrate import upgrade
-from store.records import ExecutionKind, Monitor, Run, RunReason, RunState
+from store.records import ExecutionKind, Monitor
+from store.retraining import Run, RunReason, RunState
 from tests.clock import HOUR, MINUTE, NOON
 from tests.loop import world
 from tests.observing.replica import until

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from retrain import actions
 from store import deployments, monitors, runs
 from store.engine import open_engine, reading, writing
-from store.records import Run, RunReason, RunState
+from store.retraining import Run, RunReason, RunState
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WORDS = {"approve": actions.approve, "reject": actions.reject, "cancel": actions.cancel}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from config.expressions import parse
 from retrain.judging import METRICS, Floats, Judgement, JudgingError, metrics_of, paired, verdict
-from store.records import Trial
+from store.retraining import Trial
 
 ACCEPT = parse("rmse < champion")
 

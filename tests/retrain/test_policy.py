@@ -13,7 +13,8 @@ from config.expressions import Reading
 from config.retraining import Retrain
 from retrain.policy import Facts, Verdict, decide
 from retrain.readings import WindowReadings
-from store.records import DecisionReason, Incident, IncidentKind
+from store.records import Incident, IncidentKind
+from store.retraining import DecisionReason
 from tests.clock import HOUR, NOON
 
 NOW = NOON + timedelta(days=3)

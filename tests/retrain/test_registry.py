@@ -13,7 +13,7 @@ from botocore.exceptions import NoCredentialsError
 from objects import open_place
 from retrain import registry
 from retrain.registry import Evidence, PackageStatus, RegistryError
-from store.records import Run, RunReason, RunState, Trial
+from store.retraining import Run, RunReason, RunState, Trial
 from tests.clock import HOUR, NOON
 from tests.faults import Fault, FaultyAws
 

@@ -7,7 +7,8 @@ import pytest
 
 from monitor.quality import regression
 from retrain.watching import Look, helped, look, pool
-from store.records import Helped, MetricRow, Trial
+from store.records import MetricRow
+from store.retraining import Helped, Trial
 
 BEFORE = Trial("fresh", "rmse", 3.0, 2.0, -1.0, -1.2, -0.8, 400)
 R2 = Trial("fresh", "r2", 0.3, 0.6, 0.3, 0.2, 0.4, 400)

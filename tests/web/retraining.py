@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from store import baselines, decisions, deployments, runs
-from store.records import DecisionReason, Helped, Run, RunReason, RunState, Trial
+from store.retraining import DecisionReason, Helped, Run, RunReason, RunState, Trial
 from tests.web.history import BEGIN, ENDPOINT, HOUR, Told
 
 RUN = f"kedge-{ENDPOINT}-1"

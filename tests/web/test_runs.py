@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from store import runs
 from store.engine import reading, writing
-from store.records import Run, RunReason, RunState
+from store.retraining import Run, RunReason, RunState
 from tests.web import retraining
 from tests.web.history import ENDPOINT, Told
 from tests.web.retraining import FOLDER, PACKAGE, RUN, WHY, WON

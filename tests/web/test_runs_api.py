@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from store import monitors
 from store.engine import writing
-from store.records import RunState
+from store.retraining import RunState
 from tests.web import retraining
 from tests.web.history import BEGIN, ENDPOINT, Told
 from tests.web.retraining import FOLDER, PACKAGE, RUN, WHY

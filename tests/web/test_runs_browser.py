@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from store import runs
 from store.engine import writing
-from store.records import Run, RunReason, RunState, Trial
+from store.retraining import Run, RunReason, RunState, Trial
 from tests.web import retraining
 from tests.web.history import ENDPOINT, Told
 from tests.web.retraining import RUN

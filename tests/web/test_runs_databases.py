@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from store import monitors, runs
 from store.engine import reading, writing
-from store.records import RunState
+from store.retraining import RunState
 from tests.web import retraining
 from tests.web.history import BEGIN, ENDPOINT, tell
 from tests.web.retraining import RUN

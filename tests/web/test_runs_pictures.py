@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.records import Run, RunEvent, RunReason, RunState, Trial
+from store.retraining import Run, RunEvent, RunReason, RunState, Trial
 from tests.web.history import BEGIN, HOUR
 from tests.web.test_figures import HOSTILE, lines
 from web import figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from store.records import Decision, DecisionReason, Helped, Run, RunEvent, RunReason, RunState, Trial
+from store.retraining import Decision, DecisionReason, Helped, Run, RunEvent, RunReason, RunState, Trial
 from web.run_story import Story
 
 
