@@ -128,5 +128,5 @@ def test_a_report_is_read_in_the_role_that_it_was_written_in(
     assert asked == [ROLE]
     assert kedge.read_report("gone", "s3://reports/drift/abalone/one.html") == b"<p>drift</p>"
     assert asked == [ROLE, None]
-    with pytest.raises(ReportUnreadableError, match="two.html"):
+    with pytest.raises(ReportUnreadableError, match=r"two\.html"):
         kedge.read_report("abalone", "s3://reports/drift/abalone/two.html")
