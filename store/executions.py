@@ -158,7 +158,7 @@ def after(
 def starts_after(
     connection: Connection, monitor_id: int, deployment_id: int, start: datetime, limit: int
 ) -> tuple[datetime, ...]:
-    """When the judged windows of an era, of whichever variant, begin after `start`; each once, oldest first."""
+    """When an era's judged windows, of whichever variant, begin after `start`; each once, oldest first."""
     query = (
         select(windows.c.start)
         .distinct()

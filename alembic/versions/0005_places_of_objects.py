@@ -1,4 +1,4 @@
-"""Objects are known by kind and folder too, keys and ETags of any length fit; scheduled reports are told apart."""
+"""Objects are known by kind and folder too; keys and ETags of any length fit; schedules mark their reports."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,9 @@ depends_on = None
 
 def upgrade() -> None:
     with op.batch_alter_table("objects", schema=None) as batch_op:
-        batch_op.alter_column("bucket", existing_type=sa.String(255), type_=sa.Text(), existing_nullable=False)
+        batch_op.alter_column(
+            "bucket", existing_type=sa.String(255), type_=sa.Text(), existing_nullable=False
+        )
         batch_op.alter_column("etag", existing_type=sa.String(80), type_=sa.Text(), existing_nullable=False)
         batch_op.drop_constraint("uq_objects_monitor_id_bucket_key", type_="unique")
         batch_op.create_unique_constraint(

@@ -153,17 +153,13 @@ def _slowed_down(stranger: httpx.Client, guarded: str, wall: Wall) -> None:
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_many_wrong_tokens_slow_down_the_wrong_ones(
-    stranger: httpx.Client, guarded: str, wall: Wall
-) -> None:
+def test_many_wrong_tokens_slow_down_the_wrong_ones(stranger: httpx.Client, guarded: str, wall: Wall) -> None:
     _slowed_down(stranger, guarded, wall)
     wall.now += 60
     assert signed_in(stranger, guarded, "wrong").status_code == 401
 
 
-def test_a_neighbours_wrong_tokens_lock_nobody_out(
-    stranger: httpx.Client, guarded: str, wall: Wall
-) -> None:
+def test_a_neighbours_wrong_tokens_lock_nobody_out(stranger: httpx.Client, guarded: str, wall: Wall) -> None:
     """Behind a proxy everybody comes from one address."""
     _slowed_down(stranger, guarded, wall)
     with client(guarded, authorization=f"Bearer {TOKEN}") as program:
