@@ -1,4 +1,4 @@
-"""Objects are known by kind and folder too; keys and ETags of any length fit; schedules mark their reports."""
+"""Objects are known by kind and place, keys and ETags may be long, reports know who ordered them."""
 
 import sqlalchemy as sa
 from alembic import op
