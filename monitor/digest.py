@@ -165,6 +165,7 @@ def _segment(
         profile = profile_frame(
             part.select(_kept(recipe)),
             text=recipe.schema.text - recipe.schema.exclude,
+            domains=recipe.schema.domains,
             ids=_row_ids(part),
             sample_rows=recipe.sample_rows,
         )

@@ -81,6 +81,14 @@ def unseen(
     return tuple(found for found in listed if known.get(found.name) != found.ref.etag)
 
 
+def read_otherwise(
+    connection: Connection, monitor_id: int, columns: str, listed: Sequence[Found]
+) -> tuple[Found, ...]:
+    """Those that gave a window to be judged what was read with other columns than these."""
+    other = captures.read_otherwise(connection, monitor_id, columns)
+    return tuple(found for found in listed if (found.ref.bucket, found.name) in other) if other else ()
+
+
 def consume_captures(
     place: Place,
     new: Iterable[Found],

@@ -19,6 +19,7 @@ from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
 from monitor import eras, executions, ingest, measuring, publish
+from monitor.capture.columns import Schema
 from monitor.digest import Recipe
 from monitor.lease import Lease, StoppingError, leased
 from monitor.schema import SchemaError, schema_of
@@ -182,15 +183,29 @@ class Observer:
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
-        return ingest.consume_captures(
-            place,
-            self._unseen(lease, ObjectKind.CAPTURE, listed),
-            monitor_id=lease.monitor_id,
-            recipe=recipe,
-            transaction=lease.transaction,
-            now=now,
-            limit_bytes=self.world.limit_bytes,
-        )
+
+        def consume(new: tuple[ingest.Found, ...]) -> int:
+            return ingest.consume_captures(
+                place,
+                new,
+                monitor_id=lease.monitor_id,
+                recipe=recipe,
+                transaction=lease.transaction,
+                now=now,
+                limit_bytes=self.world.limit_bytes,
+            )
+
+        counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
+        # records read with other columns don't add up: a column that only some have would seem to be missing
+        while again := consume(self._read_otherwise(lease, schema, listed)):
+            counted += again
+        return counted
+
+    def _read_otherwise(
+        self, lease: Lease, schema: Schema, listed: list[ingest.Found]
+    ) -> tuple[ingest.Found, ...]:
+        with reading(self.world.engine) as connection:
+            return ingest.read_otherwise(connection, lease.monitor_id, schema.digest, listed)
 
     def _ingest_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None:

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
 from store import ledger, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
+from store.schema import windows as windows_table
 
 _LONGEST_KEY = 1024
 """What the column of keys takes, and S3."""
@@ -54,6 +55,33 @@ def known_etags(
         )
         found.update((row.key, row.etag) for row in rows)
     return found
+
+
+def read_otherwise(connection: Connection, monitor_id: int, columns: str) -> frozenset[tuple[str, str]]:
+    """(bucket, key) of the captures that gave a window to be judged what was read with other columns.
+
+    What was counted before anybody kept the columns is taken as it is.
+    """
+    rows = connection.execute(
+        select(objects.c.bucket, objects.c.key)
+        .join(segments, segments.c.object_id == objects.c.id)
+        .join(
+            windows_table,
+            and_(
+                windows_table.c.monitor_id == segments.c.monitor_id,
+                windows_table.c.start == segments.c.window_start,
+                windows_table.c.variant == segments.c.variant,
+                windows_table.c.deployment_id == segments.c.deployment_id,
+            ),
+        )
+        .where(
+            windows_table.c.monitor_id == monitor_id,
+            windows_table.c.dirty,
+            segments.c.columns.not_in(["", columns]),
+        )
+        .distinct()
+    )
+    return frozenset((row.bucket, row.key) for row in rows)
 
 
 def replace(
