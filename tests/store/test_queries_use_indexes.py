@@ -122,6 +122,8 @@ QUESTIONS: dict[str, Question] = {
     "profiles of a window": lambda c: captures.profiles(c, *HERE),
     "labelled records of a window": lambda c: world.labelled(c, *HERE),
     "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
+    "captures read with other columns": lambda c: captures.read_otherwise(c, 7, "digest"),
+    "judged windows of an era after one": lambda c: executions.starts_after(c, 7, 7, DUE - HOUR, 2),
     "rejects by kind": lambda c: captures.reject_counts(c, 7),
     "recent rejects": lambda c: captures.recent_rejects(c, 7),
     "totals of an endpoint": lambda c: captures.totals(c, 7),
