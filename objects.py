@@ -223,24 +223,24 @@ def _refused(code: str, bucket: str, where: str) -> PlaceError:
 
 
 class FolderObjects:
-    """The files below a folder of this machine; its `bucket` is "".
+    """The files below a folder of this machine, which is its `bucket`.
 
     The ETag is a digest of the content, so a file rewritten with the same bytes is the same object, and one
     changed within the clock's grain is another.
     """
 
-    bucket = ""
-
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.bucket = _shown(root.absolute())
         self._etags: dict[str, tuple[tuple[int, int, int], str]] = {}
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """See `Objects.list`."""
-        keys = sorted(self._keys(prefix), key=str.encode)
-        after = start_after.encode()
+        # a name that is no UTF-8 is still a name of this machine
+        keys = sorted(self._keys(prefix), key=os.fsencode)
+        after = os.fsencode(start_after)
         for key in keys:
-            if key.encode() > after and (found := self._ref(key)) is not None:
+            if os.fsencode(key) > after and (found := self._ref(key)) is not None:
                 yield found
 
     def _keys(self, prefix: str) -> Iterator[str]:
@@ -261,7 +261,7 @@ class FolderObjects:
             try:
                 status = path.stat()
                 modified = datetime.fromtimestamp(status.st_mtime, UTC)
-                return ObjectRef("", key, self._etag(key, status), status.st_size, modified)
+                return ObjectRef(self.bucket, key, self._etag(key, status), status.st_size, modified)
             except FileNotFoundError:
                 return None
 
@@ -330,6 +330,11 @@ class FolderObjects:
 _TEMPORARY = ".kedge-"
 
 
+def _shown(path: Path) -> str:
+    """A path as text that can be stored and printed, whatever bytes it is made of."""
+    return str(path).encode("utf-8", "replace").decode()
+
+
 def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
@@ -344,15 +349,19 @@ def _unless_absent(error: OSError) -> None:
 @contextmanager
 def _file_faults(path: Path) -> Iterator[None]:
     """Turn what the file system raises into `PlaceError`."""
+    shown = _shown(path)
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise PlaceError(PlaceProblem.NO_KEY, f"there is no file {path}: check the path") from error
+    except (NotADirectoryError, FileExistsError) as error:
+        what = f"there can be no {shown}: a file stands where one of its folders should be"
+        raise PlaceError(PlaceProblem.NO_KEY, f"{what}; check the path") from error
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise PlaceError(PlaceProblem.NO_KEY, f"there is no file {shown}: check the path") from error
     except PermissionError as error:
-        what = f"access to {path} is denied"
+        what = f"access to {shown} is denied"
         raise PlaceError(PlaceProblem.DENIED, f"{what}: let this user read and write it") from error
     except OSError as error:
-        what = f"cannot use {path} ({error.strerror})"
+        what = f"cannot use {shown} ({error.strerror})"
         raise PlaceError(PlaceProblem.UNREACHABLE, f"{what}: check the disk and the mount") from error
 
 

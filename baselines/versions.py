@@ -84,6 +84,15 @@ def known(connection: Connection, monitor_id: int, files: BaselineFiles) -> Base
     return stored.by_digest(connection, monitor_id, files.digest)
 
 
+def changed(connection: Connection, monitor_id: int, files: BaselineFiles) -> bool:
+    """Whether the endpoint's folder held other files when this was asked last; that is remembered.
+
+    At the first time: whether these files were never stored.
+    """
+    before = stored.seen(connection, monitor_id, files.digest)
+    return known(connection, monitor_id, files) is None if before is None else before != files.digest
+
+
 def parse(files: BaselineFiles) -> tuple[Profile, Constraints]:
     """The two files as values."""
     profile = statistics_file.read(files.statistics, f"{files.source}/{STATISTICS}")

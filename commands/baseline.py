@@ -81,7 +81,7 @@ def import_(
     """
     from baselines import versions
     from config.clock import clock_from_environment
-    from monitor.eras import follow
+    from monitor.eras import adopt, follow
     from objects import open_place
     from store import deployments, monitors
     from store.engine import writing
@@ -94,7 +94,7 @@ def import_(
         monitor = monitors.register(connection, entry.name, entry.digest, now)
         version = versions.import_files(connection, monitor.id, files, now)
         eras = deployments.eras(connection, monitor.id) or follow(connection, monitor.id, None, now)
-        deployments.set_baseline(connection, eras[-1].id, version.id)
+        adopt(connection, eras, version.id, latest=True)
     if as_json:
         print_json({"endpoint": endpoint, "version": version.version, "features": version.features})
     else:

@@ -94,7 +94,9 @@ def compare(
         count += 1
         widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
         records = period.of(decoded.records).select(schema.names)
-        profile = profile_frame(records, text=schema.text, exact=True, onto=profile, widths=widths)
+        profile = profile_frame(
+            records, text=schema.text, domains=schema.domains, exact=True, onto=profile, widths=widths
+        )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
     return Comparison(count, profile, judge(profile, baseline, constraints, mode), tuple(bad))

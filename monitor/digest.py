@@ -15,7 +15,7 @@ from monitor.capture.decode import Decoded
 from monitor.capture.ground_truth import hash_ids, join_ids
 from monitor.capture.rejects import Reject, RejectKind, Rejects, many
 from monitor.windows import era_of, place_in_time, window_start
-from store.captures import PredictionRow
+from store import ledger
 from store.records import Deployment, RejectCount, RejectExample, Segment
 from store.windows import WindowKey
 
@@ -26,7 +26,7 @@ class Digest:
 
     segments: tuple[Segment, ...]
     rejects: tuple[RejectCount, ...]
-    predictions: tuple[PredictionRow, ...]
+    predictions: pl.DataFrame
     records: int
     rejected: int
     newest: datetime | None
@@ -85,12 +85,16 @@ def without_settled(found: Digest, settled: frozenset[WindowKey]) -> Digest:
     if not late:
         return found
     lost = sum(segment.records for segment in late)
-    closed = {(one.window_start, one.variant, one.deployment_id) for one in late}
+    closed = pl.DataFrame(
+        [(one.window_start, one.variant, one.deployment_id) for one in late],
+        schema={name: ledger.PREDICTIONS[name] for name in ("window_start", "variant", "deployment_id")},
+        orient="row",
+    )
     detail = "the windows of these records were settled before they came: they are older than the lateness"
     return replace(
         found,
         segments=tuple(one for one in found.segments if _key_of(one) not in settled),
-        predictions=tuple(row for row in found.predictions if (row[2], row[3], row[4]) not in closed),
+        predictions=found.predictions.join(closed, on=closed.columns, how="anti"),
         rejects=(*found.rejects, *reject_counts(_late(lost, detail))),
         records=found.records - lost,
         rejected=found.rejected + lost,
@@ -161,6 +165,7 @@ def _segment(
         profile = profile_frame(
             part.select(_kept(recipe)),
             text=recipe.schema.text - recipe.schema.exclude,
+            domains=recipe.schema.domains,
             ids=_row_ids(part),
             sample_rows=recipe.sample_rows,
         )
@@ -179,15 +184,14 @@ def _row_ids(part: pl.DataFrame) -> pl.Series:
     return part.select(pl.col("@event_id") + "/" + pl.col("@row").cast(pl.String)).to_series()
 
 
-def _predictions(records: pl.DataFrame, variant: str, recipe: Recipe) -> tuple[PredictionRow, ...]:
+def _predictions(records: pl.DataFrame, variant: str, recipe: Recipe) -> pl.DataFrame:
     if recipe.prediction is None or records.is_empty():
-        return ()
-    ledger = records.select(
-        hash_ids(join_ids(records)).alias("hash"),
-        pl.col("@row").cast(pl.Int64),
-        "@window",
+        return ledger.PREDICTIONS.to_frame()
+    return records.select(
+        hash_ids(join_ids(records)).alias("join_hash"),
+        pl.col("@row").cast(pl.Int64).alias("row"),
+        pl.col("@window").alias("window_start"),
         pl.lit(variant).alias("variant"),
-        "@era",
-        pl.col(recipe.prediction).cast(pl.Float64, strict=False),
+        pl.col("@era").alias("deployment_id"),
+        pl.col(recipe.prediction).cast(pl.Float64, strict=False).alias("prediction"),
     )
-    return tuple(ledger.rows())

@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from monitor.windows import EPOCH
-from store import deployments, runs
+from store import deployments, incidents, runs
 from store.records import Deployment
 
 _INSTANT = timedelta(microseconds=1)
@@ -53,6 +53,22 @@ def change(eras: Sequence[Deployment], now_in_force: InForce | None) -> Change:
     return Change.SETTLE if settled and not now_in_force.updating else Change.NONE
 
 
+def _close_incidents(connection: Connection, ended: Deployment, now: datetime) -> None:
+    reason = f"The endpoint config {ended.endpoint_config} that it was about is no longer in force."
+    for incident in incidents.open_ones(connection, ended.monitor_id):
+        incidents.close(connection, incident, reason=reason, execution_id=None, now=now)
+
+
+def adopt(connection: Connection, eras: Sequence[Deployment], baseline_id: int, *, latest: bool) -> None:
+    """Let a baseline judge the eras that have none: nothing better is known of them.
+
+    With `latest` it judges the era in force too, whatever judged that so far.
+    """
+    for era in eras:
+        if era.baseline_id is None or (latest and era is eras[-1]):
+            deployments.set_baseline(connection, era.id, baseline_id)
+
+
 def follow(
     connection: Connection, monitor_id: int, now_in_force: InForce | None, now: datetime
 ) -> tuple[Deployment, ...]:
@@ -89,6 +105,7 @@ def follow(
             mixed_until=began if now_in_force.updating else None,
             baseline_id=planned[0] if planned else again.baseline_id,
         )
+        _close_incidents(connection, last, now)
     else:
         settled = now if what is Change.SETTLE else last.mixed_until
         package = last.model_package or now_in_force.model_package

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import numpy as np
 from sqlalchemy import Connection
 
 from baselines.constraints import Constraints
@@ -14,7 +13,6 @@ from baselines.profile import codec
 from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.model import Endpoint
-from monitor import quality
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
@@ -32,10 +30,14 @@ from store.records import (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Who judges: the endpoint's entry and the baseline of the window's era."""
+    """Who judges: the endpoint's entry and the baseline of the window's era.
+
+    Of an era that is over (`ended`) a window is judged all the same, and opens no incident.
+    """
 
     endpoint: Endpoint
     baseline: LoadedBaseline
+    ended: bool = False
 
 
 def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
@@ -63,22 +65,36 @@ def judge_window(connection: Connection, window: Window, bench: Bench, now: date
     windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
     before = _breaches_before(connection, window)
     execution = executions.record(connection, window, _execution(verdict, profile, rejected, bench), now)
-    _follow_incidents(connection, execution, breaches(verdict.checks, profile.rows, rejected), before, now)
+    found = breaches(verdict.checks, profile.rows, rejected)
+    _follow_incidents(connection, execution, found, before, bench.ended, now)
+    _close_vanished(connection, execution, now)
     return execution
+
+
+def _close_vanished(connection: Connection, execution: Execution, now: datetime) -> None:
+    """Close what is open on a variant that has no records any more while others of its era have some."""
+    era = (execution.monitor_id, execution.deployment_id)
+    for incident in incidents.open_ones(connection, execution.monitor_id):
+        if incident.deployment_id != execution.deployment_id or incident.variant == execution.variant:
+            continue
+        key = (incident.monitor_id, incident.variant, incident.deployment_id)
+        own = executions.after(connection, *key, incident.last_window, QUIET_WINDOWS)
+        last = own[-1].start if own else incident.last_window
+        if len(executions.starts_after(connection, *era, last, QUIET_WINDOWS)) == QUIET_WINDOWS:
+            reason = (
+                f"The variant {incident.variant} had no records in {QUIET_WINDOWS} windows "
+                "in which others had some."
+            )
+            incidents.close(connection, incident, reason=reason, execution_id=execution.id, now=now)
 
 
 def _breaches_before(connection: Connection, window: Window) -> frozenset[IncidentKind]:
     """The kinds of trouble that the window's last revision had, and that its incidents count already."""
-    last = _last(connection, window, ExecutionKind.DATA_QUALITY)
+    last = executions.latest_of(connection, window.id, ExecutionKind.DATA_QUALITY)
     if last is None:
         return frozenset()
     found = breaches(executions.checks(connection, last.id), last.records, last.rejected)
     return frozenset(breach.kind for breach in found)
-
-
-def _last(connection: Connection, window: Window, kind: ExecutionKind) -> Execution | None:
-    of_window = executions.of_window(connection, window.id)
-    return next((e for e in of_window if e.kind is kind and e.latest), None)
 
 
 def _kept(bench: Bench) -> Constraints:
@@ -113,6 +129,7 @@ def _follow_incidents(
     execution: Execution,
     found: tuple[Breach, ...],
     before: frozenset[IncidentKind],
+    ended: bool,
     now: datetime,
 ) -> None:
     by_kind = {breach.kind: breach for breach in found}
@@ -123,6 +140,8 @@ def _follow_incidents(
     ]
     for kind in (IncidentKind.DATA_FAULT, IncidentKind.DRIFT):
         open_incident = next((incident for incident in mine if incident.kind is kind), None)
+        if ended and open_incident is None:
+            continue  # what it is about is no longer in force
         _follow(connection, execution, kind, open_incident, by_kind.get(kind), kind in before, now)
 
 
@@ -188,37 +207,3 @@ def _quiet_in_a_row(connection: Connection, near: tuple[Execution, ...], kind: I
         if any(breach.kind is kind for breach in found):
             return count
     return len(near)
-
-
-def measure_quality(
-    connection: Connection, window: Window, endpoint: Endpoint, now: datetime
-) -> Execution | None:
-    """Measure the window's realised quality on the labels there are now; None when that changes nothing."""
-    pairs = captures.labelled(
-        connection, window.monitor_id, window.start, window.variant, window.deployment_id
-    )
-    windows.quality_measured(connection, window.id)
-    predictions = np.array([pair[2] for pair in pairs], dtype=np.float64)
-    labels = np.array([pair[3] for pair in pairs], dtype=np.float64)
-    found = quality.regression(predictions, labels, seed=int(window.start.timestamp()))
-    message = f"{len(pairs)} of {window.records} records are labelled."
-    last = _last(connection, window, ExecutionKind.MODEL_QUALITY)
-    before = executions.metric_rows(connection, last.id) if last else ()
-    if found == before and (last is None or message == last.message):
-        return None
-    return executions.record(
-        connection,
-        window,
-        NewExecution(
-            kind=ExecutionKind.MODEL_QUALITY,
-            status=ExecutionStatus.COMPLETED,
-            baseline_id=None,
-            distance_mode=endpoint.distance,
-            records=len(pairs),
-            rejected=0,
-            message=message,
-            config_digest=endpoint.digest,
-            metrics=found,
-        ),
-        now,
-    )

@@ -20,8 +20,7 @@ from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
 from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
 from monitor.windows import EPOCH
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
-from store import captures, monitors, windows
-from store.captures import LabelRow
+from store import captures, ledger, monitors, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount
 
 log = structlog.get_logger(__name__)
@@ -56,22 +55,38 @@ def list_captures(place: Place, endpoint: str, variant: str | None, since: datet
     for name in [variant] if variant else place.objects.folders(folder):
         after = layout.start_after(place.prefix, endpoint, name, since)
         for ref in place.objects.list(f"{folder}/{name}/", after):
-            yield Found(ref, name, layout.parse_key(ref.key, place.prefix) is not None)
+            inside = layout.parse_key(ref.key, place.prefix) is not None
+            yield Found(ref, name if layout.is_variant(name) else "", inside)
 
 
 def list_labels(place: Place, since: datetime) -> Iterator[Found]:
-    """Every object of labels collected in the hours from `since` on."""
+    """Every object of labels collected in the hours from `since` on.
+
+    Labels may share a folder with captures and results: folders that are no year are somebody else's.
+    """
     prefix = f"{place.prefix.strip('/')}/" if place.prefix.strip("/") else ""
     for ref in place.objects.list(prefix, layout.label_start_after(place.prefix, since)):
-        yield Found(ref, "", layout.parse_label_key(ref.key, place.prefix) is not None)
+        if not layout.is_beside_labels(ref.key, place.prefix):
+            yield Found(ref, "", layout.parse_label_key(ref.key, place.prefix) is not None)
 
 
 def unseen(
     connection: Connection, monitor_id: int, kind: ObjectKind, listed: Sequence[Found]
 ) -> tuple[Found, ...]:
-    """Those that were not counted yet, or were written again since."""
-    known = captures.known_etags(connection, monitor_id, kind, [found.ref.key for found in listed])
-    return tuple(found for found in listed if known.get(found.ref.key) != found.ref.etag)
+    """Those of one place that were not counted yet, or were written again since."""
+    if not listed:
+        return ()
+    bucket = listed[0].ref.bucket
+    known = captures.known_etags(connection, monitor_id, kind, bucket, [found.name for found in listed])
+    return tuple(found for found in listed if known.get(found.name) != found.ref.etag)
+
+
+def read_otherwise(
+    connection: Connection, monitor_id: int, columns: str, listed: Sequence[Found]
+) -> tuple[Found, ...]:
+    """Those that gave a window to be judged what was read with other columns than these."""
+    other = captures.read_otherwise(connection, monitor_id, columns)
+    return tuple(found for found in listed if (found.ref.bucket, found.name) in other) if other else ()
 
 
 def consume_captures(
@@ -118,7 +133,7 @@ def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, s
         except PlaceError as error:
             if error.kind is not PlaceProblem.NO_KEY:
                 raise
-            log.info("object_gone", bucket=found.ref.bucket, key=found.ref.key)
+            log.info("object_gone", bucket=found.ref.bucket, key=found.name)
             continue
         yield found, data, etag
 
@@ -128,7 +143,7 @@ def _digest(
 ) -> Digest:
     if not found.in_layout:
         bad = _outside("<endpoint>/<variant>/yyyy/mm/dd/hh/<file>")
-        return Digest((), reject_counts(bad), (), 0, bad.lost, None)
+        return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
     begun = layout.begun(found.ref.key, place.prefix)
     try:
         decoded = decode(data, recipe.schema, limit_bytes=limit_bytes, between=(EPOCH, now + AHEAD))
@@ -138,7 +153,7 @@ def _digest(
 
 
 def _failed(error: BaseException) -> rejects.Rejects:
-    """An object on which Kedge itself failed: told by where, since an error's words may hold captured values."""
+    """An object on which Kedge itself failed, and where: an error's own words may hold captured values."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     at = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
     return rejects.one(rejects.RejectKind.FAILED, f"Kedge failed on this object ({at}): report it as a bug")
@@ -157,7 +172,7 @@ def _count_capture(
         ConsumedObject(
             ObjectKind.CAPTURE,
             found.ref.bucket,
-            found.ref.key,
+            found.name,
             etag,
             found.ref.size,
             found.variant,
@@ -179,7 +194,7 @@ def _tell_rejects(found: Found, bad: Iterable[RejectCount]) -> None:
         log.warning(
             "rejected",
             bucket=found.ref.bucket,
-            key=found.ref.key,
+            key=found.name,
             kind=one.kind,
             count=one.count,
             line=one.examples[0].line if one.examples else None,
@@ -218,13 +233,10 @@ def _labels(found: Found, data: bytes, limit_bytes: int) -> Labels:
 def _count_labels(
     connection: Connection, monitor_id: int, found: Found, etag: str, labels: Labels, now: datetime
 ) -> None:
-    rows: list[LabelRow] = list(
-        zip(
-            hash_ids(labels.frame["join_id"]).to_list(),
-            labels.frame["row"].to_list(),
-            labels.frame["label"].cast(float, strict=False).to_list(),
-            strict=True,
-        )
+    rows = labels.frame.select(
+        hash_ids(labels.frame["join_id"]).alias("join_hash"),
+        pl.col("row").cast(pl.Int64),
+        pl.col("label").cast(pl.Float64, strict=False),
     )
     bad = reject_counts(labels.rejects)
     captures.replace(
@@ -233,11 +245,11 @@ def _count_labels(
         ConsumedObject(
             ObjectKind.GROUND_TRUTH,
             found.ref.bucket,
-            found.ref.key,
+            found.name,
             etag,
             found.ref.size,
             "",
-            len(rows),
+            rows.height,
             labels.rejects.lost,
         ),
         rejects_given=bad,

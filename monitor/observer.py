@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,8 +17,9 @@ from baselines.statistics import StatisticsError
 from baselines.versions import BaselineError, LoadedBaseline
 from config.clock import Clock
 from config.facts import DiscoveryError
-from config.model import Endpoint
-from monitor import eras, executions, ingest, publish
+from config.model import Endpoint, ProblemType
+from monitor import eras, executions, ingest, measuring, publish
+from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
 from objects import Place, PlaceError, S3Client, open_place
@@ -79,7 +81,8 @@ class Observer:
 
     world: World
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
-    _looked: dict[tuple[str, str], float] = field(default_factory=dict)
+    _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
     _places: dict[tuple[str, str | None], Place] = field(default_factory=dict)
 
     def observe(self, endpoint: Endpoint) -> Round | None:
@@ -103,24 +106,31 @@ class Observer:
             return Round()
 
     def _guarded(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
-        try:
-            done = self._round(endpoint, lease, now)
-        except Problem as error:
-            done = Round(problem=str(error))
+        done = self._round(endpoint, lease, now)
         with lease.transaction() as connection:
             if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)
         return done
 
     def _round(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
+        """Every stage does what it can: a problem of one, of which the first is told, ends no other."""
+        problems: list[str] = []
+        counted = judged = measured = published = 0
         known = self._follow_eras(endpoint, lease, now)
-        known = self._follow_baseline(endpoint, lease, known, now)
-        counted = self._ingest(endpoint, lease, known, now)
-        judged = self._judge(endpoint, lease, known, now)
-        measured = self._measure(endpoint, lease, now)
-        published = self._publish(endpoint, lease, known, now)
-        self._sweep(endpoint, lease, now)
-        return Round(counted, judged, measured, published)
+        with _noting(problems):
+            known = self._follow_baseline(endpoint, lease, known, now)
+        with _noting(problems):
+            counted = self._ingest(endpoint, lease, known, now)
+        with _noting(problems):
+            counted += self._ingest_labels(endpoint, lease, now)
+        with _noting(problems):
+            judged = self._judge(endpoint, lease, known, now)
+        with _noting(problems):
+            measured = self._measure(endpoint, lease, now)
+        with _noting(problems):
+            published = self._publish(endpoint, lease, known, now)
+        self._sweep(endpoint, lease, now, problems)
+        return Round(counted, judged, measured, published, next(iter(problems), None))
 
     def _place(self, endpoint: Endpoint, uri: str) -> Place:
         """The place at an address; kept, since a folder remembers the digests of its files."""
@@ -141,32 +151,26 @@ class Observer:
     def _follow_baseline(
         self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
     ) -> tuple[Deployment, ...]:
-        """Import the baseline's files where they are new; a new version judges the era in force.
+        """Import the baseline's files where they changed since the last look: they judge the era in force.
 
-        It also judges the eras before that never had one: nothing better is known of them.
+        Files that are back, too; and a version imported by hand judges as long as they stay as they are.
         """
-        current = known[-1]
-        looked = self._looked.get((endpoint.name, endpoint.digest))
-        fresh = looked is not None and time.monotonic() - looked < _BASELINE_LOOK
-        if endpoint.baseline is None or (current.baseline_id is not None and fresh):
+        digest, looked = self._looked.get(endpoint.name, ("", 0.0))
+        fresh = digest == endpoint.digest and time.monotonic() - looked < _BASELINE_LOOK
+        if endpoint.baseline is None or (known[-1].baseline_id is not None and fresh):
             return known
         files = versions.read_files(self._place(endpoint, endpoint.baseline))
         with lease.transaction() as connection:
-            is_new = versions.known(connection, lease.key, files) is None
+            changed = versions.changed(connection, lease.key, files)
             version = versions.import_files(connection, lease.key, files, now)
-            for era in known:
-                if era.baseline_id is None or (is_new and era is current):
-                    deployments.set_baseline(connection, era.id, version.id)
+            eras.adopt(connection, known, version.id, latest=changed)
             known = deployments.eras(connection, lease.key)
-        self._looked[endpoint.name, endpoint.digest] = time.monotonic()
+        self._looked[endpoint.name] = (endpoint.digest, time.monotonic())
         return known
 
     def _baseline(self, endpoint: Endpoint, era: Deployment) -> LoadedBaseline:
         if era.baseline_id is None:
-            raise BaselineError(
-                f"endpoint {endpoint.name} has no baseline: give it one in kedge.yaml (baseline: s3://…), "
-                f"or run 'kedge baseline import {endpoint.name} FOLDER'"
-            )
+            raise _no_baseline(endpoint)
         if era.baseline_id not in self._baselines:
             with reading(self.world.engine) as connection:
                 self._baselines[era.baseline_id] = versions.load(connection, era.baseline_id)
@@ -179,22 +183,35 @@ class Observer:
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
-        counted = ingest.consume_captures(
-            place,
-            self._unseen(lease, ObjectKind.CAPTURE, listed),
-            monitor_id=lease.key,
-            recipe=recipe,
-            transaction=lease.transaction,
-            now=now,
-            limit_bytes=self.world.limit_bytes,
-        )
-        return counted + self._ingest_labels(endpoint, lease, since, now)
 
-    def _ingest_labels(self, endpoint: Endpoint, lease: Lease, since: datetime, now: datetime) -> int:
+        def consume(new: tuple[ingest.Found, ...]) -> int:
+            return ingest.consume_captures(
+                place,
+                new,
+                monitor_id=lease.key,
+                recipe=recipe,
+                transaction=lease.transaction,
+                now=now,
+                limit_bytes=self.world.limit_bytes,
+            )
+
+        counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
+        # records read with other columns don't add up: a column that only some have would seem to be missing
+        while again := consume(self._read_otherwise(lease, schema, listed)):
+            counted += again
+        return counted
+
+    def _read_otherwise(
+        self, lease: Lease, schema: Schema, listed: list[ingest.Found]
+    ) -> tuple[ingest.Found, ...]:
+        with reading(self.world.engine) as connection:
+            return ingest.read_otherwise(connection, lease.key, schema.digest, listed)
+
+    def _ingest_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None:
             return 0
         place = self._place(endpoint, endpoint.ground_truth)
-        listed = list(ingest.list_labels(place, since))
+        listed = list(ingest.list_labels(place, now - _label_reach(endpoint)))
         return ingest.consume_labels(
             place,
             self._unseen(lease, ObjectKind.GROUND_TRUTH, listed),
@@ -212,8 +229,11 @@ class Observer:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
-        for window in due:
-            bench = executions.Bench(endpoint, self._baseline(endpoint, by_id[window.deployment_id]))
+        # a window without a baseline waits for one, and no other window waits with it
+        with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
+        for window in with_baseline:
+            era = by_id[window.deployment_id]
+            bench = executions.Bench(endpoint, self._baseline(endpoint, era), era.ended_at is not None)
             with lease.transaction() as connection:
                 execution = executions.judge_window(connection, window, bench, now)
             log.info(
@@ -225,17 +245,23 @@ class Observer:
                 records=execution.records,
                 violations=execution.violations,
             )
+        if len(with_baseline) < len(due):
+            raise _no_baseline(endpoint)
         return len(due)
 
     def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
-        if endpoint.ground_truth is None:
+        if endpoint.ground_truth is None or endpoint.problem_type not in (None, ProblemType.REGRESSION):
             return 0
         with reading(self.world.engine) as connection:
             due = stored_windows.due_for_quality(connection, lease.key, now - endpoint.grace)
         measured = 0
         for window in due:
+            with reading(self.world.engine) as connection:
+                found = measuring.labelled(connection, window)
+            # seconds of work for a million labels, in which nobody has to wait for the database
+            metrics = measuring.measure(found, window)
             with lease.transaction() as connection:
-                measured += executions.measure_quality(connection, window, endpoint, now) is not None
+                measured += measuring.record(connection, window, found, metrics, endpoint, now) is not None
         return measured
 
     def _publish(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
@@ -253,16 +279,18 @@ class Observer:
                 stored_executions.published(connection, execution.id, now)
         return len(waiting)
 
-    def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime) -> None:
+    def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime, problems: list[str]) -> None:
         """Once a day: report what lies beyond the lateness and was never counted, and let go of the old."""
         with reading(self.world.engine) as connection:
             monitor = monitors.by_name(connection, endpoint.name)
         if monitor is None or (monitor.swept_at is not None and now - monitor.swept_at < _SWEEP):
             return
-        late = self._late(endpoint, lease, now)
+        late, first = monitor.late_objects, monitor.late_key
+        with _noting(problems):
+            found = self._late(endpoint, lease, now)
+            late, first = len(found), found[0].name if found else None
         with lease.transaction() as connection:
-            first = late[0].ref.key if late else None
-            monitors.swept(connection, lease.key, now, len(late), first)
+            monitors.swept(connection, lease.key, now, late, first)
             retention.forget(
                 connection,
                 lease.key,
@@ -272,7 +300,7 @@ class Observer:
                 metrics_before=now - endpoint.retention.metrics,
             )
         if late:
-            log.warning("late_objects", endpoint=endpoint.name, count=len(late), first_key=first)
+            log.warning("late_objects", endpoint=endpoint.name, count=late, first_key=first)
 
     def _late(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[ingest.Found, ...]:
         place = self._place(endpoint, endpoint.capture)
@@ -280,4 +308,37 @@ class Observer:
         horizon = now - endpoint.lateness
         every = ingest.list_captures(place, endpoint.name, endpoint.variant, oldest)
         beyond = [found for found in every if ingest.is_before(place, found, horizon)]
-        return self._unseen(lease, ObjectKind.CAPTURE, beyond)
+        return (*self._unseen(lease, ObjectKind.CAPTURE, beyond), *self._late_labels(endpoint, lease, now))
+
+    def _late_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[ingest.Found, ...]:
+        if endpoint.ground_truth is None:
+            return ()
+        place = self._place(endpoint, endpoint.ground_truth)
+        every = ingest.list_labels(place, now - endpoint.retention.metrics)
+        horizon = now - _label_reach(endpoint)
+        beyond = [found for found in every if ingest.is_label_before(place, found, horizon)]
+        return self._unseen(lease, ObjectKind.GROUND_TRUTH, beyond)
+
+
+def _no_baseline(endpoint: Endpoint) -> BaselineError:
+    return BaselineError(
+        f"endpoint {endpoint.name} has no baseline: give it one in kedge.yaml (baseline: s3://…), "
+        f"or run 'kedge baseline import {endpoint.name} FOLDER'"
+    )
+
+
+def _label_reach(endpoint: Endpoint) -> timedelta:
+    """How far back labels are looked for: as long as predictions wait for them.
+
+    But no farther than consumed objects are on record, so that none is counted again.
+    """
+    return min(max(endpoint.label_horizon, endpoint.lateness), endpoint.retention.metrics)
+
+
+@contextmanager
+def _noting(problems: list[str]) -> Iterator[None]:
+    """What an owner has to mend is noted, and the round goes on behind the block."""
+    try:
+        yield
+    except Problem as error:
+        problems.append(str(error))

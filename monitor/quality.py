@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 
 RESAMPLES = 500
 COVERAGE = 0.95
+MANY = 20_000
+"""Pairs above which groups of them are drawn: to draw a million pairs 500 times takes minutes."""
 _CELLS = 5_000_000
 """How many resampled values are held at once, so that memory stays flat."""
 
@@ -41,7 +43,10 @@ METRICS: dict[str, Callable[[Floats, Floats], Floats]] = {"mae": mae, "r2": r2, 
 def regression(predictions: Floats, labels: Floats, seed: int) -> tuple[MetricRow, ...]:
     """Each metric with its percentile bootstrap interval (95 %, 500 resamples, reproducible by `seed`).
 
-    Pairs in which either side is missing are left out. Fewer than two pairs have no interval.
+    Pairs in which either side is missing are left out. Fewer than two pairs have no interval. Above MANY
+    pairs what is drawn is MANY random groups of them, each counted as often as a Poisson variable of mean 1
+    says (Chamandy et al., "Estimating uncertainty for massive data streams", 2012): the sums that the metrics
+    are made of have the same spread, known to 1 / sqrt(2 MANY) = 0.5 % of itself, at a cost that is bounded.
     """
     known = np.isfinite(predictions) & np.isfinite(labels)
     if not known.any():
@@ -51,7 +56,8 @@ def regression(predictions: Floats, labels: Floats, seed: int) -> tuple[MetricRo
 
 
 def _measured(residuals: Floats, labels: Floats, seed: int) -> tuple[MetricRow, ...]:
-    resampled = _bootstrap(residuals, labels, seed) if labels.size > 1 else {}
+    bootstrap = _bootstrap if labels.size <= MANY else _bootstrap_of_many
+    resampled = bootstrap(residuals, labels, seed) if labels.size > 1 else {}
     return tuple(
         MetricRow(name, _number(metric(residuals, labels)), *_interval(resampled.get(name)), int(labels.size))
         for name, metric in METRICS.items()
@@ -67,6 +73,26 @@ def _bootstrap(residuals: Floats, labels: Floats, seed: int) -> dict[str, Floats
         for name, metric in METRICS.items():
             found[name].append(metric(residuals[drawn], labels[drawn]))
     return {name: np.concatenate(values) for name, values in found.items()}
+
+
+def _bootstrap_of_many(residuals: Floats, labels: Floats, seed: int) -> dict[str, Floats]:
+    """The same three metrics, of weighted sums over random groups of pairs."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(labels.size)
+    errors, centred = residuals[order], labels[order] - labels.mean()
+    terms = np.stack([np.ones_like(errors), errors**2, np.abs(errors), centred, centred**2])
+    starts = np.linspace(0, labels.size, MANY, endpoint=False).astype(np.intp)
+    groups = np.add.reduceat(terms, starts, axis=1)
+    step = _CELLS // MANY
+    weighted = [
+        groups @ generator.poisson(1.0, (MANY, min(step, RESAMPLES - done)))
+        for done in range(0, RESAMPLES, step)
+    ]
+    count, squares, distances, first, second = np.concatenate(weighted, axis=1)
+    spread = second - first**2 / count
+    # what is left of equal labels is the error of rounding, which is seldom exactly 0
+    spread = np.where(spread > 1e-9 * second, spread, np.nan)
+    return {"mae": distances / count, "r2": 1 - squares / spread, "rmse": np.sqrt(squares / count)}
 
 
 def _interval(resampled: Floats | None) -> tuple[float | None, float | None]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+
+from apscheduler.triggers.cron import CronTrigger
 
 from config import cron
 
-_MISSED = 1000
-"""How many firings are looked through at a time; after a longer pause the last of them is written first."""
+_FAR = (timedelta(hours=1), timedelta(days=1), timedelta(days=32), timedelta(days=366), timedelta(days=3660))
+"""How far back the last two firings are looked for: a step farther only where the one before held too few."""
 
 
 def due(expression: str, last_end: datetime, now: datetime) -> tuple[datetime, datetime] | None:
@@ -22,12 +25,22 @@ def due(expression: str, last_end: datetime, now: datetime) -> tuple[datetime, d
     ['2026-05-04T06:00:00+00:00', '2026-05-11T06:00:00+00:00']
     """
     trigger = cron.trigger(expression)
-    start, end = last_end, None
-    at = last_end
-    for _ in range(_MISSED):
-        fired = trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
-        if fired is None or fired > now:
+    fired: list[datetime] = []
+    for far in _FAR:
+        since = max(last_end, now - far)
+        fired = list(_firings(trigger, since, now))
+        if len(fired) > 1 or since == last_end:
             break
-        start, end = (end or last_end), fired
-        at = fired
-    return None if end is None else (start, end)
+    if not fired:
+        return None
+    return (fired[-2] if len(fired) > 1 else last_end), fired[-1]
+
+
+def _firings(trigger: CronTrigger, since: datetime, until: datetime) -> Iterator[datetime]:
+    """The firings after `since`, and up to `until`."""
+    at: datetime | None = since
+    while at is not None:
+        at = trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
+        if at is None or at > until:
+            return
+        yield at

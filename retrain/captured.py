@@ -16,19 +16,13 @@ from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB, decode
 from monitor.capture.ground_truth import hash_ids, join_ids
 from objects import Place, PlaceError, PlaceProblem
-from store import captures as ledger
+from store import captures as counted
+from store import ledger
 
 Floats = npt.NDArray[np.float64]
 
 RECORD = ("@id", "@row")
 """What tells one record from another: the join hash, and its place in its request."""
-
-_LEDGER: dict[str, pl.DataType] = {
-    "@id": pl.String(),
-    "@row": pl.Int64(),
-    "@prediction": pl.Float64(),
-    "@label": pl.Float64(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ def captured_rows(
     columns = [*RECORD, "@time", *schema.inputs]
     frames = [pl.DataFrame(schema=_record_types(schema))]
     sources = []
-    for bucket, key, _ in ledger.keys_between(connection, monitor_id, start, end, variant):
+    for bucket, key, _ in counted.keys_between(connection, monitor_id, start, end, variant):
         for data, etag in _read(captures, key):
             records = _identified(decode(data, schema, limit_bytes=limit_bytes).records).select(columns)
             frames.append(records.join(labelled.select(RECORD), on=RECORD, how="semi"))
@@ -132,9 +126,14 @@ def _labelled(
     connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, end: datetime
 ) -> pl.DataFrame:
     """ "@id", "@row", "@prediction", "@label" of the period's records that have a label."""
-    rows = ledger.labelled_between(connection, monitor_id, start, end, variant, deployment_id)
-    found = pl.DataFrame(list(rows), schema=_LEDGER, orient="row")
-    return found.filter(pl.col("@label").is_finite())
+    found = ledger.labelled_between(connection, monitor_id, start, end, variant, deployment_id)
+    named = found.select(
+        pl.col("join_hash").alias("@id"),
+        pl.col("row").alias("@row"),
+        pl.col("prediction").alias("@prediction"),
+        pl.col("label").alias("@label"),
+    )
+    return named.filter(pl.col("@label").is_finite())
 
 
 def fresh_truth(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, update
 
 from store.records import Baseline
 from store.rows import one
@@ -47,6 +47,15 @@ def add(
     added = by_version(connection, monitor_id, version)
     assert added is not None  # noqa: S101 (written above, in this transaction)
     return added
+
+
+def seen(connection: Connection, monitor_id: int, source_digest: str) -> str | None:
+    """Remember which files the endpoint's folder holds; returns those of before, None where nobody knows."""
+    mine = monitors.c.id == monitor_id
+    before: str | None = connection.execute(select(monitors.c.baseline_seen).where(mine)).scalar_one()
+    if before != source_digest:
+        connection.execute(update(monitors).where(mine).values(baseline_seen=source_digest))
+    return before
 
 
 def versions(connection: Connection, monitor_id: int) -> tuple[Baseline, ...]:

@@ -7,30 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+import polars as pl
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
-from store import windows
+from store import ledger, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
+from store.schema import windows as windows_table
 
 _LONGEST_KEY = 1024
 """What the column of keys takes, and S3."""
-
-PredictionRow = tuple[str, int, datetime, str, int, float | None]
-"""join hash, row in the request, window start, variant, deployment id, prediction"""
-LabelRow = tuple[str, int, float | None]
-"""join hash, row in the request, label"""
-Labelled = tuple[str, int, float | None, float | None]
-"""join hash, row in the request, prediction, label"""
+_UNNAMED = ""
+"""The bucket of objects in folders that were counted before folders had names."""
 
 
 def shown_key(key: str) -> str:
-    """A key as the database holds it: one that no database takes as it is, or too long a one, is put into words.
+    """A key as the database holds it: one that no database takes as it is, or too long a one, is changed.
 
     >>> shown_key("2026/05/a.jsonl")
     '2026/05/a.jsonl'
@@ -43,20 +40,48 @@ def shown_key(key: str) -> str:
 
 
 def known_etags(
-    connection: Connection, monitor_id: int, kind: ObjectKind, keys: Sequence[str]
+    connection: Connection, monitor_id: int, kind: ObjectKind, bucket: str, keys: Sequence[str]
 ) -> dict[str, str]:
-    """Key → ETag of those of these keys that are counted already."""
+    """Key → ETag of those of these keys of a bucket or folder that are counted already, in this role."""
     found: dict[str, str] = {}
     for at in range(0, len(keys), 500):
         rows = connection.execute(
             select(objects.c.key, objects.c.etag).where(
                 objects.c.monitor_id == monitor_id,
                 objects.c.kind == kind,
+                objects.c.bucket.in_([bucket, _UNNAMED]),
                 objects.c.key.in_(keys[at : at + 500]),
             )
         )
         found.update((row.key, row.etag) for row in rows)
     return found
+
+
+def read_otherwise(connection: Connection, monitor_id: int, columns: str) -> frozenset[tuple[str, str]]:
+    """(bucket, key) of the captures that gave a window to be judged what was read with other columns.
+
+    What was counted before anybody kept the columns is taken as it is.
+    """
+    rows = connection.execute(
+        select(objects.c.bucket, objects.c.key)
+        .join(segments, segments.c.object_id == objects.c.id)
+        .join(
+            windows_table,
+            and_(
+                windows_table.c.monitor_id == segments.c.monitor_id,
+                windows_table.c.start == segments.c.window_start,
+                windows_table.c.variant == segments.c.variant,
+                windows_table.c.deployment_id == segments.c.deployment_id,
+            ),
+        )
+        .where(
+            windows_table.c.monitor_id == monitor_id,
+            windows_table.c.dirty,
+            segments.c.columns.not_in(["", columns]),
+        )
+        .distinct()
+    )
+    return frozenset((row.bucket, row.key) for row in rows)
 
 
 def replace(
@@ -66,14 +91,17 @@ def replace(
     *,
     segments_given: Sequence[Segment] = (),
     rejects_given: Sequence[RejectCount] = (),
-    predictions_given: Iterable[PredictionRow] = (),
-    labels_given: Iterable[LabelRow] = (),
+    predictions_given: pl.DataFrame | None = None,
+    labels_given: pl.DataFrame | None = None,
     now: datetime,
 ) -> None:
-    """Count an object: what it gave before is taken out, and every window touched is to be judged again."""
+    """Count an object: what it gave before is taken out, and every window touched is to be judged again.
+
+    Predictions and labels come as frames of `ledger.PREDICTIONS` and `ledger.LABELS`.
+    """
     object_id = _clear(connection, monitor_id, consumed)
     values = {
-        "kind": consumed.kind,
+        "bucket": consumed.bucket,
         "etag": consumed.etag,
         "size": consumed.size,
         "variant": consumed.variant,
@@ -82,34 +110,34 @@ def replace(
         "consumed_at": now,
     }
     if object_id is None:
-        added = insert(objects).values(
-            monitor_id=monitor_id, bucket=consumed.bucket, key=consumed.key, **values
-        )
+        added = insert(objects).values(monitor_id=monitor_id, kind=consumed.kind, key=consumed.key, **values)
         object_id = connection.execute(added.returning(objects.c.id)).scalar_one()
     else:
         connection.execute(update(objects).where(objects.c.id == object_id).values(**values))
     _insert_segments(connection, monitor_id, object_id, segments_given)
     _insert_rejects(connection, monitor_id, object_id, rejects_given)
-    _insert_predictions(connection, monitor_id, object_id, predictions_given)
-    if consumed.kind is ObjectKind.GROUND_TRUTH:
-        _insert_labels(connection, monitor_id, object_id, labels_given)
+    if predictions_given is not None:
+        ledger.add_predictions(connection, monitor_id, object_id, predictions_given)
+    if labels_given is not None:
+        ledger.add_labels(connection, monitor_id, object_id, labels_given)
 
 
 def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) -> int | None:
     object_id = connection.execute(
         select(objects.c.id).where(
             objects.c.monitor_id == monitor_id,
-            objects.c.bucket == consumed.bucket,
+            objects.c.kind == consumed.kind,
+            objects.c.bucket.in_([consumed.bucket, _UNNAMED]),
             objects.c.key == consumed.key,
         )
-    ).scalar_one_or_none()
+    ).scalar()
     if object_id is None:
         return None
     touched = select(
         segments.c.window_start, segments.c.window_end, segments.c.variant, segments.c.deployment_id
     ).where(segments.c.object_id == object_id)
     windows.touch(connection, monitor_id, [tuple(row) for row in connection.execute(touched)])
-    _mark_labelled(connection, monitor_id, object_id)
+    ledger.mark_labelled(connection, monitor_id, object_id)
     for table in (segments, rejects, predictions, labels):
         connection.execute(delete(table).where(table.c.object_id == object_id))
     return int(object_id)
@@ -155,44 +183,6 @@ def _insert_rejects(
         )
 
 
-def _insert_predictions(
-    connection: Connection, monitor_id: int, object_id: int, given: Iterable[PredictionRow]
-) -> None:
-    names = ("join_hash", "row", "window_start", "variant", "deployment_id", "prediction")
-    rows = [
-        {"object_id": object_id, "monitor_id": monitor_id, **dict(zip(names, row, strict=True))}
-        for row in given
-    ]
-    if rows:
-        connection.execute(insert(predictions), rows)
-
-
-def _insert_labels(
-    connection: Connection, monitor_id: int, object_id: int, given: Iterable[LabelRow]
-) -> None:
-    rows = [
-        {"object_id": object_id, "monitor_id": monitor_id, "join_hash": join_hash, "row": row, "label": label}
-        for join_hash, row, label in given
-    ]
-    if rows:
-        connection.execute(insert(labels), rows)
-    _mark_labelled(connection, monitor_id, object_id)
-
-
-def _mark_labelled(connection: Connection, monitor_id: int, object_id: int) -> None:
-    """The windows in which the inferences were made that this object labels."""
-    joined = and_(
-        labels.c.object_id == object_id,
-        # not the constant: without statistics SQLite would begin with every prediction of the monitor
-        predictions.c.monitor_id == labels.c.monitor_id,
-        predictions.c.join_hash == labels.c.join_hash,
-        predictions.c.row == labels.c.row,
-    )
-    key = (predictions.c.window_start, predictions.c.variant, predictions.c.deployment_id)
-    hit = connection.execute(select(*key).where(joined).distinct())
-    windows.labelled(connection, monitor_id, [tuple(row) for row in hit])
-
-
 def profiles(
     connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
 ) -> tuple[bytes, ...]:
@@ -209,54 +199,6 @@ def profiles(
         .order_by(objects.c.bucket, objects.c.key)
     )
     return tuple(row.profile for row in rows)
-
-
-def labelled(
-    connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
-) -> tuple[Labelled, ...]:
-    """(join hash, row, prediction, label) of a window's labelled records.
-
-    Of several labels for one record the one in the last key counts.
-    """
-    return _labelled(connection, monitor_id, predictions.c.window_start == start, variant, deployment_id)
-
-
-def labelled_between(
-    connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str, deployment_id: int
-) -> tuple[Labelled, ...]:
-    """The same of all windows that begin in [start, end)."""
-    period = and_(predictions.c.window_start >= start, predictions.c.window_start < end)
-    return _labelled(connection, monitor_id, period, variant, deployment_id)
-
-
-def _labelled(
-    connection: Connection, monitor_id: int, period: ColumnElement[bool], variant: str, deployment_id: int
-) -> tuple[Labelled, ...]:
-    # first the window's predictions, then their labels: without statistics a planner goes the long way
-    mine = (
-        select(predictions.c.monitor_id, predictions.c.join_hash, predictions.c.row, predictions.c.prediction)
-        .where(
-            predictions.c.monitor_id == monitor_id,
-            period,
-            predictions.c.variant == variant,
-            predictions.c.deployment_id == deployment_id,
-        )
-        .cte("mine")
-        .prefix_with("MATERIALIZED")
-    )
-    theirs = and_(
-        labels.c.monitor_id == mine.c.monitor_id,
-        labels.c.join_hash == mine.c.join_hash,
-        labels.c.row == mine.c.row,
-    )
-    rows = connection.execute(
-        select(mine.c.join_hash, mine.c.row, mine.c.prediction, labels.c.label)
-        .join(labels, theirs)
-        .join(objects, objects.c.id == labels.c.object_id)
-        .order_by(objects.c.key, labels.c.id)
-    )
-    last = {(row.join_hash, row.row): tuple(row) for row in rows}
-    return tuple(last[key] for key in sorted(last))
 
 
 def keys_between(

@@ -116,6 +116,13 @@ def of_window(connection: Connection, window_id: int) -> tuple[Execution, ...]:
     return _fetch(connection, query.order_by(executions.c.id.desc()))
 
 
+def latest_of(connection: Connection, window_id: int, kind: ExecutionKind) -> Execution | None:
+    """The last revision of this kind of a window."""
+    mine = (executions.c.window_id == window_id, executions.c.kind == kind, executions.c.latest)
+    found = _fetch(connection, _executions().where(*mine))
+    return found[0] if found else None
+
+
 def latest(
     connection: Connection,
     monitor_id: int,
@@ -149,6 +156,23 @@ def after(
     """The last revisions of the windows of this variant and era that begin after `start`, oldest first."""
     query = _of_era(monitor_id, variant, deployment_id).where(windows.c.start > start)
     return _fetch(connection, query.order_by(windows.c.start).limit(limit))
+
+
+def starts_after(
+    connection: Connection, monitor_id: int, deployment_id: int, start: datetime, limit: int
+) -> tuple[datetime, ...]:
+    """When an era's judged windows, of whichever variant, begin after `start`; each once, oldest first."""
+    query = (
+        select(windows.c.start)
+        .distinct()
+        .where(
+            windows.c.monitor_id == monitor_id,
+            windows.c.deployment_id == deployment_id,
+            windows.c.start > start,
+            windows.c.revision > 0,
+        )
+    )
+    return tuple(connection.execute(query.order_by(windows.c.start).limit(limit)).scalars())
 
 
 def _of_era(

@@ -72,8 +72,10 @@ class Lease:
             try:
                 with self._renewed():
                     pass
-            except (LeaseLostError, StoreError):
+            except LeaseLostError:
                 return  # the next transaction of the work itself finds out
+            except StoreError:
+                continue  # a database that is busy or away for a moment may be back before the lease runs out
 
 
 @contextmanager

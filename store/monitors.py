@@ -95,6 +95,23 @@ def release(connection: Connection, monitor_id: int, owner: str) -> None:
     connection.execute(update(monitors).where(ours).values(lease_owner=None, lease_until=None))
 
 
+def claim_report(connection: Connection, monitor_id: int, now: datetime, until: datetime) -> bool:
+    """Take it upon oneself to write the endpoint's report until then, if nobody else is at it (wall time).
+
+    This is apart from the lease: a report takes long, and no window should wait for it.
+    """
+    free = or_(monitors.c.report_until.is_(None), monitors.c.report_until < now)
+    taken = connection.execute(
+        update(monitors).where(and_(monitors.c.id == monitor_id, free)).values(report_until=until)
+    )
+    return taken.rowcount == 1
+
+
+def release_report(connection: Connection, monitor_id: int) -> None:
+    """The report is written, or was given up."""
+    connection.execute(update(monitors).where(monitors.c.id == monitor_id).values(report_until=None))
+
+
 def set_problem(connection: Connection, monitor_id: int, problem: str | None, now: datetime) -> bool:
     """What keeps this endpoint from being monitored, in one sentence, or None; says whether that is news."""
     news = connection.execute(

@@ -112,6 +112,7 @@ monitors = Table(
     Column("baseline_seen", String(64)),
     Column("lease_owner", String(64)),
     Column("lease_until", Utc),
+    Column("report_until", Utc),
 )
 
 baselines = Table(
@@ -150,16 +151,15 @@ objects = Table(
     _key(),
     _of("monitors"),
     Column("kind", String(16), nullable=False),
-    Column("bucket", String(255), nullable=False),
+    Column("bucket", Words, nullable=False),
     Column("key", String(1024), nullable=False),
-    Column("etag", String(80), nullable=False),
+    Column("etag", Words, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("variant", String(63), nullable=False),
     Column("records", BigInteger, nullable=False),
     Column("rejected", BigInteger, nullable=False),
     Column("consumed_at", Utc, nullable=False),
-    UniqueConstraint("monitor_id", "bucket", "key"),
-    Index(None, "monitor_id", "kind", "key"),
+    UniqueConstraint("monitor_id", "kind", "bucket", "key"),
 )
 
 segments = Table(
@@ -358,6 +358,7 @@ reports = Table(
     Column("end", Utc, nullable=False),
     Column("uri", Words, nullable=False),
     Column("note", Words, nullable=False),
+    Column("scheduled", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("monitor_id", "uri"),
 )
 

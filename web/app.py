@@ -40,7 +40,8 @@ def create_app(
     """The dashboard and the API.
 
     Without a token it answers to loopback names alone. `ready` says why the service is not, or None.
-    `read_report` gives the bytes of an endpoint's report at its address, or raises ReportUnreadableError.
+    `read_report` gives the bytes of an endpoint's report at its address, or raises
+    `web.site.ReportUnreadableError`.
     The fleet's metrics are added to `registry`. `wall` is wall time, by which sessions end.
     """
     if token is not None and not token.strip():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import polars as pl
@@ -13,10 +13,14 @@ BOUND = 1000
 
 @dataclass(frozen=True, slots=True)
 class Categories:
-    """Occurrences by text; once more than 1000 texts differ, none are kept and `overflowed` stays true."""
+    """Occurrences by text; once more than 1000 texts differ, none are kept and `overflowed` stays true.
+
+    `listed` are the occurrences, none among them, of texts that are wanted however many others there are.
+    """
 
     counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     overflowed: bool = False
+    listed: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -26,14 +30,24 @@ class Categories:
         return cls(counts) if len(counts) <= BOUND else cls(overflowed=True)
 
     def __add__(self, other: Categories) -> Categories:
+        listed = self._listed_with(other)
         if self.overflowed or other.overflowed:
-            return Categories(overflowed=True)
-        if not other.counts:
-            return self
+            return Categories(overflowed=True, listed=listed)
         both = dict(self.counts)
         for text, count in other.counts.items():
             both[text] = both.get(text, 0) + count
-        return Categories.bounded(both)
+        return replace(Categories.bounded(both), listed=listed)
+
+    def count(self, text: str) -> int | None:
+        """How often a text occurs; None where nobody knows any more."""
+        return self.listed.get(text) if self.overflowed else self.counts.get(text, 0)
+
+    def _listed_with(self, other: Categories) -> dict[str, int]:
+        """The sums for the texts that either lists and both know, in the order of texts."""
+        counts = (
+            (text, self.count(text), other.count(text)) for text in sorted({*self.listed, *other.listed})
+        )
+        return {text: one + more for text, one, more in counts if one is not None and more is not None}
 
     def ranked(self) -> list[tuple[str, int]]:
         """Texts and their counts, the most frequent first, equally frequent ones by text."""

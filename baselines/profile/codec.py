@@ -100,6 +100,7 @@ def _column_document(column: ColumnProfile, arrays: _Arrays) -> dict[str, Any]:
         "levels": [level.size for level in column.sketch.levels],
         "compactions": column.sketch.compactions,
         "categories": None if column.categories.overflowed else list(column.categories.counts.items()),
+        "listed": list(column.categories.listed.items()),
         "registers": 0 if column.registers is None else column.registers.ranks.size,
         "distinct": column.distinct_estimate,
         "appendable": column.appendable,
@@ -110,12 +111,12 @@ def _column(document: Mapping[str, Any], stored: _Stored) -> ColumnProfile:
     moments = Moments(document["count"], *stored.take(5, "<f8").tolist())
     levels = tuple(stored.take(size, "<f8") for size in document["levels"])
     registers = document["registers"]
-    categories = document["categories"]
+    categories, listed = document["categories"], dict(document.get("listed", ()))
     return ColumnProfile(
         types=TypeCounts(*document["types"]),
         moments=moments,
         sketch=Sketch(levels, tuple(document["compactions"])),
-        categories=Categories(overflowed=True) if categories is None else Categories(dict(categories)),
+        categories=Categories(dict(categories or ()), categories is None, listed),
         registers=Registers(stored.take(registers, "u1")) if registers else None,
         distinct_estimate=document["distinct"],
         appendable=document["appendable"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,8 @@ from baselines.profile.distinct import Registers
 from baselines.profile.moments import Floats
 from baselines.profile.sample import RowSample
 from baselines.profile.types import TypeCounts, classify, is_boolean, is_integral, is_numeric, type_counts
+
+_NO_DOMAINS: Mapping[str, Collection[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ def profile_frame(
     frame: pl.DataFrame,
     *,
     text: Collection[str] = (),
+    domains: Mapping[str, Collection[str]] = _NO_DOMAINS,
     ids: pl.Series | None = None,
     sample_rows: int = 0,
     widths: Mapping[int, int] | None = None,
@@ -63,17 +67,22 @@ def profile_frame(
 ) -> Profile:
     """The profile of a frame of String columns, in which null is a missing value.
 
-    `text` names the columns whose categories are wanted; the others are taken for numbers. `ids` are the
-    event ids of the rows, for a sample of `sample_rows` of them. `widths` counts records of other widths,
-    which are not in the frame. `onto` is what was profiled before: the result is then its sum with this
-    frame, except that sketches, and with `exact` all digits, are those of one stream read in order.
+    `text` names the columns whose categories are wanted; the others are taken for numbers. `domains` lists
+    values of text columns that are counted however many others there are. `ids` are the event ids of the
+    rows, for a sample of `sample_rows` of them. `widths` counts records of other widths, which are not in the
+    frame. `onto` is what was profiled before: the result is then its sum with this frame, except that
+    sketches, and with `exact` all digits, are those of one stream read in order.
     """
     before = onto or Profile.empty(frame.columns)
     # polars takes a name such as `^a$` for a pattern, even in a method of a series: each gets a plain one.
     columns = {each.name: each.alias("values") for each in frame.get_columns()}
     fresh = {
         **_numeric_columns({name: columns[name] for name in columns if name not in text}, before, exact),
-        **{name: _text_column(columns[name], before.column(name)) for name in columns if name in text},
+        **{
+            name: _text_column(columns[name], before.column(name), domains.get(name, ()))
+            for name in columns
+            if name in text
+        },
     }
     absent = ColumnProfile(TypeCounts(missing=frame.height))
     own = {frame.width: frame.height} if frame.height else {}
@@ -156,15 +165,17 @@ def _without_numbers(scan: _Scan) -> ColumnProfile:
     return _of_texts(type_counts(rows, missing, numeric, integral, boolean), stray)
 
 
-def _text_column(values: pl.Series, before: ColumnProfile) -> ColumnProfile:
-    return before + _of_texts(classify(values), count_texts(values))
+def _text_column(values: pl.Series, before: ColumnProfile, domain: Collection[str]) -> ColumnProfile:
+    return before + _of_texts(classify(values), count_texts(values), domain)
 
 
-def _of_texts(types: TypeCounts, texts: pl.DataFrame) -> ColumnProfile:
+def _of_texts(types: TypeCounts, texts: pl.DataFrame, domain: Collection[str] = ()) -> ColumnProfile:
+    found = texts.filter(pl.col("text").is_in(list(domain))) if domain else texts.clear()
+    listed = dict.fromkeys(sorted(domain), 0) | dict(found.iter_rows())
     if texts.height > BOUND:
-        overflow = Categories(overflowed=True)
+        overflow = Categories(overflowed=True, listed=listed)
         return ColumnProfile(types, categories=overflow, registers=Registers.of(texts["text"]))
-    return ColumnProfile(types, categories=Categories(dict(texts.iter_rows())))
+    return ColumnProfile(types, categories=Categories(dict(texts.iter_rows()), listed=listed))
 
 
 def _sum_counts(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:

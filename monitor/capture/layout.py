@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+_LONGEST_NAME = 63
+_YEAR = re.compile(r"[0-9]{4}")
 _HOUR = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([0-9]{2})")
 _BEGUN = re.compile(r"([0-5][0-9])-([0-5][0-9])-[0-9]{3}-")
 
@@ -29,7 +31,7 @@ def parse_key(key: str, prefix: str) -> CaptureKey | None:
     parts = _below(key, prefix)
     if parts is None or len(parts) != 7 or not all(parts):
         return None
-    hour = _hour(parts[2:6])
+    hour = _hour(parts[2:6]) if is_variant(parts[1]) else None
     return None if hour is None else CaptureKey(parts[0], parts[1], hour)
 
 
@@ -41,6 +43,17 @@ def begun(key: str, prefix: str) -> datetime | None:
     match = _BEGUN.match(key.rpartition("/")[2])
     minutes, seconds = match.groups() if match else (0, 0)
     return parsed.hour + timedelta(minutes=int(minutes), seconds=int(seconds))
+
+
+def is_variant(name: str) -> bool:
+    """Whether a variant of an endpoint can have this name, which is at most 63 characters long."""
+    return len(name) <= _LONGEST_NAME and name.isprintable()
+
+
+def is_beside_labels(key: str, prefix: str) -> bool:
+    """Whether `key` lies in a folder below `prefix` that is no year."""
+    parts = _below(key, prefix)
+    return parts is not None and len(parts) > 1 and not _YEAR.fullmatch(parts[0])
 
 
 def parse_label_key(key: str, prefix: str) -> datetime | None:

@@ -44,6 +44,21 @@ def test_beyond_the_bound_none_are_kept_for_ever() -> None:
     assert Categories({"M": 1}) + over == over
 
 
+def test_listed_texts_are_counted_beyond_the_bound_too() -> None:
+    full = Categories({str(i): 1 for i in range(BOUND)}, listed={"M": 0, "7": 1})
+    over = full + Categories({"M": 3, "one more": 1}, listed={"M": 3, "7": 0})
+    assert (over.overflowed, over.counts, over.listed) == (True, {}, {"7": 1, "M": 3})
+    assert (over + Categories({"M": 2, "F": 1})).listed == {"7": 1, "M": 5}
+    assert (over + over).listed == {"7": 2, "M": 6}
+    assert over + Categories() == over
+
+
+def test_a_text_that_was_not_listed_all_along_has_no_count() -> None:
+    over = Categories(overflowed=True, listed={"M": 2, "F": 1})
+    assert (over + Categories(overflowed=True, listed={"M": 1})).listed == {"M": 3}
+    assert (over + Categories(overflowed=True)).listed == {}
+
+
 def test_hashes_are_those_of_every_machine_and_version() -> None:
     hashes = hash_texts(texts("", "a", "abcdefgh", "abcdefghi", "é", "x" * 257))
     assert [f"{value:016x}" for value in hashes.tolist()] == [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
+import orjson
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.profile import ColumnProfile, Profile, profile_frame
-from baselines.profile.codec import ProfileFormatError, decode, encode
+from baselines.profile.codec import MAGIC, VERSION, ProfileFormatError, decode, encode
 from tests.baselines.frames import ROWS, frame_of
 
 Rows = list[tuple[str | None, str | None, str | None]]
@@ -36,6 +39,27 @@ def test_a_profile_of_many_levels_and_of_many_categories_comes_back() -> None:
     assert again == profile
     assert again.columns["id"].registers is not None
     assert again + profile == profile + again
+
+
+@pytest.mark.parametrize("different", [10, 2000])
+def test_counts_of_a_domain_come_back(different: int) -> None:
+    frame = pl.DataFrame({"sex": [f"{i}" for i in range(different)]}, schema={"sex": pl.String})
+    profile = profile_frame(frame, text=("sex",), domains={"sex": ["7", "M"]})
+    again = decode(encode(profile))
+    assert again == profile
+    assert again.columns["sex"].categories.listed == {"7": 1, "M": 0}
+
+
+def test_bytes_of_before_domains_were_counted_are_read() -> None:
+    profile = profile_frame(frame_of([("1", "2", "M")]), text=("sex",))
+    body = zlib.decompress(encode(profile)[5:])
+    length = int.from_bytes(body[:4], "little")
+    document = orjson.loads(body[4 : 4 + length])
+    for _, column in document["columns"]:
+        del column["listed"]
+    head = orjson.dumps(document)
+    before = len(head).to_bytes(4, "little") + head + body[4 + length :]
+    assert decode(MAGIC + bytes([VERSION]) + zlib.compress(before)) == profile
 
 
 def test_what_came_back_can_be_added_to() -> None:

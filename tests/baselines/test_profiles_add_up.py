@@ -98,6 +98,22 @@ def test_many_categories_overflow_alike_wherever_the_data_are_cut(cut: int) -> N
     assert whole.distinct_count == pytest.approx(1500, rel=0.08)
 
 
+@pytest.mark.parametrize("cut", [0, 1, 700, 1000, 1001, 1500, 2999])
+@pytest.mark.parametrize("different", [100, 1500])
+def test_values_of_a_domain_are_counted_alike_wherever_the_data_are_cut(cut: int, different: int) -> None:
+    values = ["M" if i % 3 else f"value-{i % different}" for i in range(3000)]
+    frame = pl.DataFrame({"x": values}, schema={"x": pl.String})
+
+    def profiled(part: pl.DataFrame) -> Profile:
+        return profile_frame(part, text=["x"], domains={"x": frozenset({"M", "F", "value-0"})})
+
+    whole, parts = profiled(frame), profiled(frame[:cut]) + profiled(frame[cut:])
+    assert parts == whole
+    kept = whole.columns["x"].categories.listed
+    assert kept == {"F": 0, "M": 2000, "value-0": values.count("value-0")}
+    assert list(kept) == list(parts.columns["x"].categories.listed)
+
+
 def test_a_thousand_categories_are_still_counted_exactly() -> None:
     profile = column(*[str(i) for i in range(1000)], text=True)
     assert profile.registers is None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.models import CommandInfo
 
+from commands import app
 from tests.commands.line import kedge, kedge_process
 from tests.conftest import ROOT
 
@@ -19,6 +22,7 @@ COMMANDS = [
     ("baseline", "export"),
     ("check",),
     ("db", "upgrade"),
+    ("demo",),
     ("report",),
     ("retrain", "start"),
     ("retrain", "list"),
@@ -40,10 +44,27 @@ def test_each_commands_help_shows_an_example_of_itself(folder: Path, command: tu
     assert f"Usage: kedge {' '.join(command)} " in ran.out
 
 
+def _name(command: CommandInfo) -> str:
+    assert command.callback is not None
+    return command.name or command.callback.__name__
+
+
+def test_these_are_all_commands() -> None:
+    alone = {(_name(one),) for one in app.registered_commands}
+    grouped = {
+        (str(group.name), _name(one))
+        for group in app.registered_groups
+        if group.typer_instance is not None
+        for one in group.typer_instance.registered_commands
+    }
+    assert set(COMMANDS) == alone | grouped
+
+
 def test_the_help_lists_every_command(folder: Path) -> None:
     ran = kedge_process("--help", cwd=folder)
     assert ran.status == 0
-    assert all(command[0] in ran.out for command in COMMANDS)
+    listed = set(re.findall(r"(?m)^\W*([a-z]+) {2,}\w", ran.out.partition("Commands")[2]))
+    assert listed == {command[0] for command in COMMANDS}
     assert ran.out == kedge_process("-h", cwd=folder).out
 
 

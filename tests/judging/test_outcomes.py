@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,7 @@ from baselines.constraints import (
 from baselines.profile.categories import Categories
 from baselines.profile.column import ColumnProfile
 from baselines.profile.kll import Sketch
-from baselines.profile.profile import Profile
+from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts
 from config.model import Distance
 from monitor.checks.completeness import check_completeness
@@ -187,6 +188,26 @@ class TestDomain:
         assert row.outcome is Outcome.VIOLATED
         assert row.value is not None
         assert row.value < 0.1
+
+    @staticmethod
+    def flood(kept: frozenset[str]) -> ColumnProfile:
+        """One thousand records of ten lie inside, the others in 1100 ways of spelling."""
+        values = ["F"] * 1000 + [f"x{i % 1100}" for i in range(9000)]
+        frame = pl.DataFrame({"sex": values}, schema={"sex": pl.String})
+        return profile_frame(frame, text=["sex"], domains={"sex": kept}).columns["sex"]
+
+    def test_records_outside_are_counted_however_many_spellings_they_have(self) -> None:
+        row = check_domain(self.flood(frozenset({"F", "M", "I"})), self.SEX, 0.8)
+        assert (row.outcome, row.value, row.threshold) == (Outcome.VIOLATED, 0.1, 0.8)
+        row = check_domain(self.flood(frozenset({"F", "M"})), self.SEX, 0.1)
+        assert (row.outcome, row.value) == (Outcome.OK, 0.1)
+
+    def test_where_nobody_counted_the_listed_values_no_share_is_made_up(self) -> None:
+        uncounted = self.flood(frozenset({"F"}))
+        row = check_domain(uncounted, self.SEX, 0.8)
+        assert (row.outcome, row.value) == (Outcome.INSUFFICIENT_DATA, None)
+        assert "1000" in row.detail
+        assert check_domain(uncounted, self.SEX, 1.0).outcome is Outcome.VIOLATED
 
     def test_without_listed_values_it_does_not_apply(self) -> None:
         assert check_domain(texts({"M": 1}), FRACTIONAL, 1.0).outcome is Outcome.NOT_APPLICABLE

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor import quality
 from monitor.quality import Floats, regression
 from store.records import MetricRow
 
@@ -108,3 +110,58 @@ def test_more_pairs_give_narrower_intervals_and_memory_stays_flat() -> None:
         assert rmse.high is not None
         widths.append(rmse.high - rmse.low)
     assert widths[0] > 2 * widths[1] > 4 * widths[2]
+
+
+@pytest.fixture(scope="module")
+def many() -> tuple[Floats, Floats]:
+    """Labels and errors with heavy tails, in the order of the labels."""
+    rng = np.random.default_rng(3)
+    labels = np.sort(rng.normal(10.0, 3.0, 60_000))
+    return labels, rng.standard_t(5, labels.size)
+
+
+def test_of_many_pairs_the_intervals_are_as_wide_as_theory_says(many: tuple[Floats, Floats]) -> None:
+    labels, errors = many
+    found = measured(labels + errors, labels)
+    for name, values in {"mae": np.abs(errors), "mse": errors**2}.items():
+        half = 1.96 * float(values.std()) / math.sqrt(values.size)
+        row = found["mae"] if name == "mae" else found["rmse"]
+        assert row.value is not None
+        assert row.low is not None
+        assert row.high is not None
+        width = row.high - row.low if name == "mae" else row.high**2 - row.low**2
+        assert width == pytest.approx(2 * half, rel=0.15)
+        assert row.low < row.value < row.high
+    assert found["r2"] == measured(labels + errors, labels)["r2"]
+
+
+def test_of_many_pairs_the_intervals_are_those_of_the_few(
+    many: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels, errors = many
+    by_groups = measured(labels + errors, labels)
+    monkeypatch.setattr(quality, "MANY", labels.size)
+    one_by_one = measured(labels + errors, labels)
+    for name, row in one_by_one.items():
+        assert row.low is not None
+        assert row.high is not None
+        assert row.value == by_groups[name].value
+        width = row.high - row.low
+        assert by_groups[name].low == pytest.approx(row.low, abs=width / 5)
+        assert by_groups[name].high == pytest.approx(row.high, abs=width / 5)
+
+
+def test_a_million_pairs_take_no_minutes() -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.normal(10.0, 3.0, 1_000_000)
+    began = time.process_time()
+    found = measured(labels + rng.normal(0, 1, labels.size), labels)
+    assert time.process_time() - began < 20
+    assert found["rmse"].value == pytest.approx(1.0, abs=0.01)
+
+
+def test_many_equal_labels_leave_nothing_to_explain_either() -> None:
+    count = 30_000
+    found = measured(np.linspace(0, 1, count), np.full(count, 0.1))
+    assert (found["r2"].value, found["r2"].low, found["r2"].high) == (None, None, None)
+    assert found["rmse"].low is not None

@@ -187,7 +187,7 @@ def refusing(status: int, code: str) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(said)
 
-        do_POST = do_GET  # noqa: N815 (the base class's names)
+        do_POST = do_GET  # noqa: N815 (http.server names it)
 
         def log_message(self, format: str, *given: object) -> None:
             """Say nothing."""

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from store import captures, executions
+from store import executions, ledger
 from store.engine import reading
 from store.records import ExecutionKind
 from tests.clock import HOUR, MINUTE, NOON
@@ -138,7 +138,7 @@ def test_after_the_label_horizon_the_ledger_and_its_labels_go_and_the_verdict_st
     (window,) = watch.windows()
     with reading(watch.engine) as connection:
         key = (window.monitor_id, window.start, window.variant, window.deployment_id)
-        assert captures.labelled(connection, *key) == ()
+        assert ledger.labelled(connection, *key).is_empty()
     assert watch.judged(QUALITY) == before
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from config.model import Endpoint
 from monitor.eras import InForce
 from monitor.observer import Observer, Round, World
 from objects import s3_client
 from store import monitors as monitor_rows
-from store.engine import reading, writing
+from store.engine import StoreError, reading, writing
 from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
 from store.schema import deployments, executions, monitors, objects
@@ -70,6 +71,64 @@ def test_a_replica_that_lost_its_lease_writes_nothing(watch: Watch, entry: Endpo
     assert _written(watch) == [0, 0, 0]
     assert _holder(watch) == "thief"
     assert watch.monitor().problem is None
+
+
+@pytest.mark.parametrize(
+    ("at", "written"),
+    [
+        (1, [0, 0, 0]),  # before the era begins
+        (2, [1, 0, 0]),  # before the baseline is imported
+        (3, [1, 0, 0]),  # between reading the captures and counting them
+        (4, [1, 1, 0]),  # between counting and judging
+        (5, [1, 1, 1]),  # between writing the results and saying so
+        (6, [1, 1, 1]),  # before the sweep
+        (7, [1, 1, 1]),  # before the problem, or that there is none, is told
+    ],
+)
+def test_whatever_a_replica_was_about_to_write_is_left_to_its_successor(
+    watch: Watch, entry: Endpoint, at: int, written: list[int]
+) -> None:
+    entry = entry.model_copy(update={"results": f"{watch.yard.uri}/results"})
+    transactions = count(1)
+
+    def steal_before() -> bool:
+        if next(transactions) == at:
+            _steal(watch)
+        return False
+
+    assert _meddled(watch, lambda: None, stopping=steal_before).observe(entry) == Round()
+    assert next(transactions) == at + 1
+    assert _written(watch) == written
+    assert _holder(watch) == "thief"
+    with writing(watch.engine) as connection:
+        connection.execute(update(monitors).values(lease_owner=None, lease_until=None))
+    watch.fine(entry)
+    assert _written(watch) == [1, 1, 1]
+    (verdict,) = watch.judged()
+    assert (verdict.records, verdict.revision) == (30, 1)
+    assert verdict.published_at is not None
+    assert watch.fine(entry).idle
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_lease(watch: Watch) -> None:
+    watch.observer().observe(watch.yard.endpoint())
+    key = watch.monitor().id
+    refused: list[str] = []
+
+    @event.listens_for(watch.engine, "begin")
+    def refuse(_: object) -> None:
+        name = threading.current_thread().name
+        if name == f"lease-{key}" and not refused:
+            refused.append(name)
+            raise StoreError("the database is away for a moment")
+
+    with leased(watch.engine, monitor_rows, key, "one", SHORT, lambda: False) as lease:
+        assert lease is not None
+        time.sleep(0.9)
+        with writing(watch.engine) as connection:
+            later = datetime.now(UTC) + HOUR
+            assert not monitor_rows.claim(connection, key, "two", datetime.now(UTC), later)
+    assert refused
 
 
 def test_a_lease_lost_while_a_problem_is_told_is_no_crash(watch: Watch, entry: Endpoint) -> None:

@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from monitor import ingest
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, decode
+from monitor.capture.ground_truth import decode_labels
 from monitor.windows import EPOCH
 from store import windows as stored_windows
 from store.engine import writing
@@ -221,7 +222,7 @@ def test_labels_on_which_kedge_fails_are_told_and_the_others_go_on(
     watch.yard.capture("abalone", given)
     watch.yard.labels(NOON, [(one.event_id, 9.0) for one in given[:10]], name="a")
     key = watch.yard.labels(NOON, [("unlucky", 9.0)], name="b")
-    real = ingest.decode_labels
+    real = decode_labels
 
     def mistaken(data: bytes, **more: int) -> object:
         if b"unlucky" in data:

@@ -40,9 +40,9 @@ def test_objects_that_reach_over_the_change_are_forgotten_so_that_they_are_read_
         world.capture(connection, monitor, "over", world.segment(first, NOON - HOUR), world.segment(first))
         world.ground_truth(connection, monitor, "labels", ("x", 0, 1.0))
         second = world.era(connection, monitor, NOON + 30 * MINUTE, "config-2")
-        etags = captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, KEYS)
+        etags = captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, world.BUCKET, KEYS)
         assert etags == {"before": "one", "over": ""}
-        labels = captures.known_etags(connection, monitor.id, ObjectKind.GROUND_TRUTH, KEYS)
+        labels = captures.known_etags(connection, monitor.id, ObjectKind.GROUND_TRUTH, world.BUCKET, KEYS)
         assert labels == {"labels": "one"}
         # what was counted stays counted until it is read again, and is then split
         assert captures.totals(connection, monitor.id) == (2, 30)
@@ -60,7 +60,9 @@ def test_objects_of_other_endpoints_are_not_forgotten(database: Engine) -> None:
     with world.began(database) as (connection, monitor, first):
         world.capture(connection, monitor, "over", world.segment(first))
         world.era(connection, world.watched(connection, "other"), NOON)
-        assert captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, KEYS) == {"over": "one"}
+        assert captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, world.BUCKET, KEYS) == {
+            "over": "one"
+        }
 
 
 def test_an_era_opened_in_the_dark_is_named_later_and_gets_its_baseline(database: Engine) -> None:

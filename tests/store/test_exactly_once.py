@@ -76,7 +76,9 @@ def test_a_new_etag_replaces_and_opens_the_window_it_left_and_the_one_it_reached
         assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id) == ()
         assert captures.totals(connection, monitor.id) == (2, 17)
         assert captures.reject_counts(connection, monitor.id) == {}
-        assert captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, ["a", "b", "c"]) == {
+        assert captures.known_etags(
+            connection, monitor.id, ObjectKind.CAPTURE, world.BUCKET, ["a", "b", "c"]
+        ) == {
             "a": "two",
             "b": "one",
         }
@@ -99,7 +101,9 @@ def test_an_object_with_nothing_good_in_it_is_known_and_opens_nothing(database: 
     with world.began(database) as (connection, monitor, _):
         world.capture(connection, monitor, "bad", rejects=[BAD])
         assert _windows(connection, monitor) == ()
-        assert captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, ["bad"]) == {"bad": "one"}
+        assert captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, world.BUCKET, ["bad"]) == {
+            "bad": "one"
+        }
         assert captures.totals(connection, monitor.id) == (1, 0)
 
 
@@ -108,9 +112,9 @@ def test_known_etags_are_asked_for_many_keys_at_once(database: Engine) -> None:
     with world.began(database) as (connection, monitor, _):
         for key in keys[::2]:
             world.capture(connection, monitor, key)
-        found = captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, keys)
+        found = captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, world.BUCKET, keys)
         assert found == dict.fromkeys(keys[::2], "one")
-        assert captures.known_etags(connection, monitor.id, ObjectKind.GROUND_TRUTH, keys) == {}
+        assert captures.known_etags(connection, monitor.id, ObjectKind.GROUND_TRUTH, world.BUCKET, keys) == {}
 
 
 def test_endpoints_share_no_object_even_of_one_key(database: Engine) -> None:
@@ -217,7 +221,7 @@ def _judged_over(connection: Connection, window: Window) -> tuple[bytes, ...]:
 
 def _measured_over(connection: Connection, window: Window) -> tuple[Any, ...]:
     key = (window.start, window.variant, window.deployment_id)
-    return captures.labelled(connection, window.monitor_id, *key)
+    return world.labelled(connection, window.monitor_id, *key)
 
 
 ON_BOTH = settings(

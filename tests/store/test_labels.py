@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine
 
-from store import captures, executions, windows
-from store.captures import PredictionRow
+from store import executions, windows
 from store.records import Deployment, ExecutionKind, MetricRow, Monitor, Window
 from tests.clock import HOUR, NOON
 from tests.store import world
@@ -13,7 +12,7 @@ from tests.store import world
 Labelled = tuple[tuple[str, int, float | None, float | None], ...]
 
 
-def _predictions(deployment: Deployment, *names: str) -> list[PredictionRow]:
+def _predictions(deployment: Deployment, *names: str) -> list[world.PredictionRow]:
     return [(name, 0, NOON, world.VARIANT, deployment.id, 9.0) for name in names]
 
 
@@ -23,7 +22,7 @@ def _capture(connection: Connection, monitor: Monitor, deployment: Deployment, *
 
 
 def _labelled(connection: Connection, monitor: Monitor, deployment: Deployment) -> Labelled:
-    return captures.labelled(connection, monitor.id, NOON, world.VARIANT, deployment.id)
+    return world.labelled(connection, monitor.id, NOON, world.VARIANT, deployment.id)
 
 
 def _closed(connection: Connection, monitor: Monitor) -> Window:
@@ -96,8 +95,8 @@ def test_labels_written_anew_open_the_window_of_those_taken_back_too(database: E
 
 def test_a_label_that_is_no_number_and_a_missing_prediction_are_none(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
-        none: PredictionRow = ("x", 0, NOON, world.VARIANT, deployment.id, None)
-        nan: PredictionRow = ("y", 0, NOON, world.VARIANT, deployment.id, float("nan"))
+        none: world.PredictionRow = ("x", 0, NOON, world.VARIANT, deployment.id, None)
+        nan: world.PredictionRow = ("y", 0, NOON, world.VARIANT, deployment.id, float("nan"))
         world.capture(connection, monitor, "a", world.segment(deployment), predictions=[none, nan])
         world.ground_truth(connection, monitor, "labels", ("x", 0, float("nan")), ("y", 0, None))
         assert _labelled(connection, monitor, deployment) == (("x", 0, None, None), ("y", 0, None, None))
@@ -105,7 +104,7 @@ def test_a_label_that_is_no_number_and_a_missing_prediction_are_none(database: E
 
 def test_each_row_of_a_request_has_a_label_of_its_own(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
-        rows: list[PredictionRow] = [
+        rows: list[world.PredictionRow] = [
             ("x", row, NOON, world.VARIANT, deployment.id, float(row)) for row in range(3)
         ]
         world.capture(connection, monitor, "a", world.segment(deployment), predictions=rows)

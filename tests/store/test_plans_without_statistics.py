@@ -6,23 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Connection, event
 
-from store import captures
+from store import captures, ledger
 from store.engine import open_engine, writing
 from store.records import ConsumedObject, ObjectKind
 from tests.clock import NOON
 
 LABELS = ConsumedObject(ObjectKind.GROUND_TRUTH, "b", "k", "e", 1, "", 1, 0)
+GIVEN = pl.DataFrame([("h", 0, 1.0)], schema=ledger.LABELS, orient="row")
 
 
 def label(connection: Connection) -> None:
-    captures.replace(connection, 1, LABELS, labels_given=[("h", 0, 1.0)], now=NOON)
+    captures.replace(connection, 1, LABELS, labels_given=GIVEN, now=NOON)
 
 
 def measure(connection: Connection) -> None:
-    captures.labelled(connection, 1, NOON, "AllTraffic", 1)
+    ledger.labelled(connection, 1, NOON, "AllTraffic", 1)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import polars as pl
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, insert
 
-from store import attention, captures, executions, fleet, incidents, monitors, windows
+from store import attention, captures, executions, fleet, incidents, ledger, monitors, windows
 from store.engine import writing
 from store.records import ExecutionKind, MetricRow, ObjectKind, Window
 from store.schema import (
@@ -103,8 +104,9 @@ def _window(connection: Connection) -> Window:
 
 
 def _replace(connection: Connection, kind: ObjectKind) -> None:
-    key = {"labels_given": [(f"{LAST - 5:032}", 0, 2.0)]} if kind is ObjectKind.GROUND_TRUTH else {}
-    captures.replace(connection, 7, world.consumed(f"{LAST:06}", "two", kind), now=NOON, **key)  # type: ignore[arg-type]
+    rows = [(f"{LAST - 5:032}", 0, 2.0)]
+    given = pl.DataFrame(rows, ledger.LABELS, orient="row") if kind is ObjectKind.GROUND_TRUTH else None
+    captures.replace(connection, 7, world.consumed(f"{LAST:06}", "two", kind), labels_given=given, now=NOON)
 
 
 Question = Callable[[Connection], object]
@@ -112,18 +114,22 @@ HERE = (7, DUE - HOUR, world.VARIANT, 7)
 DAY = {"start": DUE - 24 * HOUR, "end": DUE}
 
 QUESTIONS: dict[str, Question] = {
-    "etags of a listing": lambda c: captures.known_etags(c, 7, ObjectKind.CAPTURE, ["001680", "x"]),
+    "etags of a listing": lambda c: captures.known_etags(
+        c, 7, ObjectKind.CAPTURE, world.BUCKET, ["001680", "x"]
+    ),
     "a new capture": lambda c: _replace(c, ObjectKind.CAPTURE),
     "new labels": lambda c: _replace(c, ObjectKind.GROUND_TRUTH),
     "profiles of a window": lambda c: captures.profiles(c, *HERE),
-    "labelled records of a window": lambda c: captures.labelled(c, *HERE),
-    "labelled records of a day": lambda c: captures.labelled_between(
+    "labelled records of a window": lambda c: world.labelled(c, *HERE),
+    "labelled records of a day": lambda c: ledger.labelled_between(
         c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
     "capture objects of a day": lambda c: captures.keys_between(
         c, 7, DAY["start"], DAY["end"], world.VARIANT
     ),
     "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
+    "captures read with other columns": lambda c: captures.read_otherwise(c, 7, "digest"),
+    "judged windows of an era after one": lambda c: executions.starts_after(c, 7, 7, DUE - HOUR, 2),
     "rejects by kind": lambda c: captures.reject_counts(c, 7),
     "recent rejects": lambda c: captures.recent_rejects(c, 7),
     "totals of an endpoint": lambda c: captures.totals(c, 7),

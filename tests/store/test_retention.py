@@ -44,13 +44,15 @@ def _kept(connection: Connection, monitor: Monitor, deployment: Deployment) -> d
         (window,) = windows.between(connection, monitor.id, key[1], key[1] + HOUR)
         found = {
             "segments": captures.profiles(connection, *key),
-            "predictions": captures.labelled(connection, *key),
+            "predictions": world.labelled(connection, *key),
             "profiles": windows.profile(connection, window.id),
             "executions": executions.of_window(connection, window.id),
         }
         for name, rows in found.items():
             hours[name] += [hour] if rows else []
-    etags = captures.known_etags(connection, monitor.id, ObjectKind.CAPTURE, ["0", "1", "2", "3"])
+    etags = captures.known_etags(
+        connection, monitor.id, ObjectKind.CAPTURE, world.BUCKET, ["0", "1", "2", "3"]
+    )
     return hours | {"objects": sorted(map(int, etags))}
 
 

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 from sqlalchemy import Connection, Engine, Table, select
 
-from store import captures, deployments, executions, monitors, windows
-from store.captures import LabelRow, PredictionRow
+from store import captures, deployments, executions, ledger, monitors, windows
 from store.engine import reading, writing
 from store.records import (
     ConsumedObject,
@@ -27,6 +27,10 @@ from store.records import (
 )
 from tests.clock import HOUR, MINUTE, NOON
 
+PredictionRow = tuple[str, int, datetime, str, int, float | None]
+"""join hash, row in the request, window start, variant, deployment id, prediction"""
+LabelRow = tuple[str, int, float | None]
+"""join hash, row in the request, label"""
 BUCKET = "logs"
 VARIANT = "AllTraffic"
 
@@ -92,7 +96,7 @@ def capture(
         consumed(key, etag, records=sum(s.records for s in segments), rejected=sum(r.count for r in rejects)),
         segments_given=segments,
         rejects_given=rejects,
-        predictions_given=predictions,
+        predictions_given=pl.DataFrame(list(predictions), schema=ledger.PREDICTIONS, orient="row"),
         now=now,
     )
 
@@ -105,9 +109,14 @@ def ground_truth(
         connection,
         monitor.id,
         consumed(key, etag, ObjectKind.GROUND_TRUTH, len(labels)),
-        labels_given=labels,
+        labels_given=pl.DataFrame(list(labels), schema=ledger.LABELS, orient="row"),
         now=NOON,
     )
+
+
+def labelled(connection: Connection, *window: Any) -> tuple[tuple[Any, ...], ...]:
+    """(join hash, row, prediction, label) of a window's labelled records."""
+    return tuple(ledger.labelled(connection, *window).rows())
 
 
 def window(
