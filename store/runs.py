@@ -81,8 +81,8 @@ def request(
 def name_of(endpoint: str, number: int) -> str:
     """What an endpoint's run is called, and every thing outside after it: at most 63 characters.
 
-    So long are the names of SageMaker's models and endpoint configs. A longer endpoint's is cut, and told from
-    others that begin alike by a digest.
+    So long are the names of SageMaker's models and endpoint configs. A longer endpoint's is cut, and told
+    from others that begin alike by a digest.
 
     >>> name_of("abalone", 2)
     'kedge-abalone-2'

@@ -38,7 +38,9 @@ ENDPOINT, VARIANT, GROUP = "abalone", "AllTraffic", "abalone-models"
 OLD_CONFIG, OLD_MODEL = "abalone-config", "abalone-model"
 ROLE = "arn:aws:iam::123456789012:role/abalone"
 TRAINER = Path(__file__).with_name("trainer.py")
-QUIET_HOURS = 2
+ROWS = 80
+GRACE = 15 * MINUTE
+_BREACH = ("quiet", "quiet", "changed", "changed", "changed")
 _SECONDS = 30.0
 
 
@@ -71,6 +73,15 @@ class Rig:
     executor: Executor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._answering = [(NOON, self._set_up())]
+        self.package = _deployed(self.aws.direct.client("sagemaker"), self.uri("models/1"))
+        self._observer = Observer(
+            Observed(self.engine, self.clock, partial(s3_client, None), self._in_force, "test")
+        )
+        self.executor = self.another("test")
+
+    def _set_up(self) -> world.Floats:
+        """What lies in the folder before there is traffic; the champion's weights."""
         learnt = np.genfromtxt(io.BytesIO(world.dataset(1)), delimiter=",", skip_header=1)
         weights = fitted(learnt[:, 1:], learnt[:, 0])
         self.write("models/1/evaluation.json", b'{"regression_metrics": {"rmse": {"value": 1.0}}}')
@@ -79,11 +90,7 @@ class Rig:
         self.write("baseline/constraints.json", constraints.write(suggested).encode())
         for name in (f"captures/{ENDPOINT}/.nothing", "labels/.nothing", "output/.nothing"):
             self.write(name, b"")
-        self._answering = [(NOON, weights)]
-        self.package = _deployed(self.aws.direct.client("sagemaker"), self.uri("models/1"))
-        in_force = self._in_force
-        self._observer = Observer(Observed(self.engine, self.clock, partial(s3_client, None), in_force, "test"))
-        self.executor = self.another("test")
+        return weights
 
     def another(self, replica: str) -> Executor:
         """An executor as a process that has just started has it."""
@@ -136,27 +143,29 @@ class Rig:
         found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
         return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package)
 
-    def pass_hours(self, *kinds: str, rows: int = 80, labels: int | None = None, unit: float = 1.0) -> None:
-        """Hours of a "quiet" or a "changed" world are captured, labelled and judged; so many `labels` of each.
+    def pass_hours(self, *kinds: str, rows: int = ROWS, labels: int | None = None, unit: float = 1.0) -> None:
+        """Hours of a "quiet" or a "changed" world are captured, labelled and judged; so many labelled.
 
         `unit` is what the lengths are multiplied by on their way to the capture.
         """
         for kind in kinds:
-            start = NOON + len(self.hours) * HOUR
-            hour = world.hour(5, start, shifted=kind == "changed", rows=rows)
+            hour = self._hour(len(self.hours), kind, rows)
             each = [(since, answers(weights, hour.inputs)) for since, weights in self._answering]
             answered = [
                 [found[at] for since, found in each if since <= moment][-1]
                 for at, moment in enumerate(hour.times)
             ]
             seen = replace(hour, inputs=(hour.inputs * [unit, 1.0]).round(4))
-            day = f"{start:%Y/%m/%d/%H}"
+            day = f"{hour.start:%Y/%m/%d/%H}"
             self.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", seen.captured(answered))
             if labels is None or labels:
                 self.write(f"labels/{day}/00-00-000-a.jsonl", hour.labelled(labels))
             self.hours.append(hour)
-            self.clock.at = start + HOUR + 15 * MINUTE
+            self.clock.at = hour.start + HOUR + GRACE
             self.observe()
+
+    def _hour(self, at: int, kind: str, rows: int = ROWS) -> world.Hour:
+        return world.hour(5, NOON + at * HOUR, shifted=kind == "changed", rows=rows)
 
     def label_all(self) -> None:
         """The labels that were held back come."""
@@ -190,12 +199,17 @@ class Rig:
 
     def breach(self) -> None:
         """A quiet world that changes, with labels enough for a run."""
-        self.pass_hours(*["quiet"] * QUIET_HOURS, *["changed"] * 3)
+        self.pass_hours(*_BREACH)
+
+    def breached(self) -> None:
+        """Go on where another rig on this folder and database came to by `breach`."""
+        self.hours = [self._hour(at, kind) for at, kind in enumerate(_BREACH)]
+        self.clock.at = self.hours[-1].start + HOUR + GRACE
 
     def answered_by_challenger(self, *, error: float = 0.0) -> None:
         """From now on the newest run's model answers, so far from what it learnt."""
         lines = (self.folder / "output" / self.runs()[0].name / "model.csv").read_text().splitlines()
-        self._answering.append((self.clock.now(), np.array([*map(float, lines)]) + [0.0, 0.0, error]))
+        self._answering.append((self.clock.now(), np.add([*map(float, lines)], [0.0, 0.0, error])))
 
     def say(self, what: Callable[..., Run]) -> Run:
         """What a person says of the newest run."""
@@ -222,7 +236,9 @@ class Rig:
     def packages(self) -> dict[str, str]:
         """Approval status of each version in the registry, the champion's left out."""
         listed = self.aws.direct.client("sagemaker").list_model_packages(ModelPackageGroupName=GROUP)
-        found = {each["ModelPackageArn"]: each["ModelApprovalStatus"] for each in listed["ModelPackageSummaryList"]}
+        found = {
+            each["ModelPackageArn"]: each["ModelApprovalStatus"] for each in listed["ModelPackageSummaryList"]
+        }
         return {arn: status for arn, status in found.items() if arn != self.package}
 
     def endpoint_config(self) -> str:

@@ -51,7 +51,9 @@ class Killer:
         found = self.yard.run()
         assert found is not None
         self.hit.append(found.state)
-        self.planned = [state for state in self.planned[1:] if _ORDER.index(state) > _ORDER.index(found.state)]
+        self.planned = [
+            state for state in self.planned[1:] if _ORDER.index(state) > _ORDER.index(found.state)
+        ]
         self.replica.start()
 
 

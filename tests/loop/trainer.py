@@ -29,7 +29,9 @@ def write(uri: str, text: str) -> str:
 
 
 def fitted(inputs: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    weights: np.ndarray = np.linalg.lstsq(np.column_stack([inputs, np.ones(len(inputs))]), truth, rcond=None)[0]
+    weights: np.ndarray = np.linalg.lstsq(np.column_stack([inputs, np.ones(len(inputs))]), truth, rcond=None)[
+        0
+    ]
     return weights
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,14 +22,13 @@ from demo.endpoint import ENDPOINT, ROLE, Stage, set_stage
 from demo.model import Champion
 from retrain.workflows.definition import definition
 from retrain.workflows.worker import Worker
-from store import decisions, deployments, executions, monitors, runs, windows
 from store import baselines as stored_baselines
+from store import decisions, deployments, executions, monitors, runs, windows
 from store.engine import open_engine, reading
 from store.migrate import upgrade
 from store.records import ExecutionKind, Monitor, Run, RunReason, RunState
 from tests.clock import HOUR, MINUTE, NOON
 from tests.loop import world
-from tests.observing.replica import until
 from tests.workflows.linear import Linear
 
 QUIET_HOURS, MOST_HOURS = 3, 20
@@ -117,10 +117,18 @@ class Yard:
         while (run := self.run()) is None or not run.state.is_end:
             assert len(self.hours) < MOST_HOURS, f"no run came to its end: {run}"
             self.pass_an_hour()
-            done = until(lambda: (alive(), self.missing() is None)[1], PATIENCE_SECONDS, pause=0.01)
-            assert done, f"the service {self.missing()}"
+            self.keep_step(alive)
             self.answering.look(self.clock.now())
         return run
+
+    def keep_step(self, alive: Callable[[], None]) -> None:
+        """Wait until the service has done all it can at this hour."""
+        last, since = "", time.monotonic()
+        while (now := self.missing()) is not None:
+            last, since = now, since if now == last else time.monotonic()
+            assert time.monotonic() - since < PATIENCE_SECONDS, f"the service {now}"
+            alive()
+            time.sleep(0.01)
 
     def pass_an_hour(self) -> None:
         """An hour of requests is captured, the labels of the one before come, and time passes."""
@@ -128,7 +136,9 @@ class Yard:
         hour = world.hour(self.seed, start, shifted=len(self.hours) >= QUIET_HOURS)
         capture = self.stage.capture
         folder = f"{capture.prefix}/{capture.endpoint}/{capture.variant}"
-        self._put(f"{folder}/{start:%Y/%m/%d/%H}/00-00-000-a.jsonl", hour.captured(self.answering.answers(hour)))
+        self._put(
+            f"{folder}/{start:%Y/%m/%d/%H}/00-00-000-a.jsonl", hour.captured(self.answering.answers(hour))
+        )
         if self.hours:
             prefix = self.stage.ground_truth.removeprefix(f"s3://{self.stage.bucket}/")
             self._put(f"{prefix}/{start:%Y/%m/%d/%H}/59-00-000-a.jsonl", self.hours[-1].labelled())
@@ -158,14 +168,17 @@ class Yard:
                 return f"judged {len(judged)} windows of {len(self.hours)} hours"
             if len(labelled) < len(self.hours) - 1:
                 return f"measured {len(labelled)} windows of {len(self.hours)} hours"
-            if windows.due(connection, monitor.id, due) or windows.due_for_quality(connection, monitor.id, due):
+            if windows.due(connection, monitor.id, due) or windows.due_for_quality(
+                connection, monitor.id, due
+            ):
                 return "has windows to look at again"
             newest = decisions.newest_execution(connection, monitor.id)
             if decisions.decided_upto(connection, monitor.id) != (newest or 0):
                 return "has not decided on all that it judged"
             run = next(iter(runs.history(connection, monitor.id)), None)
             watched = sum(
-                execution.records > 0 for execution in measured
+                execution.records > 0
+                for execution in measured
                 if run is not None and execution.deployment_id == run.new_deployment_id
             )
             return None if run is None or _rests(run, watched) else f"left {run.name} {run.state}: {run.told}"
@@ -189,7 +202,10 @@ def yard(seed: int, folder: Path, database: str, aws: LocalAws, url: str | None 
     s3, sqs, states = (aws.client(name) for name in ("s3", "sqs", "stepfunctions"))
     profile, suggested = create(world.baseline_csv(partial(_answers, trained.archive)), where="baseline.csv")
     prefix = stage.baseline.removeprefix(f"s3://{stage.bucket}/")
-    for name, text in (("statistics", statistics.write(profile)), ("constraints", constraints.write(suggested))):
+    for name, text in (
+        ("statistics", statistics.write(profile)),
+        ("constraints", constraints.write(suggested)),
+    ):
         s3.put_object(Bucket=stage.bucket, Key=f"{prefix}/{name}.json", Body=text.encode())
     queue = sqs.create_queue(QueueName="training")["QueueUrl"]
     machine = states.create_state_machine(
@@ -199,7 +215,9 @@ def yard(seed: int, folder: Path, database: str, aws: LocalAws, url: str | None 
     config.write_text(_CONFIG.format(database=database, endpoint=ENDPOINT, stage=stage, machine=machine))
     answering = Answering(aws)
     answering.look(clock.set(NOON))
-    environment = aws.environment() | {"KEDGE_CLOCK": str(clock.path)} | ({"AWS_ENDPOINT_URL": url} if url else {})
+    environment = (
+        aws.environment() | {"KEDGE_CLOCK": str(clock.path)} | ({"AWS_ENDPOINT_URL": url} if url else {})
+    )
     engine = open_engine(database)
     upgrade(engine)
     stop = threading.Event()
@@ -244,7 +262,9 @@ def standing(yard: Yard) -> Standing:
         eras = deployments.eras(connection, monitor.id)
         history = runs.history(connection, monitor.id)
     return Standing(
-        executions=[each["name"] for each in states.list_executions(stateMachineArn=yard.machine)["executions"]],
+        executions=[
+            each["name"] for each in states.list_executions(stateMachineArn=yard.machine)["executions"]
+        ],
         packages=sorted((each["ModelPackageArn"], each["ModelApprovalStatus"]) for each in packages),
         configs={each["EndpointConfigName"] for each in sagemaker.list_endpoint_configs()["EndpointConfigs"]},
         models={each["ModelName"] for each in sagemaker.list_models()["Models"]},
