@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 import structlog
 
@@ -41,8 +40,8 @@ STEPS: Mapping[RunState, Step] = {
     RunState.APPROVED: release.deploy,
     RunState.DEPLOYED: adoption.watch,
 }
-_PATIENCE = timedelta(hours=1)
-"""How long after its time a run goes on asking what does not answer."""
+_RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
+"""Where a run waits for people or for labels: nobody knows since when something does not answer."""
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
@@ -114,10 +113,11 @@ def _blamed(run: Run) -> RunReason:
 
 
 def _wait(run: Run, bench: Bench, told: str) -> Run | None:
-    """What does not answer may answer later; not for ever."""
+    """What does not answer may answer later; not for ever, but where a run may rest for any time."""
     log.warning("run_waits", run=run.name, reason=told)
-    last = max(run.deadline, run.updated_at + bench.retrain.training.time_limit) + _PATIENCE
-    if bench.now <= last:
+    training = bench.retrain.training
+    last = max(run.deadline, run.updated_at + training.wait) + training.time_limit
+    if bench.now <= last or run.state in _RESTING:
         return None
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
 

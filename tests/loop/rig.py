@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -84,6 +87,7 @@ class Rig:
         """What lies in the folder before there is traffic; the champion's weights."""
         learnt = np.genfromtxt(io.BytesIO(world.dataset(1)), delimiter=",", skip_header=1)
         weights = fitted(learnt[:, 1:], learnt[:, 0])
+        self.write("models/1/model.csv", "\n".join(map(repr, weights.tolist())).encode())
         self.write("models/1/evaluation.json", b'{"regression_metrics": {"rmse": {"value": 1.0}}}')
         profile, suggested = create(world.baseline_csv(partial(answers, weights)), where="baseline.csv")
         self.write("baseline/statistics.json", statistics.write(profile).encode())
@@ -92,20 +96,28 @@ class Rig:
             self.write(name, b"")
         return weights
 
-    def another(self, replica: str) -> Executor:
+    def another(self, replica: str, **given: Any) -> Executor:
         """An executor as a process that has just started has it."""
+        usual: dict[str, Any] = {
+            "sagemaker": lambda: self.aws.client("sagemaker"),
+            "open_target": lambda retrain: open_target(
+                retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
+            ),
+        }
         return Executor(
-            World(
-                engine=self.engine,
-                clock=self.clock,
-                s3=partial(s3_client, None),
-                sagemaker=lambda: self.aws.client("sagemaker"),
-                open_target=lambda retrain: open_target(
-                    retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
-                ),
-                replica=replica,
-            )
+            World(self.engine, self.clock, partial(s3_client, None), replica=replica, **usual | given)
         )
+
+    def at_once(self, *executors: Executor) -> list[int]:
+        """A round of each, begun at one moment."""
+        gate = threading.Barrier(len(executors))
+
+        def act(executor: Executor) -> int:
+            gate.wait()
+            return self.act(executor)
+
+        with ThreadPoolExecutor(len(executors)) as pool:
+            return list(pool.map(act, executors))
 
     def uri(self, path: str) -> str:
         return f"file://{self.folder}/{path}"
@@ -172,6 +184,20 @@ class Rig:
         for hour in self.hours:
             self.write(f"labels/{hour.start:%Y/%m/%d/%H}/30-00-000-b.jsonl", hour.labelled())
         self.observe()
+
+    def with_state_machine(self) -> None:
+        """Training is a state machine's from now on, which rests and trains nothing."""
+        rest = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 60, "End": True}}}
+        machine = self.aws.direct.client("stepfunctions").create_state_machine(
+            name="retrain", definition=json.dumps(rest), roleArn=ROLE
+        )
+        self.retrain = {**self.retrain, "target": {"step_functions": machine["stateMachineArn"]}}
+
+    def executions(self) -> dict[str, str]:
+        """The state machine's executions and how each stands."""
+        arn = self.retrain["target"]["step_functions"]
+        listed = self.aws.direct.client("stepfunctions").list_executions(stateMachineArn=arn)
+        return {each["name"]: each["status"] for each in listed["executions"]}
 
     def observe(self) -> None:
         """One round of the observing half."""
@@ -254,7 +280,7 @@ def _deployed(sagemaker: Any, models: str) -> str:
         ModelPackageGroupName=GROUP,
         ModelApprovalStatus="Approved",
         InferenceSpecification={
-            "Containers": [{"Image": world.IMAGE, "ModelDataUrl": f"{models}/model.tar.gz"}],
+            "Containers": [{"Image": world.IMAGE, "ModelDataUrl": f"{models}/model.csv"}],
             "SupportedContentTypes": ["text/csv"],
             "SupportedResponseMIMETypes": ["text/csv"],
         },

@@ -90,7 +90,7 @@ def test_what_may_have_started_is_stopped(breached: Rig) -> None:
     assert breached.executions() == {"kedge-abalone-1": "RUNNING"}
     breached.say(actions.cancel)
     breached.until(RunState.CANCELLED)
-    assert breached.executions() == {"kedge-abalone-1": "ABORTED"}
+    assert until(lambda: breached.executions() == {"kedge-abalone-1": "ABORTED"})
 
 
 def test_what_may_be_registered_is_declined(breached: Rig) -> None:

@@ -292,4 +292,4 @@ def require_once(yard: Yard, replicas_said: list[dict[str, Any]]) -> None:
     assert [line for line in replicas_said if line["event"] in _FAULTS] == []
 
 
-_FAULTS = {"tick_failed", "round_failed", "retraining_failed", "run_failed"}
+_FAULTS = {"tick_failed", "round_failed", "retraining_failed", "decision_failed", "run_crashed"}
