@@ -183,7 +183,7 @@ class Training(Part):
     column (the endpoint's `prediction`) and the inputs. `output` is the folder that training sets, manifests
     and models go to (default: `retraining` below the endpoint's results, or its captures). So many labelled
     captured records are wanted to train on (`minimum`) and to judge on (`judging`); a run waits for them at
-    most `wait`. A whole run may take `time_limit`.
+    most `wait`. The training itself may take `time_limit`.
     """
 
     original: Folder | None = None

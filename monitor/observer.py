@@ -140,13 +140,19 @@ class Observer:
         return self._places[key]
 
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
+        before = self._eras(lease)
         in_force = self.world.in_force(endpoint)
-        with reading(self.world.engine) as connection:
-            known = deployments.eras(connection, lease.key)
-        if known and eras.change(known, in_force) is eras.Change.NONE:
+        known = self._eras(lease)
+        if known and (known != before or eras.change(known, in_force) is eras.Change.NONE):
             return known
         with lease.transaction() as connection:
-            return eras.follow(connection, lease.key, in_force, now)
+            # a retraining run may have begun an era since AWS was asked, whose answer is older then
+            found = deployments.eras(connection, lease.key)
+            return found if found != known else eras.follow(connection, lease.key, in_force, now)
+
+    def _eras(self, lease: Lease) -> tuple[Deployment, ...]:
+        with reading(self.world.engine) as connection:
+            return deployments.eras(connection, lease.key)
 
     def _follow_baseline(
         self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime

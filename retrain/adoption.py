@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from retrain import rollout, watching
 from retrain.bench import Bench, RunFailedError
-from retrain.judging import FRESH
+from retrain.judging import FRESH, metrics_of
 from retrain.watching import Look
-from store import deployments, executions, runs
+from store import executions, runs
 from store.engine import reading
 from store.records import ExecutionKind, MetricRow
 from store.retraining import Helped, Run, RunReason, RunState, Trial
@@ -16,7 +16,8 @@ def watch(run: Run, bench: Bench) -> Run | None:
     """Look at the new era's labelled windows; when they are worse, go back to the earlier config."""
     with reading(bench.world.engine) as connection:
         undoing = runs.effect(connection, run.id, "roll_back")
-        before = next((t for t in runs.trials_of(connection, run.id) if t.dataset == FRESH), None)
+        tried = {(trial.metric, trial.dataset): trial for trial in runs.trials_of(connection, run.id)}
+    before = tried.get((metrics_of(bench.retrain.accept)[0], FRESH))
     if undoing is not None:
         return _undo(run, bench, run.told)
     if before is None:
@@ -71,15 +72,7 @@ def _undo(run: Run, bench: Bench, told: str) -> Run | None:
         )
     champion = bench.era(run.deployment_id)
     with bench.lease.transaction() as connection:
-        if deployments.eras(connection, run.monitor_id)[-1].endpoint_config != old:
-            deployments.begin(
-                connection,
-                run.monitor_id,
-                started_at=bench.now,
-                endpoint_config=old,
-                model_package=champion.model_package,
-                baseline_id=champion.baseline_id,
-            )
+        bench.begin_era(connection, run, found, champion.model_package, champion.baseline_id)
         return runs.move(
             connection,
             run,

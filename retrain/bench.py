@@ -7,23 +7,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from baselines import versions
 from baselines.versions import LoadedBaseline
-from config.clock import Clock
+from config.clock import Clock, SystemClock
 from config.model import Endpoint
 from config.retraining import Retrain
 from monitor.capture.columns import Schema
 from monitor.capture.schema import schema_of
-from objects import Place, S3Client, open_place
+from objects import Place, PlaceError, PlaceProblem, S3Client, open_place
 from retrain.effects import Effects
+from retrain.rollout import InService
 from retrain.targets.base import Target
 from store import deployments, runs
 from store.engine import reading
 from store.lease import Lease
 from store.records import Deployment
 from store.retraining import Run, RunReason, RunState
+
+_ABSENT = frozenset({PlaceProblem.NO_KEY, PlaceProblem.NO_BUCKET, PlaceProblem.BAD_URI})
+_INSTANT = timedelta(microseconds=1)
+"""No two eras of an endpoint begin at once."""
 
 
 class RunFailedError(Exception):
@@ -82,10 +87,45 @@ class Bench:
         place = self.place(folder)
         return place.objects.read(place.key(name))
 
+    def read_named(self, uri: str, blame: RunReason) -> bytes:
+        """The bytes of an object that somebody named; where there is none the run fails, and says why."""
+        try:
+            return self.read(uri)
+        except PlaceError as error:
+            if error.kind in _ABSENT:
+                raise RunFailedError(blame, str(error)) from error
+            raise
+
     def move(self, run: Run, state: RunState, reason: RunReason, told: str, **changes: object) -> Run:
         """Take the run to a state, in a transaction of its own."""
         with self.lease.transaction() as connection:
             return runs.move(connection, run, state, reason, told, self.now, **changes)
+
+    def begin_era(
+        self,
+        connection: Connection,
+        run: Run,
+        config: InService,
+        package: str | None,
+        baseline_id: int | None,
+    ) -> int:
+        """The era of a config that has come into force; where it was noticed already it gets its model."""
+        deployments.lock(connection, run.monitor_id)
+        last = deployments.eras(connection, run.monitor_id)[-1]
+        if last.endpoint_config == config.config:
+            deployments.adopt(connection, last.id, package, baseline_id)
+            return last.id
+        # AWS tells the machine's time, which says nothing about a business time that is played
+        since = min(config.since, self.now) if isinstance(self.world.clock, SystemClock) else self.now
+        begun = deployments.begin(
+            connection,
+            run.monitor_id,
+            started_at=max(since, last.started_at + _INSTANT),
+            endpoint_config=config.config,
+            model_package=package,
+            baseline_id=baseline_id,
+        )
+        return begun.id
 
     def era(self, deployment_id: int) -> Deployment:
         """An era of the endpoint."""

@@ -44,8 +44,8 @@ def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, no
     try:
         with writing(engine) as connection:
             return _decide(connection, monitor, endpoint, retrain, eras[-1], quality, newest, now)
-    except IntegrityError:
-        # another replica decided on the same executions in this very moment
+    except (IntegrityError, runs.RunInFlightError):
+        # another replica decided on these executions, or asked for a run, in this very moment
         return False
 
 

@@ -20,6 +20,11 @@ class Effects:
     lease: Lease
     now: datetime
 
+    def is_intended(self, name: str) -> bool:
+        """Whether the call was written down before: then it may have been made."""
+        with reading(self.lease.engine) as connection:
+            return runs.effect(connection, self.lease.key, name) is not None
+
     def once(
         self, name: str, request: Callable[[], Any], call: Callable[[Any], dict[str, Any] | None]
     ) -> dict[str, Any]:

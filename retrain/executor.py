@@ -14,6 +14,7 @@ from retrain.deciding import decide_endpoint
 from retrain.registry import describe, reference_quality
 from retrain.run import advance
 from retrain.sagemaker_calls import CallError
+from store.engine import StoreError
 from store.records import Deployment
 
 log = structlog.get_logger(__name__)
@@ -30,8 +31,17 @@ class Executor:
         """Ask each endpoint's policy, then take every run as far as it goes; how many steps were made."""
         acting = {endpoint.name: endpoint for endpoint in endpoints if endpoint.retrain is not None}
         for endpoint in acting.values():
-            decide_endpoint(self.world.engine, endpoint, self._reference(endpoint), self.world.clock.now())
+            self._decide(endpoint)
         return advance(self.world, acting)
+
+    def _decide(self, endpoint: Endpoint) -> None:
+        """Ask its policy; what goes wrong at one endpoint is no other's."""
+        try:
+            decide_endpoint(self.world.engine, endpoint, self._reference(endpoint), self.world.clock.now())
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("decision_failed", endpoint=endpoint.name)
 
     def _reference(self, endpoint: Endpoint) -> Callable[[Deployment], Mapping[str, float]]:
         return lambda era: self._quality_of(endpoint, era)

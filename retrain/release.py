@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from typing import Any
 
@@ -10,14 +9,14 @@ import polars as pl
 
 from baselines import constraints, statistics
 from baselines.create import create
-from baselines.versions import CONSTRAINTS, STATISTICS, BaselineFiles, import_files
+from baselines.versions import CONSTRAINTS, STATISTICS, BaselineFiles, import_files, read_files
 from config.retraining import Approval, RolloutKind
 from retrain import registry, rollout
 from retrain.bench import Bench, RunFailedError
 from retrain.registry import Evidence, PackageStatus
 from retrain.scored import predictions
 from retrain.training_run import folder, outputs
-from store import deployments, runs
+from store import runs
 from store.engine import reading
 from store.retraining import Helped, Run, RunReason, RunState
 
@@ -34,12 +33,13 @@ def register(run: Run, bench: Bench) -> Run | None:
     registry.ensure_group(
         sagemaker, bench.retrain.registry, f"Models of endpoint {bench.endpoint.name}, retrained by Kedge"
     )
+    again = bench.effects.is_intended("register")
     with reading(bench.world.engine) as connection:
         tried = runs.trials_of(connection, run.id)
     found = bench.effects.once(
         "register",
         lambda: _package(run, bench, files),
-        lambda request: {"arn": registry.register(sagemaker, request)},
+        lambda request: {"arn": registry.register(sagemaker, request, look_first=again)},
     )
     told = f"Registered as {found['arn']}, with {len(tried)} comparisons; it waits for approval."
     return bench.move(
@@ -86,7 +86,10 @@ def _champion_specification(run: Run, bench: Bench) -> dict[str, Any] | None:
 
 
 def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
-    """The new model's baseline: the captured records it was trained on, with its own answers beside them."""
+    """The new model's baseline: the captured records it was trained on, with its own answers beside them.
+
+    Columns that nothing looks at are in it too: captured records are read by its columns' places.
+    """
     answer = outputs(run)
     base = folder(bench.output, run)
     captured = bench.read(f"{base}/captured.csv")
@@ -101,14 +104,13 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
         )
     label = bench.endpoint.prediction or schema.names[0]
     answered = inputs.with_columns(pl.Series(label, answers).cast(pl.String))
-    kept = [name for name in schema.names if name not in schema.exclude and name in answered.columns]
+    kept = [name for name in schema.names if name in answered.columns]
     profile, suggested = create(answered.select(kept).write_csv().encode(), where=f"{run.name}.csv")
     texts = {STATISTICS: statistics.write(profile), CONSTRAINTS: constraints.write(suggested)}
     for name, text in texts.items():
         key = bench.output.key(f"{run.name}/baseline/{name}")
         bench.output.objects.write(key, text.encode(), "application/json")
-    digest = hashlib.sha256("".join(texts.values()).encode()).hexdigest()
-    return BaselineFiles(texts[STATISTICS], texts[CONSTRAINTS], f"{base}/baseline", digest)
+    return read_files(bench.place(f"{base}/baseline"))
 
 
 def decide_approval(run: Run, bench: Bench) -> Run | None:
@@ -201,19 +203,7 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
             f"The endpoint is on {found.config}, not on {plan.new_config}: {why}",
         )
     with bench.lease.transaction() as connection:
-        known = deployments.eras(connection, run.monitor_id)
-        last = known[-1]
-        if last.endpoint_config != plan.new_config:
-            last = deployments.begin(
-                connection,
-                run.monitor_id,
-                started_at=bench.now,
-                endpoint_config=plan.new_config,
-                model_package=run.model_package,
-                baseline_id=run.new_baseline_id,
-            )
-        else:
-            deployments.adopt(connection, last.id, run.model_package, run.new_baseline_id)
+        era = bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
         return runs.move(
             connection,
             run,
@@ -221,5 +211,5 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
             RunReason.IN_SERVICE,
             f"In service on {plan.new_config}; its first windows are looked at.",
             bench.now,
-            new_deployment_id=last.id,
+            new_deployment_id=era,
         )

@@ -273,8 +273,18 @@ def update(sagemaker: SageMakerClient, request: Request, instead_of: str | None)
                 False,
             )
         case InService(config) if config != wanted:
-            with calling("UpdateEndpoint", f"endpoint {name}", RolloutError):
-                sagemaker.update_endpoint(**request)
+            _send(sagemaker, request)
+
+
+def _send(sagemaker: SageMakerClient, request: Request) -> None:
+    name, wanted = request["EndpointName"], request["EndpointConfigName"]
+    with calling("UpdateEndpoint", f"endpoint {name}", RolloutError):
+        try:
+            sagemaker.update_endpoint(**request)
+        except ClientError:
+            # boto3 asks again by itself, and is refused where the call before took effect unanswered
+            if _on_its_way_to(_endpoint(sagemaker, name)) != wanted:
+                raise
 
 
 def roll_back(

@@ -16,10 +16,12 @@ from monitor.capture.schema import SchemaError
 from objects import PlaceError
 from retrain import adoption, release, training_run, trial_run
 from retrain.bench import Bench, RunFailedError, World
+from retrain.registry import decline
 from retrain.sagemaker_calls import CallError
 from retrain.targets.base import TargetError
+from retrain.training_run import outputs
 from store import monitors, runs
-from store.engine import reading
+from store.engine import StoreError, reading
 from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
 from store.retraining import Run, RunReason, RunState
@@ -38,6 +40,8 @@ STEPS: Mapping[RunState, Step] = {
     RunState.APPROVED: release.deploy,
     RunState.DEPLOYED: adoption.watch,
 }
+_RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
+"""Where a run waits for people or for labels: nobody knows since when something does not answer."""
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
@@ -81,21 +85,26 @@ def _step(bench: Bench) -> Run | None:
     if run is None or run.state.is_end:
         return None
     try:
-        if run.approval == "cancel" and run.state in _CANCELLABLE:
+        if run.approval == "cancel" and _may_cancel(run, bench):
             return _cancel(run, bench)
         return STEPS[run.state](run, bench)
     except RunFailedError as error:
         return bench.move(run, RunState.FAILED, error.reason, str(error))
     except (TargetError, CallError) as error:
-        if error.retryable:
-            log.warning("run_waits", run=run.name, reason=str(error))
-            return None
-        return bench.move(run, RunState.FAILED, _blamed(run), str(error))
+        if not error.retryable:
+            return bench.move(run, RunState.FAILED, _blamed(run), str(error))
+        return _wait(run, bench, str(error))
     except PlaceError as error:
-        log.warning("run_waits", run=run.name, reason=str(error))
-        return _out_of_time(run, bench, str(error))
+        return _wait(run, bench, str(error))
     except _BROKEN as error:
         return bench.move(run, RunState.FAILED, RunReason.BAD_TRAINING_SET, str(error))
+    except (LeaseLostError, StoppingError, StoreError):
+        raise
+    except Exception as error:
+        # it may pass, and the other runs must not wait for it
+        log.exception("run_crashed", run=run.name)
+        told = f"Kedge failed on this run ({type(error).__name__}): the log says where; please report it."
+        return _wait(run, bench, told)
 
 
 def _blamed(run: Run) -> RunReason:
@@ -103,15 +112,30 @@ def _blamed(run: Run) -> RunReason:
     return RunReason.TARGET_FAILED if early else RunReason.ROLLOUT_FAILED
 
 
-def _out_of_time(run: Run, bench: Bench, told: str) -> Run | None:
-    """Objects that can't be read may come back; not for ever."""
-    if bench.now <= run.deadline:
+def _wait(run: Run, bench: Bench, told: str) -> Run | None:
+    """What does not answer may answer later; not for ever, but where a run may rest for any time."""
+    log.warning("run_waits", run=run.name, reason=told)
+    training = bench.retrain.training
+    last = max(run.deadline, run.updated_at + training.wait) + training.time_limit
+    if bench.now <= last or run.state in _RESTING:
         return None
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
+
+
+def _may_cancel(run: Run, bench: Bench) -> bool:
+    """Whether nothing stands in the way: a call that may have been made is seen through before."""
+    with reading(bench.world.engine) as connection:
+        calls = runs.all_effects(connection, run.id)
+    pending = any(call.answer is None and call.name != "decline" for call in calls)
+    return run.state in _CANCELLABLE and not pending
 
 
 def _cancel(run: Run, bench: Bench) -> Run:
     told = "Cancelled by hand."
     if run.handle is not None and run.state is RunState.STARTED:
         bench.world.open_target(bench.retrain).cancel(run.handle, told)
+    package = run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
+    if package:
+        sagemaker = bench.world.sagemaker()
+        bench.effects.once("decline", dict, lambda _: decline(sagemaker, str(package), told))
     return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)

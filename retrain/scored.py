@@ -14,8 +14,9 @@ from store.retraining import RunReason
 
 def predictions(bench: Bench, uri: str) -> NDArray[np.float64]:
     """The column "prediction" of a CSV; raises RunFailedError where it is none."""
+    data = bench.read_named(uri, RunReason.BAD_OUTPUT)
     try:
-        frame = pl.read_csv(io.BytesIO(bench.read(uri)), infer_schema=False)
+        frame = pl.read_csv(io.BytesIO(data), infer_schema=False)
         column = frame["prediction"].cast(pl.Float64)
     except (pl.exceptions.PolarsError, ValueError) as error:
         raise RunFailedError(

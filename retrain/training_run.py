@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from monitor.capture.columns import Schema
 from objects import Place
 from retrain import training_set
 from retrain.bench import Bench, RunFailedError
@@ -15,9 +16,6 @@ from store import incidents
 from store.engine import reading
 from store.records import Deployment
 from store.retraining import Run, RunReason, RunState
-
-JUDGING_IDS = "judging_ids"
-"""Where the judging window's ids are kept: beside the input, for Kedge alone."""
 
 
 def begin(run: Run, bench: Bench) -> Run | None:
@@ -33,8 +31,14 @@ def begin(run: Run, bench: Bench) -> Run | None:
         lambda: {"name": run.name, "input": run.input},
         lambda request: {"handle": target.start(request["name"], request["input"])},
     )
-    told = "Training."
-    return bench.move(run, RunState.STARTED, RunReason.TRAINING, told, handle=started["handle"])
+    return bench.move(
+        run,
+        RunState.STARTED,
+        RunReason.TRAINING,
+        "Training.",
+        handle=started["handle"],
+        deadline=bench.now + bench.retrain.training.time_limit,
+    )
 
 
 def _prepare(run: Run, bench: Bench) -> Run | None:
@@ -46,7 +50,9 @@ def _prepare(run: Run, bench: Bench) -> Run | None:
             RunReason.BAD_TRAINING_SET,
             f"{bench.endpoint.name} has no ground_truth in kedge.yaml: there are no labels to learn from",
         )
-    features = [name for name in schema.inputs if name not in schema.exclude]
+    # what nothing looks at is left out of judging alone: the model takes all of its inputs
+    features = list(schema.inputs)
+    _require_columns(bench, schema, label)
     with reading(bench.world.engine) as connection:
         captured = training_set.captured_rows(
             connection,
@@ -64,7 +70,7 @@ def _prepare(run: Run, bench: Bench) -> Run | None:
     )
     if isinstance(parts, TooFew):
         return _wait_for_labels(run, bench, parts)
-    original = bench.read(wanted.original) if wanted.original else None
+    original = bench.read_named(wanted.original, RunReason.BAD_TRAINING_SET) if wanted.original else None
     try:
         files = training_set.build(
             parts,
@@ -89,6 +95,17 @@ def _prepare(run: Run, bench: Bench) -> Run | None:
         judged_start=parts.start,
         judged_end=parts.end,
     )
+
+
+def _require_columns(bench: Bench, schema: Schema, label: str) -> None:
+    """Refuse where the new model's baseline could not say where captured columns stand."""
+    others = [name for name in schema.outputs if name != label]
+    if others and bench.endpoint.columns is None:
+        raise RunFailedError(
+            RunReason.BAD_TRAINING_SET,
+            f"{bench.endpoint.name} answers {others[0]} besides {label}, which the next baseline can't hold: "
+            "name its columns in kedge.yaml",
+        )
 
 
 def _wait_for_labels(run: Run, bench: Bench, short: TooFew) -> Run | None:
@@ -191,16 +208,22 @@ def _outputs(output: str) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise RunFailedError(RunReason.BAD_OUTPUT, "The target's output is no JSON object.")
-    missing = [name for name in ("model_data", "image", "predictions") if not found.get(name)]
-    predictions = found.get("predictions")
-    if not missing and isinstance(predictions, dict):
-        missing = [f"predictions.{name}" for name in ("fresh", "captured") if not predictions.get(name)]
-    if missing or not isinstance(predictions, dict):
-        raise RunFailedError(
-            RunReason.BAD_OUTPUT,
-            f"The target's output lacks {', '.join(missing) or 'predictions'}: see docs/retraining.md.",
-        )
+    wanted = () if _is_text(found.get("model_package_arn")) else ("model_data", "image")
+    missing = [name for name in wanted if not _is_text(found.get(name))]
+    given = found.get("predictions")
+    predictions = given if isinstance(given, dict) else {}
+    missing += [
+        f"predictions.{name}" for name in ("fresh", "captured") if not _is_text(predictions.get(name))
+    ]
+    odd = [name for name in ("test", "champion_test") if not _is_text(predictions.get(name) or "none")]
+    if missing or odd:
+        what = f"lacks {', '.join(missing)}" if missing else f"has a predictions.{odd[0]} that is no address"
+        raise RunFailedError(RunReason.BAD_OUTPUT, f"The target's output {what}: see docs/retraining.md.")
     return found
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def outputs(run: Run) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from config.retraining import Retrain
 from retrain import judging
@@ -74,6 +75,8 @@ def _on_fresh(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], int]:
             RunReason.BAD_OUTPUT,
             f"predictions.fresh has {answers.size} rows, fewer than fresh.csv: score every row, in order",
         )
+    if not truth.labels.size:  # they were there when the run began, and were taken back
+        return (), 0
     trials = tuple(
         paired(truth.labels, truth.champion, answers[truth.positions], metric, SEED)
         for metric in _metrics(bench.retrain)
@@ -86,15 +89,24 @@ def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
     uri = bench.retrain.training.test
     if not uri or not found.get("test") or not found.get("champion_test"):
         return ()
-    table = pl.read_csv(io.BytesIO(bench.read(uri)), infer_schema=False)
-    label = bench.endpoint.prediction or ""
-    if label not in table.columns:
-        raise RunFailedError(RunReason.BAD_TRAINING_SET, f"{uri} has no column {label}, the label's")
-    labels = table[label].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    labels = _test_labels(bench, uri)
     champion, challenger = predictions(bench, found["champion_test"]), predictions(bench, found["test"])
     return tuple(
         paired(labels, champion, challenger, metric, SEED, judging.TEST) for metric in _metrics(bench.retrain)
     )
+
+
+def _test_labels(bench: Bench, uri: str) -> NDArray[np.float64]:
+    """The labels of the original test set, NaN where a row has none."""
+    data, label = bench.read_named(uri, RunReason.BAD_TRAINING_SET), bench.endpoint.prediction or ""
+    try:
+        table = pl.read_csv(io.BytesIO(data), infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        told = f"{uri} is no CSV with a header ({type(error).__name__})"
+        raise RunFailedError(RunReason.BAD_TRAINING_SET, told) from error
+    if label not in table.columns:
+        raise RunFailedError(RunReason.BAD_TRAINING_SET, f"{uri} has no column {label}, the label's")
+    return table[label].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
 
 
 def _metrics(retrain: Retrain) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from store.records import Deployment
-from store.schema import deployments, objects, segments
+from store.schema import deployments, monitors, objects, segments
 
 _COLUMNS = [deployments.c[name] for name in Deployment.__slots__]
 
@@ -18,6 +18,11 @@ def eras(connection: Connection, monitor_id: int) -> tuple[Deployment, ...]:
         select(*_COLUMNS).where(deployments.c.monitor_id == monitor_id).order_by(deployments.c.started_at)
     )
     return tuple(Deployment(**row) for row in rows.mappings())
+
+
+def lock(connection: Connection, monitor_id: int) -> None:
+    """Let no other transaction begin an era of this endpoint before this one ends; its lease does it too."""
+    connection.execute(select(monitors.c.id).where(monitors.c.id == monitor_id).with_for_update())
 
 
 def begin(

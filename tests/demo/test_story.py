@@ -13,6 +13,8 @@ from demo.script import Plot
 from demo.served import ServiceFailedError, free_port
 from demo.summary import Summary
 
+pytestmark = pytest.mark.timeout(900)  # a minute each where nobody else is on the machine
+
 SHORT: dict[str, Any] = {"quiet_windows": 5, "shifted_windows": 10}
 
 

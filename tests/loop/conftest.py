@@ -1,10 +1,10 @@
-"""A rig of its own for each test that asks for one."""
+"""A rig for each test that asks for one: before there is traffic, or where the world has changed."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +14,37 @@ from tests.loop.rig import Rig
 
 
 @pytest.fixture
-def rig(tmp_path: Path, migrated_sqlite: Path, faulty_aws: FaultyAws) -> Any:
-    shutil.copy(migrated_sqlite, tmp_path / "kedge.db")
-    engine = open_engine(f"sqlite:///{tmp_path}/kedge.db")
+def rig(tmp_path: Path, database_url: str, faulty_aws: FaultyAws) -> Iterator[Rig]:
+    """An endpoint without traffic; once on each kind of database."""
+    engine = open_engine(database_url)
     yield Rig(engine, tmp_path, faulty_aws)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("breach")
+
+
+@pytest.fixture
+def breached(_shared: Path, migrated_sqlite: Path, faulty_aws: FaultyAws) -> Iterator[Rig]:
+    """An endpoint whose world has changed, labels and all, and whose policy was not asked yet.
+
+    What that leaves in the folder and the database is made once, and put back for each test.
+    """
+    now, kept = _shared / "now", _shared / "kept"
+    shutil.rmtree(now, ignore_errors=True)
+    is_first = not kept.exists()
+    now.mkdir() if is_first else shutil.copytree(kept, now)
+    if is_first:
+        shutil.copy(migrated_sqlite, now / "kedge.db")
+    engine = open_engine(f"sqlite:///{now}/kedge.db")
+    rig = Rig(engine, now, faulty_aws)
+    if is_first:
+        rig.breach()
+        engine.dispose()
+        shutil.copytree(now, kept)
+    else:
+        rig.breached()
+    yield rig
     engine.dispose()

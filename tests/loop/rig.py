@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -39,7 +42,9 @@ ENDPOINT, VARIANT, GROUP = "abalone", "AllTraffic", "abalone-models"
 OLD_CONFIG, OLD_MODEL = "abalone-config", "abalone-model"
 ROLE = "arn:aws:iam::123456789012:role/abalone"
 TRAINER = Path(__file__).with_name("trainer.py")
-QUIET_HOURS = 2
+ROWS = 80
+GRACE = 15 * MINUTE
+_BREACH = ("quiet", "quiet", "changed", "changed", "changed")
 _SECONDS = 30.0
 
 
@@ -72,36 +77,48 @@ class Rig:
     executor: Executor = field(init=False)
 
     def __post_init__(self) -> None:
+        self._answering = [(NOON, self._set_up())]
+        self.package = _deployed(self.aws.direct.client("sagemaker"), self.uri("models/1"))
+        self._observer = Observer(
+            Observed(self.engine, self.clock, partial(s3_client, None), self._in_force, "test")
+        )
+        self.executor = self.another("test")
+
+    def _set_up(self) -> world.Floats:
+        """What lies in the folder before there is traffic; the champion's weights."""
         learnt = np.genfromtxt(io.BytesIO(world.dataset(1)), delimiter=",", skip_header=1)
         weights = fitted(learnt[:, 1:], learnt[:, 0])
+        self.write("models/1/model.csv", "\n".join(map(repr, weights.tolist())).encode())
         self.write("models/1/evaluation.json", b'{"regression_metrics": {"rmse": {"value": 1.0}}}')
         profile, suggested = create(world.baseline_csv(partial(answers, weights)), where="baseline.csv")
         self.write("baseline/statistics.json", statistics.write(profile).encode())
         self.write("baseline/constraints.json", constraints.write(suggested).encode())
         for name in (f"captures/{ENDPOINT}/.nothing", "labels/.nothing", "output/.nothing"):
             self.write(name, b"")
-        self._answering = [(NOON, weights)]
-        self.package = _deployed(self.aws.direct.client("sagemaker"), self.uri("models/1"))
-        in_force = self._in_force
-        self._observer = Observer(
-            Observed(self.engine, self.clock, partial(s3_client, None), in_force, "test")
-        )
-        self.executor = self.another("test")
+        return weights
 
-    def another(self, replica: str) -> Executor:
+    def another(self, replica: str, **given: Any) -> Executor:
         """An executor as a process that has just started has it."""
+        usual: dict[str, Any] = {
+            "sagemaker": lambda: self.aws.client("sagemaker"),
+            "open_target": lambda retrain: open_target(
+                retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
+            ),
+        }
         return Executor(
-            World(
-                engine=self.engine,
-                clock=self.clock,
-                s3=partial(s3_client, None),
-                sagemaker=lambda: self.aws.client("sagemaker"),
-                open_target=lambda retrain: open_target(
-                    retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
-                ),
-                replica=replica,
-            )
+            World(self.engine, self.clock, partial(s3_client, None), replica=replica, **usual | given)
         )
+
+    def at_once(self, *executors: Executor) -> list[int]:
+        """A round of each, begun at one moment."""
+        gate = threading.Barrier(len(executors))
+
+        def act(executor: Executor) -> int:
+            gate.wait()
+            return self.act(executor)
+
+        with ThreadPoolExecutor(len(executors)) as pool:
+            return list(pool.map(act, executors))
 
     def uri(self, path: str) -> str:
         return f"file://{self.folder}/{path}"
@@ -139,33 +156,49 @@ class Rig:
         found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
         return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package)
 
-    def pass_hours(self, *kinds: str, rows: int = 80, labels: int | None = None, unit: float = 1.0) -> None:
-        """Hours of a "quiet" or a "changed" world pass, are captured, labelled and judged; `labels` of each.
+    def pass_hours(self, *kinds: str, rows: int = ROWS, labels: int | None = None, unit: float = 1.0) -> None:
+        """Hours of a "quiet" or a "changed" world are captured, labelled and judged; so many labelled.
 
         `unit` is what the lengths are multiplied by on their way to the capture.
         """
         for kind in kinds:
-            start = NOON + len(self.hours) * HOUR
-            hour = world.hour(5, start, shifted=kind == "changed", rows=rows)
+            hour = self._hour(len(self.hours), kind, rows)
             each = [(since, answers(weights, hour.inputs)) for since, weights in self._answering]
             answered = [
                 [found[at] for since, found in each if since <= moment][-1]
                 for at, moment in enumerate(hour.times)
             ]
             seen = replace(hour, inputs=(hour.inputs * [unit, 1.0]).round(4))
-            day = f"{start:%Y/%m/%d/%H}"
+            day = f"{hour.start:%Y/%m/%d/%H}"
             self.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", seen.captured(answered))
             if labels is None or labels:
                 self.write(f"labels/{day}/00-00-000-a.jsonl", hour.labelled(labels))
             self.hours.append(hour)
-            self.clock.at = start + HOUR + 15 * MINUTE
+            self.clock.at = hour.start + HOUR + GRACE
             self.observe()
+
+    def _hour(self, at: int, kind: str, rows: int = ROWS) -> world.Hour:
+        return world.hour(5, NOON + at * HOUR, shifted=kind == "changed", rows=rows)
 
     def label_all(self) -> None:
         """The labels that were held back come."""
         for hour in self.hours:
             self.write(f"labels/{hour.start:%Y/%m/%d/%H}/30-00-000-b.jsonl", hour.labelled())
         self.observe()
+
+    def with_state_machine(self) -> None:
+        """Training is a state machine's from now on, which rests and trains nothing."""
+        rest = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 60, "End": True}}}
+        machine = self.aws.direct.client("stepfunctions").create_state_machine(
+            name="retrain", definition=json.dumps(rest), roleArn=ROLE
+        )
+        self.retrain = {**self.retrain, "target": {"step_functions": machine["stateMachineArn"]}}
+
+    def executions(self) -> dict[str, str]:
+        """The state machine's executions and how each stands."""
+        arn = self.retrain["target"]["step_functions"]
+        listed = self.aws.direct.client("stepfunctions").list_executions(stateMachineArn=arn)
+        return {each["name"]: each["status"] for each in listed["executions"]}
 
     def observe(self) -> None:
         """One round of the observing half."""
@@ -193,7 +226,12 @@ class Rig:
 
     def breach(self) -> None:
         """A quiet world that changes, with labels enough for a run."""
-        self.pass_hours(*["quiet"] * QUIET_HOURS, *["changed"] * 3)
+        self.pass_hours(*_BREACH)
+
+    def breached(self) -> None:
+        """Go on where another rig on this folder and database came to by `breach`."""
+        self.hours = [self._hour(at, kind) for at, kind in enumerate(_BREACH)]
+        self.clock.at = self.hours[-1].start + HOUR + GRACE
 
     def answered_by_challenger(self, *, error: float = 0.0) -> None:
         """From now on the newest run's model answers, so far from what it learnt."""
@@ -243,7 +281,7 @@ def _deployed(sagemaker: Any, models: str) -> str:
         ModelPackageGroupName=GROUP,
         ModelApprovalStatus="Approved",
         InferenceSpecification={
-            "Containers": [{"Image": world.IMAGE, "ModelDataUrl": f"{models}/model.tar.gz"}],
+            "Containers": [{"Image": world.IMAGE, "ModelDataUrl": f"{models}/model.csv"}],
             "SupportedContentTypes": ["text/csv"],
             "SupportedResponseMIMETypes": ["text/csv"],
         },

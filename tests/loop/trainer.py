@@ -53,7 +53,7 @@ def main(wrong: str) -> None:
         truth = np.random.default_rng(3).permutation(truth)
     weights = fitted(read(training["data"], features), truth)
 
-    def scored(name: str) -> str | None:
+    def scored(name: str, weights: np.ndarray = weights, to: str = "") -> str | None:
         if score[name] is None:
             return None
         lines = [repr(each) for each in answers(weights, read(score[name], features))]
@@ -61,9 +61,11 @@ def main(wrong: str) -> None:
             lines = lines[: len(lines) // 2]
         if wrong == "no numbers":
             lines[0] = "eleven"
-        return write(f"{output}/{name}-predictions.csv", "\n".join(["prediction", *lines]) + "\n")
+        return write(f"{output}/{to or name}-predictions.csv", "\n".join(["prediction", *lines]) + "\n")
 
-    predictions = {name: scored(name) for name in ("fresh", "captured", "test")} | {"champion_test": None}
+    predictions = {name: scored(name) for name in ("fresh", "captured", "test")}
+    champion = np.loadtxt(given["champion"]["model_data"].removeprefix("file://"))
+    predictions["champion_test"] = scored("test", champion, "champion_test")
     if wrong == "no file":
         predictions["fresh"] = f"{output}/elsewhere.csv"
     answer = {

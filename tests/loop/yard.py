@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,6 @@ from store.records import ExecutionKind, Monitor
 from store.retraining import Run, RunReason, RunState
 from tests.clock import HOUR, MINUTE, NOON
 from tests.loop import world
-from tests.observing.replica import until
 from tests.workflows.linear import Linear
 
 QUIET_HOURS, MOST_HOURS = 3, 20
@@ -113,19 +113,23 @@ class Yard:
     answering: Answering
     hours: list[world.Hour] = field(default_factory=list)
 
-    def _kept(self, alive: Callable[[], None]) -> bool:
-        alive()
-        return self.missing() is None
-
     def play(self, alive: Callable[[], None] = lambda: None) -> Run:
         """Hour by hour until a run has ended; `alive` is called over and over while the service works."""
         while (run := self.run()) is None or not run.state.is_end:
             assert len(self.hours) < MOST_HOURS, f"no run came to its end: {run}"
             self.pass_an_hour()
-            done = until(lambda: self._kept(alive), PATIENCE_SECONDS, pause=0.01)
-            assert done, f"the service {self.missing()}"
+            self.keep_step(alive)
             self.answering.look(self.clock.now())
         return run
+
+    def keep_step(self, alive: Callable[[], None]) -> None:
+        """Wait until the service has done all it can at this hour."""
+        last, since = "", time.monotonic()
+        while (now := self.missing()) is not None:
+            last, since = now, since if now == last else time.monotonic()
+            assert time.monotonic() - since < PATIENCE_SECONDS, f"the service {now}"
+            alive()
+            time.sleep(0.01)
 
     def pass_an_hour(self) -> None:
         """An hour of requests is captured, the labels of the one before come, and time passes."""
@@ -289,4 +293,4 @@ def require_once(yard: Yard, replicas_said: list[dict[str, Any]]) -> None:
     assert [line for line in replicas_said if line["event"] in _FAULTS] == []
 
 
-_FAULTS = {"tick_failed", "round_failed", "retraining_failed", "run_failed"}
+_FAULTS = {"tick_failed", "round_failed", "retraining_failed", "decision_failed", "run_crashed"}

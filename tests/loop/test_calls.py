@@ -1,0 +1,127 @@
+"""Calls to the outside that go wrong: each takes effect once, and none is tried for ever."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from moto.sagemaker.models import sagemaker_backends
+
+from store import runs
+from store.engine import reading, writing
+from store.retraining import RunReason, RunState
+from tests.clock import HOUR
+from tests.faults import Fault
+from tests.loop.rig import ENDPOINT, Rig
+
+_PASSING = [Fault.THROTTLE, Fault.FAIL, Fault.REFUSE, Fault.DROP, Fault.LATE_FAIL]
+
+
+def names(rig: Rig) -> tuple[list[str], list[str]]:
+    """The models and endpoint configs that there are."""
+    sagemaker = rig.aws.direct.client("sagemaker")
+    models = sagemaker.list_models()["Models"]
+    configs = sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    return sorted(each["ModelName"] for each in models), sorted(
+        each["EndpointConfigName"] for each in configs
+    )
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["CreateModelPackage", "UpdateModelPackage", "CreateModel", "CreateEndpointConfig", "UpdateEndpoint"],
+)
+@pytest.mark.parametrize("fault", _PASSING)
+def test_a_call_that_goes_wrong_takes_effect_once(breached: Rig, operation: str, fault: Fault) -> None:
+    breached.aws.meets(operation, fault, fault)
+    run = breached.until(RunState.DEPLOYED)
+    assert breached.packages() == {run.model_package: "Approved"}
+    assert names(breached) == (["abalone-model", run.name], ["abalone-config", run.name])
+    assert breached.endpoint_config() == run.name
+    assert [era.endpoint_config for era in breached.eras()] == ["abalone-config", run.name]
+    with reading(breached.engine) as connection:
+        calls = runs.all_effects(connection, run.id)
+    assert [call.name for call in calls] == [
+        "start",
+        "register",
+        "approve",
+        "plan",
+        "model",
+        "config",
+        "update",
+    ]
+    assert all(call.answer is not None for call in calls)
+
+
+def test_a_version_is_found_again_when_sagemaker_has_forgotten_its_token(breached: Rig) -> None:
+    breached.aws.meets("CreateModelPackage", Fault.DROP)
+    breached.until(RunState.WON)
+    (arn,) = breached.packages()
+    sagemaker_backends["123456789012"]["eu-west-1"].model_packages[arn].client_token = None
+    run = breached.until(RunState.DEPLOYED)
+    assert breached.packages() == {arn: "Approved"}
+    assert run.model_package == arn
+
+
+def test_an_update_that_boto3_sends_twice_by_itself_is_one(breached: Rig) -> None:
+    import boto3
+
+    breached.executor = breached.another("retrying", sagemaker=lambda: boto3.client("sagemaker"))
+    breached.aws.meets("UpdateEndpoint", Fault.DROP)
+    run = breached.until(RunState.DEPLOYED)
+    assert breached.aws.seen("UpdateEndpoint") == 2
+    assert breached.endpoint_config() == run.name
+
+
+def test_a_call_that_is_refused_for_good_fails_the_run(breached: Rig) -> None:
+    breached.retrain = {"approval": "manual"}
+    run = breached.until(RunState.REGISTERED)
+    breached.aws.direct.client("sagemaker").delete_model_package(ModelPackageName=run.model_package)
+    failed = breached.until(RunState.FAILED)
+    assert failed.reason is RunReason.ROLLOUT_FAILED
+    assert "check it, and that sagemaker:DescribeModelPackage is allowed" in failed.told
+
+
+def test_what_never_answers_is_given_up(breached: Rig) -> None:
+    breached.with_state_machine()
+    breached.aws.meets("StartExecution", *[Fault.THROTTLE] * 3)
+    assert breached.act() == 1
+    run = breached.runs()[0]
+    breached.clock.at = run.deadline + 2 * timedelta(days=2)
+    breached.act()
+    assert (breached.runs()[0].state, breached.runs()[0].reason) == (RunState.FAILED, RunReason.OUT_OF_TIME)
+
+
+def test_a_champion_that_somebody_else_replaced_meanwhile_is_not_overwritten(breached: Rig) -> None:
+    breached.aws.meets("UpdateEndpoint", Fault.THROTTLE)
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    sagemaker = breached.aws.direct.client("sagemaker")
+    theirs = sagemaker.describe_endpoint_config(EndpointConfigName="abalone-config")
+    kept = ("ProductionVariants", "DataCaptureConfig")
+    sagemaker.create_endpoint_config(EndpointConfigName="theirs", **{name: theirs[name] for name in kept})
+    sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="theirs")
+    run = breached.until(RunState.FAILED)
+    assert run.reason is RunReason.ROLLOUT_FAILED
+    assert "somebody else deployed" in run.told
+    assert breached.endpoint_config() == "theirs"
+
+
+def test_a_step_that_crashes_is_taken_again(breached: Rig) -> None:
+    breached.act()
+    run = breached.runs()[0]
+    targets: dict[str, object] = {}
+    broken = breached.another("test", open_target=lambda _: targets["nothing"])
+    assert breached.act(broken) == 0
+    assert breached.runs()[0] == run
+    breached.until(RunState.DEPLOYED)
+
+
+def test_a_run_that_another_replica_holds_is_left_alone(breached: Rig) -> None:
+    breached.act()
+    run, later = breached.runs()[0], datetime.now(UTC) + HOUR
+    with writing(breached.engine) as connection:
+        assert runs.claim(connection, run.id, "somebody", datetime.now(UTC), later)
+    assert breached.act() == 0
+    with writing(breached.engine) as connection:
+        runs.release(connection, run.id, "somebody")
+    breached.until(RunState.DEPLOYED)

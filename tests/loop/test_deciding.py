@@ -1,0 +1,100 @@
+"""What the policy says: once for each new execution, yes or no, with the numbers that it saw."""
+
+from __future__ import annotations
+
+from store import incidents, monitors
+from store.engine import reading
+from store.records import IncidentKind
+from store.retraining import DecisionReason, RunState
+from tests.clock import HOUR
+from tests.loop.rig import ENDPOINT, Rig
+
+
+def reasons(rig: Rig) -> list[DecisionReason]:
+    """Oldest first."""
+    return [decision.reason for decision in reversed(rig.decided())]
+
+
+def test_each_new_execution_is_decided_on_once(rig: Rig) -> None:
+    rig.act()
+    assert reasons(rig) == []
+    rig.pass_hours("quiet")
+    for _ in range(3):
+        rig.act()
+    assert reasons(rig) == [DecisionReason.NO_BREACH]
+    rig.pass_hours("changed")
+    rig.act()
+    rig.act()
+    assert reasons(rig) == [DecisionReason.NO_BREACH, DecisionReason.NOT_LASTING]
+    rig.pass_hours("changed")
+    rig.act()
+    assert reasons(rig)[2:] == [DecisionReason.BREACH]
+    (run,) = rig.runs()
+    yes = rig.decided()[0]
+    assert yes.run_id == run.id
+    assert yes.words.startswith("Retrain. rmse ")
+    ((condition, value, threshold),) = yes.seen
+    assert condition == "rmse > 1.15 * baseline"
+    assert threshold == 1.15
+    assert value is not None
+    assert value > threshold
+    assert yes.config_digest == rig.endpoint.digest
+    assert run.change_at == rig.hours[1].start
+
+
+def test_a_quiet_world_starts_nothing(rig: Rig) -> None:
+    for _ in range(4):
+        rig.pass_hours("quiet")
+        rig.act()
+    assert reasons(rig) == [DecisionReason.NO_BREACH] * 4
+    assert rig.runs() == ()
+
+
+def test_there_is_one_run_at_a_time(breached: Rig) -> None:
+    breached.retrain = {"approval": "manual"}
+    breached.until(RunState.REGISTERED)
+    breached.pass_hours("changed")
+    breached.act()
+    assert reasons(breached)[-1] is DecisionReason.IN_FLIGHT
+    assert breached.decided()[0].words.startswith("No second run: kedge-abalone-1 is under way.")
+    assert len(breached.runs()) == 1
+
+
+def test_after_a_run_there_is_a_rest_and_a_limit(breached: Rig) -> None:
+    breached.retrain = {"cooldown": "3h", "limit": "2 per 7d"}
+    breached.trainer = "shuffled"
+    first = breached.until(RunState.LOST)
+    breached.pass_hours("changed")
+    breached.act()
+    assert reasons(breached)[-1] is DecisionReason.COOLDOWN
+    assert first.ended_at is not None
+    while breached.clock.at < first.ended_at + 3 * HOUR:
+        breached.pass_hours("changed")
+    second = breached.until_so(lambda run: run.id != first.id and run.state.is_end)
+    assert second.name == "kedge-abalone-2"
+    breached.retrain = {"cooldown": "0h", "limit": "2 per 7d"}
+    breached.pass_hours("changed")
+    breached.act()
+    assert reasons(breached)[-1] is DecisionReason.LIMIT
+    assert len(breached.runs()) == 2
+
+
+def test_a_data_fault_blocks(rig: Rig) -> None:
+    rig.pass_hours("quiet", "quiet", "quiet")
+    rig.pass_hours("changed", "changed", "changed", unit=25.4)
+    rig.act()
+    with reading(rig.engine) as connection:
+        monitor = monitors.by_name(connection, ENDPOINT)
+        assert monitor is not None
+        kinds = {incident.kind for incident in incidents.open_ones(connection, monitor.id)}
+    assert IncidentKind.DATA_FAULT in kinds
+    assert reasons(rig)[-1] is DecisionReason.DATA_FAULT
+    assert "No retraining while the data is at fault" in rig.decided()[0].words
+    assert rig.runs() == ()
+
+
+def test_two_replicas_at_one_moment_ask_for_one_run(rig: Rig) -> None:
+    rig.breach()
+    rig.at_once(rig.another("one"), rig.another("other"))
+    assert reasons(rig) == [DecisionReason.BREACH]
+    assert len(rig.runs()) == 1
