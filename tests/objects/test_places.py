@@ -45,7 +45,7 @@ def test_a_file_address_and_a_path_name_a_folder(tmp_path: Path) -> None:
         place = open_place(uri, unused)
         assert isinstance(place.objects, FolderObjects)
         assert place.objects.read(place.key("k")) == b"data"
-        assert place.objects.bucket == ""
+        assert place.objects.bucket == str(folder)
 
 
 @pytest.mark.usefixtures("aws")
