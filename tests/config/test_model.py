@@ -316,7 +316,6 @@ def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
         ("hooks", {"preprocess": "clean.py"}),
         ("problem_type", "binary_classification"),
         ("problem_type", "multiclass_classification"),
-        ("retrain", retrain()),
     ],
 )
 def test_a_key_that_nothing_acts_on_is_valid_and_told(key: str, value: object) -> None:

@@ -12,8 +12,9 @@ from pydantic.fields import FieldInfo
 
 from config import loading
 from config.fields import Part
+from config.metrics import CHECKS, METRICS
 from config.model import Config, Discover, Endpoint, Hooks, Report, Retention
-from config.retraining import Retrain, Target
+from config.retraining import Retrain, Target, Training
 from tests.conftest import ROOT
 from tests.docs.markdown import page, pages, rows
 
@@ -27,6 +28,7 @@ PARTS: dict[str, type[Part]] = {
     "hooks": Hooks,
     "retrain": Retrain,
     "target": Target,
+    "training": Training,
 }
 LEAST: dict[str, Any] = {
     "discover": {},
@@ -37,7 +39,12 @@ LEAST: dict[str, Any] = {
             "hooks": {},
             "report": {"cron": "0 6 * * 1", "to": "s3://bucket/reports"},
             "retention": {},
-            "retrain": {"when": ["rmse > 2"], "registry": "models", "target": {"local": "train"}},
+            "retrain": {
+                "when": ["rmse > 2"],
+                "registry": "models",
+                "target": {"local": "train"},
+                "training": {},
+            },
         }
     ],
 }
@@ -101,6 +108,7 @@ def test_a_file_that_spells_out_the_defaults_of_the_page_says_what_one_without_t
         "endpoints": entry,
         **{name: entry[name] for name in ("report", "retention", "hooks", "retrain")},
         "target": entry["retrain"]["target"],
+        "training": entry["retrain"]["training"],
     }
     for section, place in places.items():
         for key, row in table(section).items():
@@ -117,11 +125,9 @@ def test_a_file_that_spells_out_the_defaults_of_the_page_says_what_one_without_t
 def test_what_is_to_act_later_is_read_nowhere_yet(part: type[Part], key: str) -> None:
     if part is Discover:
         part, key = Config, "discover"  # its keys have words that others have
-    if part is Target or part is Retrain:
-        part, key = Endpoint, "retrain"
     readers = [
         path.relative_to(ROOT).as_posix()
-        for folder in ("monitor", "commands", "web", "baselines", "store")
+        for folder in ("monitor", "retrain", "commands", "web", "baselines", "store")
         for path in (ROOT / folder).rglob("*.py")
         if re.search(rf"\.{key}\b", path.read_text(encoding="utf-8"))
     ]
@@ -138,10 +144,24 @@ def test_the_first_example_shows_every_key_that_acts() -> None:
         "endpoints": entry,
         "report": entry["report"],
         "retention": entry["retention"],
+        "retrain": entry["retrain"],
+        "training": entry["retrain"]["training"],
     }
     for section, place in places.items():
         part = PARTS[section]
         assert set(place) == {key for key in fields(part) if (part, key) not in inactive}, section
+
+
+def test_every_metric_of_a_condition_is_named() -> None:
+    named = set(
+        re.findall(r"`([a-z_0-9]+)(?:\([A-Z]+\))?`", PAGE.sections["retrain"].partition("* Quality")[2])
+    )
+    assert named - {"baseline", "champion", "accept"} == set(METRICS)
+
+
+def test_every_check_that_a_condition_counts_is_on_the_page_of_checks() -> None:
+    named = page("docs/checks.md").code
+    assert [check for check in CHECKS if check not in named] == []
 
 
 EXAMPLES = [

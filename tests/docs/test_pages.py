@@ -203,7 +203,7 @@ def test_such_a_name_is_found(text: str) -> None:
     ("line", "wrong"),
     [
         ("kedge check --capture x --nonsense", "kedge check has no --nonsense"),
-        ("kedge retrain start", "there is no kedge retrain start"),
+        ("kedge retrain begin", "there is no kedge retrain begin"),
         ("kedge baseline diff", "there is no kedge baseline diff"),
         (".venv/bin/kedge demo --once --help", None),
         ("kedge COMMAND --help", None),
