@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test screenshot lint format lock clean
+.PHONY: help setup demo serve test soak screenshot lint format lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
 	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
+	@echo "make soak   kill the service 20 times over in the midst of a retraining run"
 	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
 	@echo "make lint   check form and types"
 	@echo "make lock   write requirements/lock.txt anew from pyproject.toml"
@@ -35,6 +36,9 @@ serve: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(READY)
+	@KEDGE_SOAK_ROUNDS=$${KEDGE_SOAK_ROUNDS:-20} $(BIN)/python -m pytest -s tests/loop/test_killed.py $(ARGS)
 
 screenshot: $(READY)
 	@$(BIN)/python -m docs.screenshot
