@@ -37,7 +37,7 @@ serve: $(READY)
 	@$(BIN)/kedge serve $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 detection: $(READY)
 	@$(BIN)/python -m docs.detection
