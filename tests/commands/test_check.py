@@ -153,6 +153,7 @@ def test_json_is_one_line_that_says_all_of_it(drifted: tuple[str, ...]) -> None:
         "completeness_check",
         "categorical_values_check",
         "baseline_drift_check",
+        "unit_change_check",
     }
 
 
