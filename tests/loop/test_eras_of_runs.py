@@ -11,6 +11,7 @@ from objects import s3_client
 from store import deployments
 from store.engine import writing
 from store.records import RunReason, RunState
+from tests.clock import MINUTE
 from tests.faults import Fault
 from tests.loop.rig import OLD_CONFIG, Rig
 from tests.observing.replica import until
@@ -33,8 +34,9 @@ def test_who_noticed_it_at_the_same_moment_waits(rig: Rig) -> None:
             monitor_id = rig.runs()[0].monitor_id
             deployments.lock(connection, monitor_id)
             eras.follow(connection, monitor_id, InForce(config, rig.clock.now()), rig.clock.now())
+            rig.clock.at += MINUTE
             acting = pool.submit(rig.act)
-            until(acting.done, seconds=0.7)
+            until(acting.done, seconds=1.0)
         assert acting.result(30) >= 0
     run = rig.until(RunState.DEPLOYED)
     _, new = rig.eras()

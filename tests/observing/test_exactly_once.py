@@ -194,7 +194,8 @@ class Stage:
                     windows.c.end <= horizon, windows.c.dirty | windows.c.quality_dirty
                 )
             ).all()
-        return sum(sizes.get(key) != len(data) for key, data in self.standing.items()) + len(due)
+        left: int = sum(sizes.get(key) != len(data) for key, data in self.standing.items()) + len(due)
+        return left
 
     def holds_a_lease(self, replica: Replica) -> bool:
         with reading(self.engine) as connection:

@@ -11,10 +11,11 @@ from sqlalchemy import func, select, update
 
 from config.model import Endpoint
 from monitor.eras import InForce
-from store.lease import StoppingError, leased
 from monitor.observer import Observer, Round, World
 from objects import s3_client
+from store import monitors as stored_monitors
 from store.engine import reading, writing
+from store.lease import StoppingError, leased
 from store.monitors import LeaseLostError
 from store.schema import deployments, executions, monitors, objects
 from tests.clock import HOUR, NOON
@@ -34,7 +35,8 @@ def _written(watch: Watch) -> list[int]:
 
 def _holder(watch: Watch) -> str | None:
     with reading(watch.engine) as connection:
-        return connection.execute(select(monitors.c.lease_owner)).scalar_one()
+        owner: str | None = connection.execute(select(monitors.c.lease_owner)).scalar_one()
+    return owner
 
 
 def _steal(watch: Watch) -> None:
@@ -151,7 +153,7 @@ def test_a_transaction_is_refused_to_whom_the_lease_does_not_belong(watch: Watch
     watch.observer().observe(watch.yard.endpoint())
     key = watch.monitor().id
     stop = threading.Event()
-    with leased(watch.engine, key, "one", SHORT, stop.is_set) as lease:
+    with leased(watch.engine, stored_monitors, key, "one", SHORT, stop.is_set) as lease:
         assert lease is not None
         with lease.transaction():
             pass

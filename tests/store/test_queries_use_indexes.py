@@ -110,6 +110,7 @@ def _replace(connection: Connection, kind: ObjectKind) -> None:
 Question = Callable[[Connection], object]
 HERE = (7, DUE - HOUR, world.VARIANT, 7)
 DAY = {"start": DUE - 24 * HOUR, "end": DUE}
+SINCE, UNTIL = DAY["start"], DAY["end"]
 
 QUESTIONS: dict[str, Question] = {
     "etags of a listing": lambda c: captures.known_etags(c, 7, ObjectKind.CAPTURE, ["001680", "x"]),
@@ -117,8 +118,8 @@ QUESTIONS: dict[str, Question] = {
     "new labels": lambda c: _replace(c, ObjectKind.GROUND_TRUTH),
     "profiles of a window": lambda c: captures.profiles(c, *HERE),
     "labelled records of a window": lambda c: captures.labelled(c, *HERE),
-    "labelled records of a day": lambda c: captures.labelled_between(c, 7, *DAY.values(), world.VARIANT, 7),
-    "capture objects of a day": lambda c: captures.keys_between(c, 7, *DAY.values(), world.VARIANT),
+    "labelled records of a day": lambda c: captures.labelled_between(c, 7, SINCE, UNTIL, world.VARIANT, 7),
+    "capture objects of a day": lambda c: captures.keys_between(c, 7, SINCE, UNTIL, world.VARIANT),
     "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
     "rejects by kind": lambda c: captures.reject_counts(c, 7),
     "recent rejects": lambda c: captures.recent_rejects(c, 7),

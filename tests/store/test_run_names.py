@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from store.runs import name_of
 
-ENDPOINT = st.from_regex(r"[a-zA-Z0-9](-{0,2}[a-zA-Z0-9]){0,62}", fullmatch=True).filter(lambda n: len(n) <= 63)
+_NAME = st.from_regex(r"[a-zA-Z0-9](-{0,2}[a-zA-Z0-9]){0,62}", fullmatch=True)
+ENDPOINT = _NAME.filter(lambda name: len(name) <= 63)
 TAKEN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")  # of CreateModel and CreateEndpointConfig
 NUMBER = st.integers(1, 10_000)
 
