@@ -281,9 +281,9 @@ def _send(sagemaker: SageMakerClient, request: Request) -> None:
     with calling("UpdateEndpoint", f"endpoint {name}", RolloutError):
         try:
             sagemaker.update_endpoint(**request)
-        except ClientError:
+        except ClientError as refused:
             # boto3 asks again by itself, and is refused where the call before took effect unanswered
-            if _on_its_way_to(_endpoint(sagemaker, name)) != wanted:
+            if code_of(refused) not in TAKEN or _on_its_way_to(_endpoint(sagemaker, name)) != wanted:
                 raise
 
 
