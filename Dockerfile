@@ -5,7 +5,7 @@ RUN python -m venv /opt/kedge \
  && /opt/kedge/bin/pip install --no-cache-dir --require-hashes --no-deps -r /build/requirements/image.txt
 COPY . /build
 # setuptools is in the lock: nothing is fetched without a hash
-RUN /opt/kedge/bin/pip install --no-cache-dir --no-deps --no-build-isolation /build
+RUN /opt/kedge/bin/pip install --use-pep517 --no-cache-dir --no-deps --no-build-isolation /build
 
 FROM python:3.11-slim
 COPY --from=build /opt/kedge /opt/kedge

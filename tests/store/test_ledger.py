@@ -55,10 +55,8 @@ def test_what_the_tables_refuse_is_no_silent_loss(database: Engine) -> None:
         connection.rollback()
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # a file has no connection to lose
 def test_a_lost_connection_is_told_as_any_other(database: Engine) -> None:
-    if database.dialect.name != "postgresql":
-        pytest.skip("a file has no connection to lose")
-
     def write() -> None:
         with world.began(database) as (connection, monitor, _):
             driver = connection.connection.dbapi_connection
