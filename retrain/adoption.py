@@ -14,12 +14,11 @@ from store.retraining import Helped, Run, RunReason, RunState, Trial
 
 def watch(run: Run, bench: Bench) -> Run | None:
     """Look at the new era's labelled windows; when they are worse, go back to the earlier config."""
+    if run.reason is RunReason.FIRST_WINDOWS_WORSE:
+        return _undo(run, bench)
     with reading(bench.world.engine) as connection:
-        undoing = runs.effect(connection, run.id, "roll_back")
         tried = {(trial.metric, trial.dataset): trial for trial in runs.trials_of(connection, run.id)}
     before = tried.get((metrics_of(bench.retrain.accept)[0], FRESH))
-    if undoing is not None:
-        return _undo(run, bench, run.told)
     if before is None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
     windows = _windows(run, bench, before)
@@ -27,7 +26,7 @@ def watch(run: Run, bench: Bench) -> Run | None:
     if found is Look.WAITING:
         return _wait(run, bench)
     if found is Look.WORSE:
-        return _undo(run, bench, told)
+        return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
     helped, why = watching.helped(before, windows, bench.retrain.watch)
     return bench.move(run, RunState.ADOPTED, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped=helped)
 
@@ -50,8 +49,9 @@ def _wait(run: Run, bench: Bench) -> Run | None:
     return bench.move(run, RunState.ADOPTED, RunReason.NO_LABELS, told, helped=Helped.UNKNOWN)
 
 
-def _undo(run: Run, bench: Bench, told: str) -> Run | None:
+def _undo(run: Run, bench: Bench) -> Run | None:
     """Back to the earlier config; its era begins again, with the baseline it had."""
+    told = run.told
     old = run.old_endpoint_config or ""
     sagemaker = bench.world.sagemaker()
 
@@ -64,7 +64,7 @@ def _undo(run: Run, bench: Bench, told: str) -> Run | None:
     )
     found = rollout.state(sagemaker, bench.endpoint.name)
     if isinstance(found, rollout.Updating):
-        return None if run.told == told else bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
+        return None
     if isinstance(found, rollout.Failed) or found.config != old:
         raise RunFailedError(
             RunReason.ROLLOUT_FAILED,

@@ -16,7 +16,7 @@ from retrain.readings import of_windows
 from store import decisions, deployments, incidents, monitors, runs, windows
 from store.engine import reading, writing
 from store.records import Deployment, Incident, IncidentKind, Monitor
-from store.retraining import DecisionReason, RunReason
+from store.retraining import DecisionReason, Run, RunReason
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +43,13 @@ def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, no
     quality = reference(eras[-1])
     try:
         with writing(engine) as connection:
-            return _decide(connection, monitor, endpoint, retrain, eras[-1], quality, newest, now)
+            requested = _decide(connection, monitor, endpoint, retrain, eras[-1], quality, newest, now)
     except (IntegrityError, runs.RunInFlightError):
         # another replica decided on these executions, or asked for a run, in this very moment
         return False
+    if requested is not None:
+        log.info("run_requested", run=requested.name, endpoint=endpoint.name)
+    return requested is not None
 
 
 def _decide(
@@ -58,17 +61,17 @@ def _decide(
     quality: Mapping[str, float],
     newest: int,
     now: datetime,
-) -> bool:
+) -> Run | None:
     variant = endpoint.variant or _variant(connection, monitor.id, era)
     if variant is None:
-        return False
+        return None
     seen = of_windows(connection, monitor.id, variant, era.id, _LOOKED_AT, quality)
     found = incidents.open_ones(connection, monitor.id)
     verdict = decide(retrain, seen, _facts(connection, monitor, era, found), now)
     drift = next(
         (i for i in found if i.kind is not IncidentKind.DATA_FAULT and i.deployment_id == era.id), None
     )
-    run_id = None
+    run = None
     if verdict.reason is DecisionReason.BREACH:
         run = runs.request(
             connection,
@@ -83,8 +86,6 @@ def _decide(
             deadline=now + retrain.training.time_limit,
             now=now,
         )
-        run_id = run.id
-        log.info("run_requested", run=run.name, endpoint=endpoint.name)
     decisions.record(
         connection,
         monitor_id=monitor.id,
@@ -93,11 +94,11 @@ def _decide(
         words=verdict.words,
         seen=verdict.seen,
         incident_id=drift.id if drift else None,
-        run_id=run_id,
+        run_id=run.id if run else None,
         config_digest=endpoint.digest,
         now=now,
     )
-    return run_id is not None
+    return run
 
 
 def _variant(connection: Connection, monitor_id: int, era: Deployment) -> str | None:

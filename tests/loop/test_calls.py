@@ -66,6 +66,18 @@ def test_an_update_that_boto3_sends_twice_by_itself_is_one(breached: Rig) -> Non
     assert breached.endpoint_config() == run.name
 
 
+@pytest.mark.parametrize("fault", _PASSING)
+def test_a_way_back_that_goes_wrong_is_gone_once_and_says_why(breached: Rig, fault: Fault) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed")
+    breached.aws.meets("UpdateEndpoint", fault)
+    run = breached.until(RunState.ROLLED_BACK)
+    assert run.told.startswith("The new model is worse than the one before: rmse")
+    assert breached.endpoint_config() == "abalone-config"
+    assert len(breached.eras()) == 3
+
+
 def test_a_call_that_is_refused_for_good_fails_the_run(breached: Rig) -> None:
     breached.retrain = {"approval": "manual"}
     run = breached.until(RunState.REGISTERED)

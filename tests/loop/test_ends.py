@@ -12,8 +12,10 @@ from store import runs
 from store.engine import reading
 from store.retraining import Helped, RunReason, RunState
 from tests.clock import HOUR, MINUTE
+from tests.faults import Fault
 from tests.loop import world
 from tests.loop.rig import ENDPOINT, OLD_CONFIG, Rig
+from tests.observing.replica import until
 
 
 def untouched(rig: Rig) -> bool:
@@ -136,10 +138,9 @@ def backend() -> Any:
 
 
 def test_an_endpoint_that_fails_at_the_rollout_fails_the_run(breached: Rig) -> None:
-    breached.retrain = {"approval": "manual"}
-    breached.until(RunState.REGISTERED)
-    breached.retrain = {}
+    breached.aws.meets("DescribeEndpoint", *[None] * 2, Fault.THROTTLE)  # of its plan, its update, its wait
     breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    assert until(lambda: breached.endpoint_config() != OLD_CONFIG)
     endpoint = backend().endpoints[ENDPOINT]
     endpoint.endpoint_status, endpoint.failure_reason = "Failed", "the container does not answer /ping"
     run = breached.until(RunState.FAILED)
@@ -184,8 +185,7 @@ def test_a_service_that_notices_the_way_back_first_changes_nothing(breached: Rig
     breached.pass_hours("changed")
     breached.until_so(lambda run: run.reason is RunReason.FIRST_WINDOWS_WORSE)
     breached.clock.at += HOUR
-    while breached.endpoint_config() != OLD_CONFIG:
-        pass
+    assert until(lambda: breached.endpoint_config() == OLD_CONFIG)
     breached.observe()
     breached.until(RunState.ROLLED_BACK)
     first, _, third = breached.eras()

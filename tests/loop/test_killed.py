@@ -57,9 +57,9 @@ class Killer:
         self.replica.start()
 
 
-def _plans(rounds: int) -> Iterator[list[RunState]]:
+def _plans(rounds: int, seed: int) -> Iterator[list[RunState]]:
     """States to kill in, for each round: dealt like cards, so that over the rounds each has its turn."""
-    chance, pack = np.random.default_rng(rounds), list[int]()
+    chance, pack = np.random.default_rng(seed), list[int]()
     for _ in range(rounds):
         dealt: set[int] = set()
         while len(dealt) < KILLS:
@@ -83,7 +83,7 @@ def _round(seed: int, planned: list[RunState], folder: Path, database: str) -> l
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     first = int(os.environ.get("KEDGE_SOAK_SEED", "1"))
     hit: list[RunState] = []
-    for seed, planned in enumerate(_plans(ROUNDS), start=first):
+    for seed, planned in enumerate(_plans(ROUNDS, first), start=first):
         folder = tmp_path / str(seed)
         folder.mkdir()
         hit += _round(seed, planned, folder, f"sqlite:///{folder}/kedge.db")
