@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine
 
 from store.engine import open_engine
@@ -134,6 +135,23 @@ def chromium() -> Path:
         if found := shutil.which(name):
             return Path(found)
     pytest.skip("browser: no chromium on PATH (Debian: apt-get install chromium)")
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """A module's: a thread holds one Playwright at a time, and no other event loop beside it."""
+    quiet = (
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    )
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(
+            executable_path=chromium, headless=True, args=["--no-sandbox", "--no-first-run", *quiet]
+        )
+        yield launched
+        launched.close()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine
 
 from monitor.reports.document import write_report
@@ -23,16 +22,6 @@ ADDRESS = "http://kedge.test/reports/1"
 OVERFLOWING = """[...document.querySelectorAll(".js-plotly-plot")].filter(
     (plot) => plot.querySelector("svg").getBoundingClientRect().right
         > plot.closest("section").getBoundingClientRect().right + 1).length"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync",
-                 "--disable-component-update", "--no-first-run"]  # fmt: skip
-        opened = playwright.chromium.launch(executable_path=str(chromium), args=flags)
-        yield opened
-        opened.close()
 
 
 class Watched:

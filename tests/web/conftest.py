@@ -8,21 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine
 
 from store.engine import open_engine
 from tests.web.history import Told, tell
 from tests.web.serving import client, serving
-
-_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 @pytest.fixture(scope="session")
@@ -82,11 +72,3 @@ def address(history: Engine, told: Told) -> Iterator[str]:
 def visitor(address: str) -> Iterator[httpx.Client]:
     with client(address) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(_FLAGS))
-        yield launched
-        launched.close()
