@@ -29,25 +29,26 @@ class Described:
     Attributes:
         sagemaker: a boto3 SageMaker client in a role, or in the process's own.
         clock: business time.
-        seconds: for how long an answer is believed, as long as the endpoint's entry stays as it is.
+        seconds: for how long an answer is believed, while the endpoint's entry and its era stay the same.
     """
 
     sagemaker: Callable[[str | None], Any]
     clock: Clock
     seconds: float = DESCRIBE_SECONDS
-    _known: dict[str, tuple[str, float, InForce | None]] = field(default_factory=dict)
+    _known: dict[str, tuple[tuple[str, int | None], float, InForce | None]] = field(default_factory=dict)
     _told: dict[str, str] = field(default_factory=dict)
     _packages: dict[str, str | None] = field(default_factory=dict)
 
-    def __call__(self, endpoint: Endpoint) -> InForce | None:
-        """What is in force on the endpoint."""
+    def __call__(self, endpoint: Endpoint, era_id: int | None) -> InForce | None:
+        """What is in force on the endpoint, asked no earlier than the era on record began."""
         if not endpoint.capture.startswith("s3://"):
             return None
-        digest, asked, found = self._known.get(endpoint.name, ("", 0.0, None))
-        if digest == endpoint.digest and time.monotonic() - asked < self.seconds:
+        asked_for = (endpoint.digest, era_id)
+        known, asked, found = self._known.get(endpoint.name, (None, 0.0, None))
+        if known == asked_for and time.monotonic() - asked < self.seconds:
             return found
         found = self._ask(endpoint)
-        self._known[endpoint.name] = (endpoint.digest, time.monotonic(), found)
+        self._known[endpoint.name] = (asked_for, time.monotonic(), found)
         return found
 
     def _ask(self, endpoint: Endpoint) -> InForce | None:

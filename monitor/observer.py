@@ -50,7 +50,7 @@ class World:
     clock: Clock
     s3: Callable[[str | None], S3Client]
     """An S3 client in a role, or in the process's own."""
-    in_force: Callable[[Endpoint], eras.InForce | None]
+    in_force: Callable[[Endpoint, int | None], eras.InForce | None]
     """What AWS says about an endpoint; None where it can't be asked."""
     replica: str
     lease: timedelta = LEASE
@@ -141,7 +141,7 @@ class Observer:
 
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
         before = self._eras(lease)
-        in_force = self.world.in_force(endpoint)
+        in_force = self.world.in_force(endpoint, before[-1].id if before else None)
         known = self._eras(lease)
         if known and (known != before or eras.change(known, in_force) is eras.Change.NONE):
             return known

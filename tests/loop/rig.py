@@ -152,7 +152,7 @@ class Rig:
         }
         return Endpoint.model_validate({**entry, **self.entry, "retrain": retrain | self.retrain})
 
-    def _in_force(self, _: Endpoint) -> InForce:
+    def _in_force(self, _: Endpoint, _era: int | None) -> InForce:
         found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
         return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package)
 

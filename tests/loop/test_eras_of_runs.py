@@ -45,7 +45,7 @@ def test_who_noticed_it_at_the_same_moment_waits(rig: Rig) -> None:
 def test_an_answer_from_before_the_rollout_ends_nothing(rig: Rig) -> None:
     switched(rig)
 
-    def slow_answer(_: object) -> InForce:
+    def slow_answer(_: object, _era: object) -> InForce:
         old = InForce(OLD_CONFIG, rig.clock.now())
         rig.until(RunState.DEPLOYED)
         return old

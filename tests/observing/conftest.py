@@ -56,7 +56,7 @@ class Watch:
             self.engine,
             self.clock,
             lambda role: self.s3 or s3_client(),
-            lambda _: self.in_force,
+            lambda _endpoint, _era: self.in_force,
             replica,
             **given,
         )

@@ -59,30 +59,39 @@ def test_of_two_accounts_with_an_endpoint_of_one_name_the_roles_is_asked(watch: 
     _deploy(boto3.client("sagemaker"), "staging")
     _deploy(_elsewhere(), "production")
     world = _world(watch)
-    assert _config(world.in_force(_entry())) == "staging"
-    assert _config(world.in_force(_entry(role=ROLE))) == "production"
+    assert _config(world.in_force(_entry(), None)) == "staging"
+    assert _config(world.in_force(_entry(role=ROLE), None)) == "production"
 
 
 def test_an_answer_is_believed_for_a_while_or_until_the_entry_changes(watch: Watch, aws: str) -> None:
     sagemaker = boto3.client("sagemaker")
     _deploy(sagemaker, "first")
     patient, eager = _world(watch), _world(watch, 0)
-    assert _config(patient.in_force(_entry())) == _config(eager.in_force(_entry())) == "first"
+    assert _config(patient.in_force(_entry(), None)) == _config(eager.in_force(_entry(), None)) == "first"
     _redeploy(sagemaker, "second")
-    assert _config(patient.in_force(_entry())) == "first"
-    assert _config(eager.in_force(_entry())) == "second"
-    assert _config(patient.in_force(_entry(window="15m"))) == "second"
+    assert _config(patient.in_force(_entry(), None)) == "first"
+    assert _config(eager.in_force(_entry(), None)) == "second"
+    assert _config(patient.in_force(_entry(window="15m"), None)) == "second"
+
+
+def test_an_answer_from_before_an_era_began_is_not_believed_in_it(watch: Watch, aws: str) -> None:
+    sagemaker = boto3.client("sagemaker")
+    _deploy(sagemaker, "first")
+    world = _world(watch)
+    assert _config(world.in_force(_entry(), 1)) == "first"
+    _redeploy(sagemaker, "second")
+    assert _config(world.in_force(_entry(), 2)) == "second"
 
 
 def test_a_refusal_is_told_once(watch: Watch, aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with refusing(403, "AccessDenied") as address, capture_logs() as logs:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
         world = _world(watch, 0)
-        assert world.in_force(_entry()) is None
-        assert world.in_force(_entry()) is None
+        assert world.in_force(_entry(), None) is None
+        assert world.in_force(_entry(), None) is None
     (told,) = [line for line in logs if line["event"] == "endpoint_not_described"]
     assert (told["log_level"], told["endpoint"], told["reason"]) == ("warning", "abalone", "403")
 
 
 def test_folders_are_nobodys_endpoint(watch: Watch) -> None:
-    assert _world(watch).in_force(watch.yard.endpoint()) is None
+    assert _world(watch).in_force(watch.yard.endpoint(), None) is None

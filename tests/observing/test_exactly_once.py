@@ -144,7 +144,7 @@ def _clean_pass(folder: Path, stream: Stream) -> dict[str, Any]:
         _put(place, "clean", one)
     engine = open_engine(f"sqlite:///{folder}/clean.db")
     upgrade(engine)
-    world = World(engine, _Stopped(), lambda _: s3_client(), lambda _: None, "clean")
+    world = World(engine, _Stopped(), lambda _: s3_client(), lambda _, __: None, "clean")
     done = Observer(world).observe(_entry(place, "clean"))
     assert done is not None
     assert done.problem is None
