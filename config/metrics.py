@@ -78,7 +78,12 @@ def check_trigger(condition: Condition) -> str | None:
     """Why a condition can't say when to retrain, in a sentence, or None."""
     if any(each.against is Reference.CHAMPION for each in comparisons(condition)):
         return "there is no champion to hold a window against before there is a challenger; write baseline"
-    return check_names(condition)
+    if (told := check_names(condition)) is not None:
+        return told
+    for each in comparisons(condition):
+        if each.against is Reference.BASELINE and not METRICS[each.metric].is_quality:
+            return f"{each.metric} has no baseline, only a model's quality has; hold it against a number"
+    return None
 
 
 def check_acceptance(condition: Condition) -> str | None:

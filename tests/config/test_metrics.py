@@ -53,6 +53,11 @@ def test_no_window_is_held_against_a_champion() -> None:
     assert "write baseline" in (check_trigger(parse("rmse > champion")) or "")
 
 
+def test_what_has_no_baseline_is_held_against_a_number() -> None:
+    said = check_trigger(parse("rmse > 1.15 * baseline or volume < 0.5 * baseline"))
+    assert said == "volume has no baseline, only a model's quality has; hold it against a number"
+
+
 @pytest.mark.parametrize(
     "text",
     [
