@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from sqlalchemy import event, func, select, update
@@ -45,16 +47,14 @@ def _steal(watch: Watch) -> None:
         connection.execute(update(monitors).values(lease_owner="thief"))
 
 
-def _meddled(watch: Watch, meddle: object, **given: object) -> Observer:
+def _meddled(watch: Watch, meddle: Callable[[], object], **given: Any) -> Observer:
     """An observer in whose rounds something happens while it asks AWS."""
 
-    def ask(_: Endpoint) -> InForce | None:
-        assert callable(meddle)
+    def ask(_endpoint: Endpoint, _era: int | None) -> InForce | None:
         meddle()
         return None
 
-    world = World(watch.engine, watch.clock, lambda role: s3_client(), ask, "one", **given)  # type: ignore[arg-type]
-    return Observer(world)
+    return Observer(World(watch.engine, watch.clock, lambda role: s3_client(), ask, "one", **given))
 
 
 @pytest.fixture
