@@ -25,6 +25,8 @@ FIRST_HOUR = datetime(2026, 5, 4, tzinfo=UTC)  # a Monday
 HOUR = timedelta(hours=1)
 SURVEYED = 6000
 """Animals of a synthetic survey, half of them to train on."""
+FEWEST = 1000
+"""Animals that a model of ten inputs, its baseline and its held-out set are made of, at the least."""
 FAULTY, FAULT = "length", 1000.0
 """The measurement that a faulty pipeline writes in another unit, and by how much that multiplies it."""
 
@@ -82,6 +84,8 @@ class Hour:
 def cast(plot: Plot) -> Cast:
     """Survey, split, train."""
     animals = survey.read_survey(plot.data) if plot.data else survey.survey(plot.seed, SURVEYED)
+    if len(animals) < FEWEST:
+        raise ValueError(f"{plot.data} holds {len(animals)} animals: the story needs {FEWEST} or more")
     training, held_out = survey.split(animals, 0.5, plot.seed)
     champion = model.train(training, plot.seed)
     error = model.rmse(survey.rings(held_out), champion.predict(survey.inputs(held_out)))

@@ -114,15 +114,28 @@ def survey(seed: int, rows: int) -> pl.DataFrame:
 def read_survey(path: Path) -> pl.DataFrame:
     """The real survey from a CSV with the header `sex,length,…,rings`, animals without a size left out.
 
-    Raises ValueError naming the columns that the file lacks.
+    Raises ValueError saying what about the file is wrong: no CSV, columns missing, a value that is no number.
     """
-    frame = pl.read_csv(path)
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except pl.exceptions.PolarsError as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(f"{path} is no CSV in UTF-8 ({why}); give the abalone survey's CSV") from error
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise ValueError(
             f"{path} is no abalone survey: it lacks {', '.join(missing)}; head it {','.join(COLUMNS)}"
         )
-    typed = frame.select("sex", pl.col(MEASURES).cast(pl.Float64), pl.col(RINGS).cast(pl.Int64))
+    typed = frame.select(
+        "sex", pl.col(MEASURES).cast(pl.Float64, strict=False), pl.col(RINGS).cast(pl.Int64, strict=False)
+    )
+    for name in (*MEASURES, RINGS):
+        wrong = (~typed[name].cast(pl.Float64).is_finite().fill_null(value=False)).arg_true()
+        if len(wrong):
+            raise ValueError(f"{path}, line {wrong[0] + 2}, {name}: is no number; correct it")
+    sexes = typed["sex"].is_in(SEXES).fill_null(value=False).not_().arg_true()
+    if len(sexes):
+        raise ValueError(f"{path}, line {sexes[0] + 2}, sex: is none of {', '.join(SEXES)}; correct it")
     return typed.filter(pl.all_horizontal(pl.col(MEASURES) > 0))
 
 

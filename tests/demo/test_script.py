@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,3 +99,10 @@ def test_without_a_shift_the_world_stays(played: Cast) -> None:
     moved, still = told(played, shift=1.0), told(played, shift=0.0)
     assert mean_length(moved[1]) == mean_length(still[1])
     assert mean_length(moved[2]) > mean_length(still[2]) + 0.08
+
+
+def test_a_survey_of_too_few_animals_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "few.csv"
+    survey.survey(1, 200).write_csv(path)
+    with pytest.raises(ValueError, match=r"few\.csv holds 200 animals: the story needs 1000 or more"):
+        script.cast(Plot(data=path))

@@ -126,6 +126,27 @@ def test_a_file_that_is_no_survey_is_refused_by_the_columns_it_lacks(tmp_path: P
         survey.read_survey(path)
 
 
+GOOD = "M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"M,0.455,0.365,tall,0.514,0.2245,0.101,0.15,15", r"line 3, height: is no number"),
+        (b"M,0.455,0.365,nan,0.514,0.2245,0.101,0.15,15", r"line 3, height: is no number"),
+        (b"M,0.455,0.365,,0.514,0.2245,0.101,0.15,15", r"line 3, height: is no number"),
+        (b"M,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,old", r"line 3, rings: is no number"),
+        (b"X,0.455,0.365,0.095,0.514,0.2245,0.101,0.15,15", r"line 3, sex: is none of F, I, M"),
+        (b"\xff\xfe,1", r"is no CSV in UTF-8"),
+    ],
+)
+def test_a_survey_with_a_wrong_value_is_refused_by_its_place(tmp_path: Path, line: bytes, told: str) -> None:
+    path = tmp_path / "survey.csv"
+    path.write_bytes(f"{','.join(survey.COLUMNS)}\n{GOOD}\n".encode() + line + b"\n")
+    with pytest.raises(ValueError, match=rf"survey\.csv.*{told}"):
+        survey.read_survey(path)
+
+
 def test_inputs_come_in_the_order_of_the_model() -> None:
     frame = survey.survey(2, 50)
     table = survey.inputs(frame)
