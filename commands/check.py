@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import AsJson, moment, print_json, write_files
+from commands.options import AsJson, Assumed, assumptions, moment, print_json, write_files
 from config.model import Distance
 
 if TYPE_CHECKING:
     from monitor.comparison import Comparison
+    from monitor.disagreement import SideBySide
+    from store.records import CheckRow
+
+
+class Shown(StrEnum):
+    """Whose numbers are shown."""
+
+    COMPAT = "compat"
+    CORRECT = "correct"
+    BOTH = "both"
+
+
+COMPAT_FOLDER = "compat"
+"""Where `--distance both` puts Model Monitor's constraint_violations.json, beside the right one."""
 
 
 def check(
@@ -21,13 +36,14 @@ def check(
         Path | None, typer.Option(help="The folder to write the three result files to.")
     ] = None,
     distance: Annotated[
-        Distance, typer.Option(help="Right distances, or Model Monitor's.")
-    ] = Distance.CORRECT,
+        Shown, typer.Option(help="Right distances, Model Monitor's, or both side by side.")
+    ] = Shown.CORRECT,
     start: Annotated[str | None, typer.Option(help="Inferences from here on.")] = None,
     end: Annotated[str | None, typer.Option(help="Inferences before then.")] = None,
     fail_on_violations: Annotated[
         bool, typer.Option("--fail-on-violations", help="Exit with status 3 where there are violations.")
     ] = False,
+    assume: Assumed = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare captured records with a baseline and write Model Monitor's files.
@@ -43,10 +59,21 @@ def check(
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
     schema = schema_of_baseline(constraints, files.source)
-    found = compare(*find(capture), profile, constraints, schema, distance, period)
+    assumed = assumptions(assume)
+    mode = Distance.COMPAT if distance is Shown.COMPAT else Distance.CORRECT
+    found = compare(*find(capture), profile, constraints, schema, mode, period, assumed)
     if output is not None:
         _write(output, found)
-    (_tell_json if as_json else _tell)(found)
+    both: tuple[SideBySide, ...] = ()
+    if distance is Shown.BOTH:
+        from monitor.disagreement import side_by_side
+        from monitor.judge import judge
+
+        compat = judge(found.profile, profile, constraints, Distance.COMPAT, assume=assumed)
+        both = side_by_side(compat, found.verdict, found.profile, profile)
+        if output is not None:
+            _write_violations(output / COMPAT_FOLDER, compat.violations)
+    (_tell_json if as_json else _tell)(found, both)
     if fail_on_violations and found.verdict.violations:
         raise typer.Exit(3)
 
@@ -66,7 +93,14 @@ def _write(output: Path, found: Comparison) -> None:
     )
 
 
-def _tell(found: Comparison) -> None:
+def _write_violations(output: Path, rows: tuple[CheckRow, ...]) -> None:
+    from monitor import violations
+    from monitor.publish import VIOLATIONS
+
+    write_files(output, {VIOLATIONS: violations.write(rows)})
+
+
+def _tell(found: Comparison, both: tuple[SideBySide, ...]) -> None:
     from monitor.violations import completion_message
 
     for bad in found.bad:
@@ -78,13 +112,27 @@ def _tell(found: Comparison) -> None:
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
     typer.echo(completion_message(len(found.verdict.violations)))
+    if both:
+        typer.echo("\nModel Monitor's verdict (compat) beside the right one (correct), where they differ:")
+    for pair in (each for each in both if each.why):
+        typer.echo(
+            f"{pair.feature}  {pair.check}  {_short(pair.compat)} | {_short(pair.correct)}  {pair.why}"
+        )
+    if both and not any(each.why for each in both):
+        typer.echo("They agree on every check.")
+
+
+def _short(row: CheckRow | None) -> str:
+    if row is None:
+        return "-"
+    return row.outcome if row.value is None else f"{row.outcome} {row.value:.4g}"
 
 
 def _lost(found: Comparison) -> int:
     return sum(bad.rejects.lost for bad in found.bad)
 
 
-def _tell_json(found: Comparison) -> None:
+def _tell_json(found: Comparison, both: tuple[SideBySide, ...]) -> None:
     print_json(
         {
             "objects": found.objects,
@@ -113,5 +161,19 @@ def _tell_json(found: Comparison) -> None:
                 for check in found.verdict.checks
             ],
             "violations": len(found.verdict.violations),
+            "both": [
+                {
+                    "feature": pair.feature,
+                    "check": pair.check,
+                    "compat": _pair_json(pair.compat),
+                    "correct": _pair_json(pair.correct),
+                    "why": pair.why,
+                }
+                for pair in both
+            ],
         }
     )
+
+
+def _pair_json(row: CheckRow | None) -> dict[str, object] | None:
+    return None if row is None else {"outcome": row.outcome, "value": row.value, "threshold": row.threshold}

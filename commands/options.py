@@ -14,12 +14,29 @@ from commands.failures import CommandError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from config.assumptions import Assume
     from config.model import Config, Endpoint
     from store.records import Monitor
 
 ConfigPath = Annotated[Path, typer.Option("--config", help="The kedge.yaml to go by.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Assumed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--assume", metavar="NAME=VALUE", help="A reading of what is not public, such as non_negative=true."
+    ),
+]
 DEFAULT_CONFIG = Path("kedge.yaml")
+
+
+def assumptions(settings: list[str] | None) -> Assume:
+    """The readings that the user gave, over the conservative ones."""
+    from config.assumptions import Assume
+
+    try:
+        return Assume.spelled(settings or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def moment(text: str | None) -> datetime | None:

@@ -12,6 +12,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from config import addresses, cron, durations
+from config.assumptions import Assume
 from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
 from config.retraining import Retrain
 
@@ -124,6 +125,7 @@ class Endpoint(Part):
     report: Report | None = None
     retention: Retention = Retention()
     distance: Annotated[Distance, one_of(Distance)] = Distance.CORRECT
+    assume: Assume = Assume()
     retrain: Retrain | None = None
 
     _window = field_validator("window")(_divides_a_day)

@@ -10,6 +10,7 @@ import polars as pl
 
 from baselines.constraints import Constraints
 from baselines.profile.profile import Profile, profile_frame
+from config.assumptions import CONSERVATIVE, Assume
 from config.model import Distance
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, decode
@@ -87,6 +88,7 @@ def compare(
     schema: Schema,
     mode: Distance,
     period: Period,
+    assume: Assume = CONSERVATIVE,
 ) -> Comparison:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's."""
     profile, bad, count = Profile.empty(schema.names), [], 0
@@ -99,7 +101,7 @@ def compare(
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
-    return Comparison(count, profile, judge(profile, baseline, constraints, mode), tuple(bad))
+    return Comparison(count, profile, judge(profile, baseline, constraints, mode, assume=assume), tuple(bad))
 
 
 def _decoded(

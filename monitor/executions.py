@@ -61,7 +61,10 @@ def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
 def judge_window(connection: Connection, window: Window, bench: Bench, now: datetime) -> Execution:
     """Judge a window as it stands, store the next revision, and bring its incidents up to date."""
     profile, rejected = evidence(connection, window)
-    verdict = judge(profile, bench.baseline.profile, _kept(bench), bench.endpoint.distance, _width(bench))
+    endpoint = bench.endpoint
+    verdict = judge(
+        profile, bench.baseline.profile, _kept(bench), endpoint.distance, _width(bench), endpoint.assume
+    )
     windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
     before = _breaches_before(connection, window)
     execution = executions.record(connection, window, _execution(verdict, profile, rejected, bench), now)

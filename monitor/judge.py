@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
+from config.assumptions import CONSERVATIVE, Assume
 from config.model import Distance
 from monitor.checks.columns import check_columns
 from monitor.checks.completeness import check_completeness
@@ -15,6 +16,7 @@ from monitor.checks.data_type import check_data_type
 from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
 from monitor.checks.names import OURS_ALONE, Check, insufficient, not_applicable
+from monitor.checks.non_negative import check_non_negative
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
 
@@ -35,27 +37,35 @@ class Verdict:
 
 
 def judge(
-    current: Profile, baseline: Profile, constraints: Constraints, mode: Distance, width: int | None = None
+    current: Profile,
+    baseline: Profile,
+    constraints: Constraints,
+    mode: Distance,
+    width: int | None = None,
+    assume: Assume = CONSERVATIVE,
 ) -> Verdict:
     """Hold a profile against a baseline.
 
     `width` is how many columns a record should have, where it is not as many as there are constraints:
     excluded columns hold their place in a record. Where the number of columns is wrong, that is the one
-    violation, as in Model Monitor: the columns can't be told apart then. A check that fails is an ERROR row
-    and stops nothing else.
+    violation, as in Model Monitor: the columns can't be told apart then (`assume.columns_alone`: else the
+    records that do fit are checked beside it). A check that fails is an ERROR row and stops nothing else.
     """
     columns = check_columns(
         current.rows, current.widths, len(constraints.features) if width is None else width
     )
-    if columns is not None:
+    if columns is not None and assume.columns_alone:
         return Verdict((), (columns,))
-    features, checks = [], []
+    features: list[FeatureResult] = []
+    checks = [] if columns is None else [columns]
     for constraint in constraints.features:
         column = current.columns.get(constraint.name)
         if column is None:
             checks.append(_absent(constraint.name, current.rows))
             continue
-        results = _check_feature(column, baseline.columns.get(constraint.name), constraint, constraints, mode)
+        results = _check_feature(
+            column, baseline.columns.get(constraint.name), constraint, constraints, mode, assume
+        )
         checks.extend(results)
         features.append(_summary(constraint.name, column, results))
     return Verdict(tuple(features), tuple(checks))
@@ -73,11 +83,12 @@ def _check_feature(
     constraint: FeatureConstraints,
     constraints: Constraints,
     mode: Distance,
+    assume: Assume,
 ) -> list[CheckRow]:
     name, config = constraint.name, constraints.config_for(constraint.name)
     if not config.evaluate_constraints:
         why = "The constraints disable the checks of this feature."
-        return [not_applicable(name, check, why) for check in _checks(mode)]
+        return [not_applicable(name, check, why) for check in _checks(mode, assume)]
     if column.types.rows == 0:
         return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
 
@@ -87,20 +98,22 @@ def _check_feature(
         return make(baseline)
 
     made: dict[Check, Callable[[], CheckRow]] = {
-        Check.DATA_TYPE: lambda: check_data_type(column, constraint, config.datatype_check_threshold),
+        Check.DATA_TYPE: lambda: check_data_type(column, constraint, config.datatype_check_threshold, assume),
         Check.COMPLETENESS: lambda: check_completeness(column, constraint),
         Check.DOMAIN: lambda: check_domain(column, constraint, config.domain_content_threshold),
+        Check.NON_NEGATIVE: lambda: check_non_negative(column, constraint),
         Check.DRIFT: lambda: against_baseline(
-            Check.DRIFT, lambda expected: check_drift(name, column, expected, config, mode)
+            Check.DRIFT, lambda expected: check_drift(name, column, expected, config, mode, assume)
         ),
         Check.UNIT: lambda: against_baseline(Check.UNIT, lambda expected: check_unit(name, column, expected)),
     }
-    return [_guarded(name, check, made[check]) for check in _checks(mode)]
+    return [_guarded(name, check, made[check]) for check in _checks(mode, assume)]
 
 
-def _checks(mode: Distance) -> tuple[Check, ...]:
+def _checks(mode: Distance, assume: Assume) -> tuple[Check, ...]:
     """The checks of a single feature, in the order in which they are told."""
-    of_a_feature = (Check.DATA_TYPE, Check.COMPLETENESS, Check.DOMAIN, Check.DRIFT, Check.UNIT)
+    signs = (Check.NON_NEGATIVE,) if assume.non_negative else ()
+    of_a_feature = (Check.DATA_TYPE, Check.COMPLETENESS, Check.DOMAIN, *signs, Check.DRIFT, Check.UNIT)
     return tuple(check for check in of_a_feature if mode is Distance.CORRECT or check not in OURS_ALONE)
 
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
-from baselines.profile.types import DataType
+from baselines.profile.types import DataType, TypeCounts
+from config.assumptions import CONSERVATIVE, Assume
 from monitor.checks.names import Check, insufficient, not_applicable, percent
 from store.records import CheckRow, Outcome
 
 
-def check_data_type(column: ColumnProfile, constraint: FeatureConstraints, threshold: float) -> CheckRow:
+def check_data_type(
+    column: ColumnProfile,
+    constraint: FeatureConstraints,
+    threshold: float,
+    assume: Assume = CONSERVATIVE,
+) -> CheckRow:
     """The share of present values whose type satisfies the constraint, against the threshold."""
     name, expected = constraint.name, constraint.inferred_type
     if expected is DataType.UNKNOWN:
         return not_applicable(name, Check.DATA_TYPE, "The baseline has no values of this feature.")
     if column.num_present == 0:
         return insufficient(name, Check.DATA_TYPE, "No value of this feature is present.")
-    share = column.types.matching(expected) / column.num_present
+    share = _matching(column.types, expected, assume) / column.num_present
     if share < threshold:
         detail = (
             f"Data type match requirement is not met. Expected data type: {expected}, "
@@ -26,3 +32,12 @@ def check_data_type(column: ColumnProfile, constraint: FeatureConstraints, thres
     return CheckRow(
         name, Check.DATA_TYPE, Outcome.OK, share, threshold, f"{percent(share)} of data is {expected}."
     )
+
+
+def _matching(types: TypeCounts, expected: DataType, assume: Assume) -> int:
+    """Present values of the expected type, by the reading that the owner assumes."""
+    if expected is DataType.FRACTIONAL and not assume.integral_is_fractional:
+        return types.fractional
+    if expected is DataType.STRING and not assume.string_takes_all:
+        return types.string + types.boolean  # the files know no Boolean: it is written as String
+    return types.matching(expected)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
 from baselines.profile.column import ColumnProfile
 from baselines.profile.types import DataType
+from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
 from config.model import Distance
 from monitor.checks.names import Check, insufficient, not_applicable
 from monitor.distances.chi_squared import chi_squared
@@ -33,7 +34,12 @@ class _Measured:
 
 
 def check_drift(
-    name: str, current: ColumnProfile, baseline: ColumnProfile, config: MonitoringConfig, mode: Distance
+    name: str,
+    current: ColumnProfile,
+    baseline: ColumnProfile,
+    config: MonitoringConfig,
+    mode: Distance,
+    assume: Assume = CONSERVATIVE,
 ) -> CheckRow:
     """The distance between the two distributions, against the threshold of the constraints.
 
@@ -52,7 +58,7 @@ def check_drift(
     if expected in _NUMERIC:
         return _numeric(name, current, baseline, config, mode)
     if config.categorical_drift_method is CategoricalDriftMethod.CHISQUARED:
-        return _chi_squared(name, current, baseline, config)
+        return _chi_squared(name, current, baseline, config, assume.chi_squared)
     return _categorical(name, current, baseline, config, mode)
 
 
@@ -121,12 +127,15 @@ def _visible(n: float, distance: float) -> str:
 
 
 def _chi_squared(
-    name: str, current: ColumnProfile, baseline: ColumnProfile, config: MonitoringConfig
+    name: str,
+    current: ColumnProfile,
+    baseline: ColumnProfile,
+    config: MonitoringConfig,
+    reading: ChiSquaredReading,
 ) -> CheckRow:
     """The p-value (Robust) or the statistic (Simple), as deequ returns them.
 
-    Which way Model Monitor compares them is not public: a p-value below the threshold violates, and a
-    statistic above it.
+    Which way Model Monitor compares them is not public: `reading` says it.
     """
     why = _incomparable(current, baseline)
     if why:
@@ -139,7 +148,8 @@ def _chi_squared(
     threshold = config.categorical_threshold
     by_p = config.comparison_method is DistanceMethod.ROBUST
     value = fit.p_value if by_p else fit.statistic
-    violated = value < threshold if by_p else value > threshold
+    below = by_p and reading is ChiSquaredReading.P_VALUE_BELOW
+    violated = value < threshold if below else value > threshold
     word = "exceeds" if violated else "is within"
     detail = f"Baseline drift distance: {value!r} {word} threshold: {threshold!r}"
     return CheckRow(name, Check.DRIFT, Outcome.VIOLATED if violated else Outcome.OK, value, threshold, detail)

@@ -16,6 +16,7 @@ class Check(StrEnum):
     COMPLETENESS = "completeness_check"
     DOMAIN = "categorical_values_check"
     DRIFT = "baseline_drift_check"
+    NON_NEGATIVE = "non_negative_check"
     UNIT = "unit_change_check"
 
 

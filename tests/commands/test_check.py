@@ -192,3 +192,62 @@ def test_it_runs_in_a_process_of_its_own(folder: Path, drifted: tuple[str, ...])
     ran = kedge_process(*drifted, "--output", "results", "--fail-on-violations", cwd=folder)
     assert ran == kedge(*drifted, "--output", "again", "--fail-on-violations")
     assert {path.name for path in (folder / "results").iterdir()} == RESULTS
+
+
+def test_both_distances_stand_side_by_side_with_a_sentence_where_they_disagree(
+    folder: Path, baseline: Path
+) -> None:
+    values = [0.0] * 280 + [float(n) for n in range(30)]
+    capture(folder / "capture" / "1.jsonl", *(line(NOON, value) for value in values))
+    given = ("check", "--capture", "capture", "--baseline", "baseline", "--distance", "both")
+    ran = kedge(*given, "--output", "out")
+    (told,) = (row for row in ran.out.splitlines() if row.startswith("rings  baseline_drift_check  OK"))
+    assert " | VIOLATED " in told
+    assert "30 of 310 values count (now)" in told
+    assert "awslabs/deequ#392" in told
+    files = (folder / "out" / name for name in ("", "compat"))
+    right, theirs = (
+        {each["constraint_check_type"] for each in json.loads(text)["violations"]}
+        for text in ((file / "constraint_violations.json").read_text() for file in files)
+    )
+    assert "baseline_drift_check" in right
+    assert "baseline_drift_check" not in theirs
+    both = json.loads(kedge(*given, "--json").out)["both"]
+    pair = next(
+        each for each in both if (each["feature"], each["check"]) == ("rings", "baseline_drift_check")
+    )
+    assert (pair["compat"]["outcome"], pair["correct"]["outcome"]) == ("OK", "VIOLATED")
+    assert {each["check"] for each in both if each["compat"] is None} == {"unit_change_check"}
+
+
+def test_where_both_distances_agree_that_is_said(folder: Path) -> None:
+    rows = [f"{float(n)},{n * 0.37}" for n in range(400)]
+    (folder / "training.csv").write_text("\n".join(("rings,length", *rows)) + "\n")
+    assert kedge("baseline", "create", "training.csv", "--output", "own").status == 0
+    capture(folder / "capture" / "1.jsonl", *(line(NOON, float(n), str(n * 0.37)) for n in range(400)))
+    ran = kedge("check", "--capture", "capture", "--baseline", "own", "--distance", "both")
+    assert ran.out.endswith("They agree on every check.\n")
+
+
+def test_what_is_not_public_is_read_as_the_owner_says(folder: Path, baseline: Path) -> None:
+    capture(folder / "capture" / "1.jsonl", *(line(NOON, -1.0 - n, "0.5") for n in range(60)))
+    given = ("check", "--capture", "capture", "--baseline", "baseline")
+    assert "non_negative_check" not in kedge(*given).out
+    told = kedge(*given, "--assume", "non_negative=true").out
+    assert "rings  non_negative_check  Non-negative requirement is not met." in told
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("colour=red", "'colour=red' is no assumption: write NAME=VALUE"),
+        ("non_negative", "is no assumption"),
+        ("non_negative=perhaps", "non_negative: Input should be a valid boolean"),
+        ("chi_squared=up", "chi_squared: 'up' is none of p_value_below, value_above"),
+    ],
+)
+def test_an_assumption_that_is_none_is_refused(folder: Path, baseline: Path, setting: str, said: str) -> None:
+    capture(folder / "capture" / "1.jsonl", line(NOON, 1.0))
+    ran = kedge("check", "--capture", "capture", "--baseline", "baseline", "--assume", setting)
+    assert ran.status == 2
+    assert said in " ".join(ran.err.replace("│", " ").split())
