@@ -112,12 +112,16 @@ class Constraints:
         return replace(self.monitoring, **feature.overrides.settings())
 
 
-def suggest(profile: Profile) -> Constraints:
-    """The constraints that Model Monitor's baselining suggests for data like this."""
-    return Constraints(tuple(_suggested(name, column) for name, column in profile.columns.items()))
+def suggest(profile: Profile, *, histogram_bound: int = HISTOGRAM_BOUND) -> Constraints:
+    """The constraints that Model Monitor's baselining suggests for data like this.
+
+    A text feature with more than `histogram_bound` different values gets no domain.
+    """
+    columns = profile.columns.items()
+    return Constraints(tuple(_suggested(name, column, histogram_bound) for name, column in columns))
 
 
-def _suggested(name: str, column: ColumnProfile) -> FeatureConstraints:
+def _suggested(name: str, column: ColumnProfile, histogram_bound: int) -> FeatureConstraints:
     kind = file_type(column)
     numbers = kind.numeric and column.moments.count > 0
     return FeatureConstraints(
@@ -125,14 +129,14 @@ def _suggested(name: str, column: ColumnProfile) -> FeatureConstraints:
         inferred_type=kind,
         completeness=column.completeness,
         is_non_negative=column.moments.minimum >= 0 if numbers else None,
-        domains=None if kind.numeric or column.moments.count else _domain(column.categories),
+        domains=None if kind.numeric or column.moments.count else _domain(column.categories, histogram_bound),
     )
 
 
-def _domain(categories: Categories) -> tuple[str, ...] | None:
+def _domain(categories: Categories, histogram_bound: int) -> tuple[str, ...] | None:
     counts = categories.counts
     single = sum(count == 1 for count in counts.values())
-    if not 0 < len(counts) <= HISTOGRAM_BOUND or single > MAX_SHARE_OF_SINGLE_CATEGORIES * len(counts):
+    if not 0 < len(counts) <= histogram_bound or single > MAX_SHARE_OF_SINGLE_CATEGORIES * len(counts):
         return None
     return tuple(text for text, _ in categories.ranked())
 

@@ -9,6 +9,7 @@ from baselines.constraints import Constraints, suggest
 from baselines.datasets import DatasetError, DatasetFormat, batches, format_of
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts, classify_columns
+from baselines.statistics import HISTOGRAM_BOUND
 
 __all__ = ["DatasetError", "DatasetFormat", "create", "profile_dataset"]
 
@@ -19,10 +20,11 @@ def create(
     format: DatasetFormat | None = None,
     header: bool = True,
     where: str | None = None,
+    histogram_bound: int = HISTOGRAM_BOUND,
 ) -> tuple[Profile, Constraints]:
-    """The profile of a data set and the constraints that it suggests; see `profile_dataset`."""
+    """The profile of a data set and the constraints that it suggests; see `profile_dataset` and `suggest`."""
     profile = profile_dataset(dataset, format=format, header=header, where=where)
-    return profile, suggest(profile)
+    return profile, suggest(profile, histogram_bound=histogram_bound)
 
 
 def profile_dataset(

@@ -37,6 +37,12 @@ def create(
     dataset: Annotated[str, typer.Argument(help="CSV, JSON Lines or Parquet; a file or s3://…")],
     output: Annotated[Path, typer.Option(help="The folder to write the two files to.")],
     no_header: Annotated[bool, typer.Option("--no-header", help="The CSV's first row is data.")] = False,
+    histogram_bound: Annotated[
+        int,
+        typer.Option(
+            min=1, max=1000, help="Different texts above which there is no histogram and no domain."
+        ),
+    ] = 120,
     as_json: AsJson = False,
 ) -> None:
     """Write statistics.json and constraints.json of a data set, in Model Monitor's format.
@@ -46,11 +52,11 @@ def create(
     from baselines import constraints, statistics, versions
     from baselines.create import create as create_baseline
 
-    profile, suggested = create_baseline(_source(dataset), header=not no_header, where=dataset)
-    write_files(
-        output,
-        {versions.STATISTICS: statistics.write(profile), versions.CONSTRAINTS: constraints.write(suggested)},
+    profile, suggested = create_baseline(
+        _source(dataset), header=not no_header, where=dataset, histogram_bound=histogram_bound
     )
+    written = statistics.write(profile, histogram_bound=histogram_bound)
+    write_files(output, {versions.STATISTICS: written, versions.CONSTRAINTS: constraints.write(suggested)})
     if as_json:
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:

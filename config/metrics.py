@@ -48,6 +48,7 @@ CHECKS: Final = (
     "completeness_check",
     "categorical_values_check",
     DRIFT_CHECK,
+    "non_negative_check",
     "unit_change_check",
 )
 """The checks whose violations can be counted one kind at a time."""

@@ -44,6 +44,19 @@ class TestCreate:
         assert told(ran) == {"records": 2, "features": 2, "output": "made"}
         assert features_in(folder / "made").keys() == {"_c0", "_c1"}
 
+    def test_how_many_texts_have_a_histogram_can_be_said(self, folder: Path) -> None:
+        (folder / "training.csv").write_text("site\n" + "".join(f"s{n % 5}\n" for n in range(50)))
+        for bound, has in (("4", False), ("5", True)):
+            assert (
+                kedge(
+                    "baseline", "create", "training.csv", "--output", bound, "--histogram-bound", bound
+                ).status
+                == 0
+            )
+            (site,) = json.loads((folder / bound / "statistics.json").read_text())["features"]
+            (asked,) = json.loads((folder / bound / "constraints.json").read_text())["features"]
+            assert ("distribution" in site["string_statistics"], "string_constraints" in asked) == (has, has)
+
     def test_a_data_set_can_lie_at_an_address(self, folder: Path, aws: str) -> None:
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="data", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

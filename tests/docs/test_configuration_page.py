@@ -11,6 +11,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from config import loading
+from config.assumptions import Assume
 from config.fields import Part
 from config.metrics import CHECKS, METRICS
 from config.model import Config, Discover, Endpoint, Hooks, Report, Retention
@@ -24,6 +25,7 @@ PARTS: dict[str, type[Part]] = {
     "endpoints": Endpoint,
     "report": Report,
     "retention": Retention,
+    "assume": Assume,
     "discover": Discover,
     "hooks": Hooks,
     "retrain": Retrain,
@@ -37,6 +39,7 @@ LEAST: dict[str, Any] = {
             "name": "a",
             "capture": "s3://bucket/capture",
             "hooks": {},
+            "assume": {},
             "report": {"cron": "0 6 * * 1", "to": "s3://bucket/reports"},
             "retention": {},
             "retrain": {
