@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,31 @@ def test_a_long_stream_keeps_its_ranks_in_little_room() -> None:
     assert sum(level.size for level in sketch.levels) < 6000
     assert sketch.count == 500_000
     assert worst_rank_error(sketch, values) <= 0.005
+
+
+MILLION = 1_000_000
+SHAPES: dict[str, Callable[[np.random.Generator], Floats]] = {
+    "sorted": lambda drawn: np.sort(drawn.normal(size=MILLION)),
+    "falling": lambda drawn: np.sort(drawn.normal(size=MILLION))[::-1],
+    "constant": lambda drawn: np.full(MILLION, 7.0),
+    "bimodal": lambda drawn: np.concatenate(
+        [drawn.normal(0, 1, MILLION // 2), drawn.normal(50, 0.1, MILLION // 2)]
+    ),
+    "heavy-tailed": lambda drawn: drawn.standard_cauchy(MILLION),
+    "zigzag": lambda drawn: np.arange(MILLION) * np.where(np.arange(MILLION) % 2, 1.0, -1.0),
+    "few values": lambda drawn: drawn.integers(0, 3, MILLION).astype(np.float64),
+}
+
+
+@pytest.mark.parametrize("parts", [1, 24, 1000])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_million_values_of_any_order_keep_their_ranks(shape: str, parts: int) -> None:
+    values = SHAPES[shape](np.random.default_rng(11))
+    merged = Sketch.empty()
+    for part in np.array_split(values, parts):
+        merged = merged.merge(Sketch.of(part))
+    assert merged.count == MILLION
+    assert worst_rank_error(merged, values) < 0.005
 
 
 def test_an_empty_sketch_is_the_zero_of_merging() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def judged(cookbook: Path, captured: Profile, edited: Constraints, mode: Distanc
 
 def drifts(verdict: Verdict) -> dict[str, float | None]:
     return {row.feature: row.value for row in verdict.violations if row.check == "baseline_drift_check"}
+
+
+def test_the_runs_own_statistics_come_out_of_its_rows_again(cookbook: Path, captured: Profile) -> None:
+    """All but the last digits of what is summed: the run added it up over several partitions."""
+    printed = json.loads((cookbook / "monitor_statistics.json").read_text())
+    ours = json.loads(statistics_file.write(captured))
+    assert len(ours["features"]) == len(printed["features"]) == 5
+    for mine, theirs in zip(ours["features"], printed["features"], strict=True):
+        for name in ("sum", "mean", "std_dev"):
+            one, other = (each["numerical_statistics"].pop(name) for each in (mine, theirs))
+            assert one == pytest.approx(other, rel=1e-9)
+        assert mine == theirs
 
 
 def test_compat_finds_what_model_monitor_found_word_for_word(
