@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -60,7 +60,7 @@ class Summary:
     capture_enabled: bool
     baseline_version: int | None
     quiet_after: bool | None
-    """Whether no window of the new model violated anything."""
+    """Whether no window of the new model violated anything, and no incident is open."""
     seconds: float
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,9 +146,14 @@ def summarise(
         endpoint_config=answered.endpoint_config,
         capture_enabled=answered.capture_enabled,
         baseline_version=_version(connection, eras[-1]),
-        quiet_after=all(each.violations == 0 for each in of_challenger) if of_challenger else None,
+        quiet_after=_is_quiet(connection, of_challenger) if of_challenger else None,
         seconds=round(seconds, 1),
     )
+
+
+def _is_quiet(connection: Connection, of_challenger: Sequence[Execution]) -> bool:
+    calm = all(each.violations == 0 for each in of_challenger)
+    return calm and not incidents.open_ones(connection, of_challenger[0].monitor_id)
 
 
 def _drifted(connection: Connection, execution: Execution) -> list[str]:

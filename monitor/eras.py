@@ -53,9 +53,12 @@ def change(eras: Sequence[Deployment], now_in_force: InForce | None) -> Change:
     return Change.SETTLE if settled and not now_in_force.updating else Change.NONE
 
 
-def _close_incidents(connection: Connection, ended: Deployment, now: datetime) -> None:
-    reason = f"The endpoint config {ended.endpoint_config} that it was about is no longer in force."
-    for incident in incidents.open_ones(connection, ended.monitor_id):
+def close_outlived(connection: Connection, monitor_id: int, now: datetime) -> None:
+    """Close the incidents of eras that are over, whoever ended them: Kedge's observer or a retraining run."""
+    eras = {era.id: era for era in deployments.eras(connection, monitor_id)}
+    for incident in incidents.outlived(connection, monitor_id):
+        config = eras[incident.deployment_id].endpoint_config
+        reason = f"The endpoint config {config} that it was about is no longer in force."
         incidents.close(connection, incident, reason=reason, execution_id=None, now=now)
 
 
@@ -105,7 +108,6 @@ def follow(
             mixed_until=began if now_in_force.updating else None,
             baseline_id=planned[0] if planned else again.baseline_id,
         )
-        _close_incidents(connection, last, now)
     else:
         settled = now if what is Change.SETTLE else last.mixed_until
         package = last.model_package or now_in_force.model_package

@@ -23,7 +23,7 @@ from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
 from objects import Place, PlaceError, S3Client, open_place
-from store import deployments, monitors, retention
+from store import deployments, incidents, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
@@ -117,6 +117,7 @@ class Observer:
         problems: list[str] = []
         counted = judged = measured = published = 0
         known = self._follow_eras(endpoint, lease, now)
+        self._close_outlived(lease, now)
         with _noting(problems):
             known = self._follow_baseline(endpoint, lease, known, now)
         with _noting(problems):
@@ -149,6 +150,13 @@ class Observer:
             # a retraining run may have begun an era since AWS was asked, whose answer is older then
             found = deployments.eras(connection, lease.key)
             return found if found != known else eras.follow(connection, lease.key, in_force, now)
+
+    def _close_outlived(self, lease: Lease, now: datetime) -> None:
+        with reading(self.world.engine) as connection:
+            if not incidents.outlived(connection, lease.key):
+                return
+        with lease.transaction() as connection:
+            eras.close_outlived(connection, lease.key, now)
 
     def _eras(self, lease: Lease) -> tuple[Deployment, ...]:
         with reading(self.world.engine) as connection:

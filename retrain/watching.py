@@ -56,17 +56,17 @@ def look(before: Trial, windows: Sequence[MetricRow], wanted: int) -> tuple[Look
 def helped(before: Trial, windows: Sequence[MetricRow], wanted: int) -> tuple[Helped, str]:
     """Whether the realised quality came back: the whole interval better than the champion was, or not better.
 
+    The sentence goes with that of `look`, which has the numbers.
     UNKNOWN without labels, or where the value is better and its interval includes the champion's.
     """
     pooled = pool(before.metric, windows[:wanted])
     if pooled is None:
         return Helped.UNKNOWN, "Whether it helped is unknown: no labels came after the rollout."
-    told = _told(before, pooled)
     if _is_better(before, pooled.low, pooled.high):
-        return Helped.HELPED, f"It helped: {told}."
+        return Helped.HELPED, "It helped."
     if _is_better(before, pooled.value, pooled.value):
-        return Helped.UNKNOWN, f"Whether it helped is not certain: {told}."
-    return Helped.NOT, f"It did not help: {told}."
+        return Helped.UNKNOWN, "Whether it helped is not certain: the interval includes the champion's."
+    return Helped.NOT, "It did not help."
 
 
 def pool(metric: str, windows: Sequence[MetricRow]) -> Pooled | None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from store.records import Incident, IncidentChange, IncidentEvent, IncidentKind
 from store.rows import to_json
-from store.schema import incident_events, incidents
+from store.schema import deployments, incident_events, incidents
 
 _COLUMNS = [incidents.c[name] for name in Incident.__slots__]
 
@@ -17,6 +17,15 @@ _COLUMNS = [incidents.c[name] for name in Incident.__slots__]
 def open_ones(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:
     """Incidents that are not closed, oldest first."""
     return fetch(connection, incidents.c.monitor_id == monitor_id, incidents.c.closed_at.is_(None))
+
+
+def outlived(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:
+    """Incidents that are not closed although their era is over, oldest first."""
+    over = select(deployments.c.id).where(
+        deployments.c.monitor_id == monitor_id, deployments.c.ended_at.is_not(None)
+    )
+    mine = (incidents.c.monitor_id == monitor_id, incidents.c.closed_at.is_(None))
+    return fetch(connection, *mine, incidents.c.deployment_id.in_(over))
 
 
 def history(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:

@@ -140,7 +140,7 @@ SHAPES: dict[str, Callable[[np.random.Generator], Floats]] = {
         [drawn.normal(0, 1, MILLION // 2), drawn.normal(50, 0.1, MILLION // 2)]
     ),
     "heavy-tailed": lambda drawn: drawn.standard_cauchy(MILLION),
-    "zigzag": lambda drawn: np.arange(MILLION) * np.where(np.arange(MILLION) % 2, 1.0, -1.0),
+    "zigzag": lambda drawn: np.arange(float(MILLION)) * np.resize([1.0, -1.0], MILLION),
     "few values": lambda drawn: drawn.integers(0, 3, MILLION).astype(np.float64),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.eras import InForce
-from store import fleet, incidents, windows
+from store import deployments, fleet, incidents, windows
 from store.engine import reading, writing
 from store.records import FleetState, IncidentChange, IncidentEvent
 from tests.clock import HOUR, MINUTE, NOON
@@ -51,6 +51,23 @@ def test_another_endpoint_config_closes_what_was_about_the_one_before(watch: Wat
     assert said.reason == "The endpoint config first that it was about is no longer in force."
     _tell(watch, 0, 0, 0, first=7)
     watch.fine(watch.yard.endpoint(), NOON + HOUR)
+    assert _state(watch) is FleetState.QUIET
+
+
+def test_an_era_that_a_retraining_run_began_closes_what_was_about_the_one_before(watch: Watch) -> None:
+    _drifted_in_the_first_era(watch)
+    with writing(watch.engine) as connection:
+        deployments.begin(
+            connection,
+            watch.monitor().id,
+            started_at=NOON + 6 * MINUTE,
+            endpoint_config="second",
+            model_package=None,
+        )
+    watch.in_force = InForce("second", NOON + 6 * MINUTE)
+    watch.fine(watch.yard.endpoint(), NOON + 7 * MINUTE)
+    assert [one.closed_at for one in watch.incidents()] == [NOON + 7 * MINUTE]
+    assert _last_word(watch).reason == "The endpoint config first that it was about is no longer in force."
     assert _state(watch) is FleetState.QUIET
 
 
