@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,48 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from baselines.profile.kll import Sketch, capacity
+from tests.golden import oracle
 
 Floats = NDArray[np.float64]
-
-
-class OneByOne:
-    """deequ's algorithm as its source tells it, a value at a time."""
-
-    def __init__(self) -> None:
-        self.levels: list[list[float]] = [[]]
-        self.compactions = [0]
-        self.offsets = [0]
-
-    def update(self, value: float) -> None:
-        self.levels[0].append(value)
-        if self.stored() > self.capacity():
-            self.condense()
-
-    def stored(self) -> int:
-        return sum(map(len, self.levels))
-
-    def capacity(self) -> int:
-        return sum(2 * (math.ceil(2048 * 0.64**h / 2) + 1) for h in range(len(self.levels)))
-
-    def condense(self) -> None:
-        for height in range(len(self.levels)):
-            if len(self.levels[height]) >= 2 * (math.ceil(2048 * 0.64**height / 2) + 1):
-                if height + 1 == len(self.levels):
-                    self.levels.append([])
-                    self.compactions.append(0)
-                    self.offsets.append(0)
-                self.levels[height + 1] += self.compact(height)
-                return
-
-    def compact(self, height: int) -> list[float]:
-        items = self.levels[height]
-        even = len(items) // 2 * 2
-        if self.compactions[height] % 2 == 1:
-            self.offsets[height] = 1 - self.offsets[height]
-        self.compactions[height] += 1
-        kept = sorted(items[:even])[self.offsets[height] :: 2]
-        self.levels[height] = items[even:]
-        return kept
 
 
 def random(n: int, seed: int = 0) -> Floats:
@@ -79,7 +39,7 @@ def test_the_levels_shrink_from_2050() -> None:
 @pytest.mark.parametrize("n", [0, 1, 2049, 2050, 2051, 3364, 3365, 5000, 40_000])
 def test_items_lie_where_deequ_puts_them(n: int) -> None:
     values = random(n)
-    wanted = OneByOne()
+    wanted = oracle.Sketch()
     for value in values.tolist():
         wanted.update(value)
     sketch = Sketch.of(values)
