@@ -149,6 +149,29 @@ def test_an_endpoint_that_fails_at_the_rollout_fails_the_run(breached: Rig) -> N
     assert len(breached.eras()) == 1
 
 
+def test_an_answer_from_before_the_update_ends_nothing(breached: Rig) -> None:
+    """DescribeEndpoint may still tell of the earlier config when UpdateEndpoint was accepted."""
+    breached.aws.meets("DescribeEndpoint", *[None] * 2, Fault.THROTTLE)  # of its plan, its update, its wait
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    assert until(lambda: breached.endpoint_config() != OLD_CONFIG)
+    endpoint = backend().endpoints[ENDPOINT]
+    new, endpoint.endpoint_config_name = endpoint.endpoint_config_name, OLD_CONFIG
+    assert breached.act() == 0
+    endpoint.endpoint_config_name = new
+    assert breached.until(RunState.DEPLOYED).new_endpoint_config == new
+
+
+def test_an_endpoint_that_stays_on_the_earlier_config_fails_the_run(breached: Rig) -> None:
+    breached.aws.meets("DescribeEndpoint", *[None] * 2, Fault.THROTTLE)  # of its plan, its update, its wait
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    assert until(lambda: breached.endpoint_config() != OLD_CONFIG)
+    backend().endpoints[ENDPOINT].endpoint_config_name = OLD_CONFIG
+    assert breached.act() == 0
+    breached.clock.at += 11 * MINUTE
+    run = breached.until(RunState.FAILED)
+    assert f"The endpoint is on {OLD_CONFIG}, not on kedge-" in run.told
+
+
 def test_a_rollout_of_none_ends_with_an_approved_version(breached: Rig) -> None:
     breached.retrain = {"rollout": "none"}
     run = breached.until(RunState.ADOPTED)
