@@ -80,16 +80,16 @@ def find(address: str) -> tuple[Place, tuple[str, ...]]:
     return place, found
 
 
-def compare(
-    place: Place,
-    keys: Iterable[str],
-    baseline: Profile,
-    constraints: Constraints,
-    schema: Schema,
-    mode: Distance,
-    period: Period,
-    assume: Assume = CONSERVATIVE,
-) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What captured objects hold: how many there were, their profile, what could not be used of them."""
+
+    objects: int
+    profile: Profile
+    bad: tuple[Bad, ...]
+
+
+def gather(place: Place, keys: Iterable[str], schema: Schema, period: Period) -> Gathered:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's."""
     profile, bad, count = Profile.empty(schema.names), [], 0
     for key, decoded in _decoded(place, keys, schema, period):
@@ -101,7 +101,23 @@ def compare(
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
-    return Comparison(count, profile, judge(profile, baseline, constraints, mode, assume=assume), tuple(bad))
+    return Gathered(count, profile, tuple(bad))
+
+
+def compare(
+    place: Place,
+    keys: Iterable[str],
+    baseline: Profile,
+    constraints: Constraints,
+    schema: Schema,
+    mode: Distance,
+    period: Period,
+    assume: Assume = CONSERVATIVE,
+) -> Comparison:
+    """Read the objects and hold them against a baseline."""
+    found = gather(place, keys, schema, period)
+    verdict = judge(found.profile, baseline, constraints, mode, assume=assume)
+    return Comparison(found.objects, found.profile, verdict, found.bad)
 
 
 def _decoded(
