@@ -127,8 +127,8 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         postprocess=_optional(root, told, "post_analytics_processor_script"),
         analysis=analysis,
         attributes={name: told[name] for name in _OF_QUALITY if told.get(name)},
-        distance=_choice(Distance, told.get("kedge_distance") or Distance.COMPAT, "kedge_distance"),
-        assume=_assumptions(told.get("kedge_assume", "")),
+        distance=_choice(Distance, told.get("KEDGE_DISTANCE") or Distance.COMPAT, "KEDGE_DISTANCE"),
+        assume=_assumptions(told.get("KEDGE_ASSUME", "")),
     )
 
 
@@ -222,4 +222,4 @@ def _assumptions(text: str) -> Assume:
     try:
         return Assume.spelled([part for part in text.replace(",", " ").split() if part])
     except ValueError as error:
-        raise ContractError(f"kedge_assume: {error}") from None
+        raise ContractError(f"KEDGE_ASSUME: {error}") from None

@@ -92,7 +92,7 @@ def test_the_distances_are_model_monitors_unless_others_are_asked_for(container:
     ]
     container.capture("2026/03/02/12/00-00-000-a.jsonl", same)
     assert container.run().message == QUIET
-    container.variables["kedge_distance"] = "correct"
+    container.variables["KEDGE_DISTANCE"] = "correct"
     assert container.run().message == "CompletedWithViolations: Job completed successfully with 1 violations."
 
 
@@ -197,7 +197,7 @@ def _drop(*names: str) -> dict[str, str]:
         ({**MONITORING, "dataset_format": '{"avro": {}}'}, "dataset_format 'avro' is none that is known"),
         ({**MONITORING, "start_time": "noon"}, "start_time is 'noon', which is no ISO 8601 time"),
         ({**MONITORING, "analysis_type": "BIAS"}, "analysis_type is 'BIAS': write one of DATA_QUALITY"),
-        ({**MONITORING, "kedge_assume": "colour=red"}, "kedge_assume: 'colour=red' is no assumption"),
+        ({**MONITORING, "KEDGE_ASSUME": "colour=red"}, "KEDGE_ASSUME: 'colour=red' is no assumption"),
         (
             {**MONITORING, "baseline_statistics": "/opt/ml/none.json"},
             "baseline_statistics is /opt/ml/none.json, and there is no such file",
