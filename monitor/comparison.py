@@ -18,6 +18,8 @@ from monitor.capture.rejects import Rejects
 from monitor.judge import Verdict, judge
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
+EXACT_RECORDS = 1 << 16
+"""Records up to which the spread is taken value by value, as one of Spark's partitions does; beyond, 1e-9."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 
@@ -68,7 +70,7 @@ def find(address: str) -> tuple[Place, tuple[str, ...]]:
         file = place.objects.root
         return open_place(str(file.parent)), (file.name,)
     folder = place.key("")
-    found = tuple(ref.key for ref in place.objects.list(folder) if ref.key.endswith(_SUFFIXES))
+    found = tuple(key for key in place.objects.keys(folder) if key.endswith(_SUFFIXES))
     if not found and place.prefix and place.objects.exists(place.prefix):
         found = (place.prefix,)
     if not found:
@@ -97,7 +99,12 @@ def gather(place: Place, keys: Iterable[str], schema: Schema, period: Period) ->
         widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
         records = period.of(decoded.records).select(schema.names)
         profile = profile_frame(
-            records, text=schema.text, domains=schema.domains, exact=True, onto=profile, widths=widths
+            records,
+            text=schema.text,
+            domains=schema.domains,
+            exact=profile.rows < EXACT_RECORDS,
+            onto=profile,
+            widths=widths,
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
