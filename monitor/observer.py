@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import structlog
 from sqlalchemy import Engine
@@ -19,20 +21,30 @@ from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
 from monitor import eras, executions, ingest, measuring, publish
-from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
+from monitor.hooks.postprocess import run_postprocess
+from monitor.hooks.process import HookError
+from monitor.hooks.script import Script, read_script
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, ObjectKind
+from store.records import Deployment, Execution, ObjectKind
 
 log = structlog.get_logger(__name__)
 
-Problem = (PlaceError, BaselineError, StatisticsError, ConstraintsError, SchemaError, DiscoveryError)
+Problem = (
+    PlaceError,
+    BaselineError,
+    StatisticsError,
+    ConstraintsError,
+    SchemaError,
+    DiscoveryError,
+    HookError,
+)
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
 _BASELINE_LOOK = 60.0
@@ -140,6 +152,12 @@ class Observer:
             self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role))
         return self._places[key]
 
+    def _script(self, endpoint: Endpoint, address: str | None) -> Script | None:
+        if address is None:
+            return None
+        folder, slash, _ = address.rpartition("/")
+        return read_script(address, place=self._place(endpoint, folder + slash if slash else "."))
+
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
         before = self._eras(lease)
         in_force = self.world.in_force(endpoint, before[-1].id if before else None)
@@ -193,7 +211,8 @@ class Observer:
     def _ingest(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         schema = schema_of(endpoint, self._baseline(endpoint, known[-1]).constraints)
         ledger = endpoint.prediction if endpoint.ground_truth else None
-        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger)
+        script = self._script(endpoint, endpoint.hooks.preprocess)
+        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger, script)
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
@@ -211,15 +230,15 @@ class Observer:
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
         # records read with other columns don't add up: a column that only some have would seem to be missing
-        while again := consume(self._read_otherwise(lease, schema, listed)):
+        while again := consume(self._read_otherwise(lease, recipe, listed)):
             counted += again
         return counted
 
     def _read_otherwise(
-        self, lease: Lease, schema: Schema, listed: list[ingest.Found]
+        self, lease: Lease, recipe: Recipe, listed: list[ingest.Found]
     ) -> tuple[ingest.Found, ...]:
         with reading(self.world.engine) as connection:
-            return ingest.read_otherwise(connection, lease.key, schema.digest, listed)
+            return ingest.read_otherwise(connection, lease.key, recipe.columns, listed)
 
     def _ingest_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None:
@@ -245,6 +264,7 @@ class Observer:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
+        problems: list[str] = []
         for window in with_baseline:
             era = by_id[window.deployment_id]
             bench = executions.Bench(endpoint, self._baseline(endpoint, era), era.ended_at is not None)
@@ -259,9 +279,26 @@ class Observer:
                 records=execution.records,
                 violations=execution.violations,
             )
+            with _noting(problems):
+                self._postprocess(endpoint, execution)
+        if problems:
+            raise HookError(problems[0])
         if len(with_baseline) < len(due):
             raise _no_baseline(endpoint)
         return len(due)
+
+    def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
+        """Give an execution's files to the owner's script, once: what it fails at is told, not tried again."""
+        script = self._script(endpoint, endpoint.hooks.postprocess)
+        if script is None:
+            return
+        with reading(self.world.engine) as connection:
+            written = publish.files(connection, execution)
+        with TemporaryDirectory(prefix="kedge-results-") as folder:
+            for name, text in written.items():
+                (Path(folder) / name).write_text(text, encoding="utf-8", newline="")
+            done = run_postprocess(script, Path(folder))
+        log.info("postprocessed", endpoint=endpoint.name, script=script.name, characters=len(done.said))
 
     def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None or endpoint.problem_type not in (None, ProblemType.REGRESSION):
