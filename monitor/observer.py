@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import structlog
 from sqlalchemy import Engine
@@ -23,7 +21,7 @@ from config.model import Endpoint, ProblemType
 from monitor import eras, executions, ingest, measuring, publish
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
-from monitor.hooks.postprocess import run_postprocess
+from monitor.hooks.postprocess import run_on
 from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
 from objects import Place, PlaceError, S3Client, open_place
@@ -95,6 +93,8 @@ class Observer:
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
     _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
+    _postprocess_failed: dict[str, str] = field(default_factory=dict)
+    """Endpoint → how its script failed on the last execution; it stays told until the script succeeds."""
     _places: dict[tuple[str, str | None], Place] = field(default_factory=dict)
 
     def observe(self, endpoint: Endpoint) -> Round | None:
@@ -138,6 +138,8 @@ class Observer:
             counted += self._ingest_labels(endpoint, lease, now)
         with _noting(problems):
             judged = self._judge(endpoint, lease, known, now)
+        if failed := self._postprocess_failed.get(endpoint.name):
+            problems.append(failed)
         with _noting(problems):
             measured = self._measure(endpoint, lease, now)
         with _noting(problems):
@@ -264,7 +266,6 @@ class Observer:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
-        problems: list[str] = []
         for window in with_baseline:
             era = by_id[window.deployment_id]
             bench = executions.Bench(endpoint, self._baseline(endpoint, era), era.ended_at is not None)
@@ -279,26 +280,32 @@ class Observer:
                 records=execution.records,
                 violations=execution.violations,
             )
-            with _noting(problems):
-                self._postprocess(endpoint, execution)
-        if problems:
-            raise HookError(problems[0])
+            self._postprocess(endpoint, execution)
         if len(with_baseline) < len(due):
             raise _no_baseline(endpoint)
         return len(due)
 
     def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
-        """Give an execution's files to the owner's script, once: what it fails at is told, not tried again."""
-        script = self._script(endpoint, endpoint.hooks.postprocess)
-        if script is None:
-            return
-        with reading(self.world.engine) as connection:
-            written = publish.files(connection, execution)
-        with TemporaryDirectory(prefix="kedge-results-") as folder:
-            for name, text in written.items():
-                (Path(folder) / name).write_text(text, encoding="utf-8", newline="")
-            done = run_postprocess(script, Path(folder))
-        log.info("postprocessed", endpoint=endpoint.name, script=script.name, characters=len(done.said))
+        """Give an execution's files to the owner's script, once: what fails is told, not tried again."""
+        failed: list[str] = []
+        with _noting(failed):
+            script = self._script(endpoint, endpoint.hooks.postprocess)
+            if script is not None:
+                with reading(self.world.engine) as connection:
+                    written = publish.files(connection, execution)
+                done = run_on(script, written)
+                log.info(
+                    "postprocessed", endpoint=endpoint.name, script=script.name, characters=len(done.said)
+                )
+        self._postprocess_failed.pop(endpoint.name, None)
+        if failed:
+            self._postprocess_failed[endpoint.name] = failed[0]
+            log.warning(
+                "postprocess_failed",
+                endpoint=endpoint.name,
+                window=execution.start.isoformat(),
+                reason=failed[0],
+            )
 
     def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None or endpoint.problem_type not in (None, ProblemType.REGRESSION):

@@ -122,9 +122,12 @@ def _limit(header: dict[str, Any]) -> None:
         (resource.RLIMIT_AS, header["memory_bytes"]),
         (resource.RLIMIT_FSIZE, header["file_bytes"]),
     ):
-        hardest = resource.getrlimit(kind)[1]
-        bound = value if hardest == resource.RLIM_INFINITY else min(value, hardest)
-        resource.setrlimit(kind, (bound, bound))
+        allowed = resource.getrlimit(kind)[1]
+        endless = allowed == resource.RLIM_INFINITY
+        # a second more of processor time, in which the signal that says why is sent
+        hard = value + 1 if kind == resource.RLIMIT_CPU else value
+        hard = hard if endless else min(hard, allowed)
+        resource.setrlimit(kind, (min(value, hard), hard))
 
 
 def _load(header: dict[str, Any], source: bytes) -> Handler:
@@ -205,7 +208,7 @@ class _Preprocessing:
         self.examples: list[tuple[str, int, str]] = []
 
     def of(self, raw: bytes) -> dict[str, Any]:
-        """The records by the names of their columns, as columns; what was not used, counted and by example."""
+        """The records by the names of their columns; what was not used, counted and by example."""
         lines = raw.split(b"\n")
         written = len(raw.rstrip())
         end = -1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from monitor.hooks.process import LIMITS, HookError, HookProcess, HookStoppedError, Limits
 from monitor.hooks.script import Script
@@ -36,3 +38,15 @@ def run_postprocess(script: Script, folder: Path, limits: Limits = LIMITS) -> Po
         if "failed" in answer:
             raise HookError(f"the postprocess script {script.name} failed {answer['failed']}: mend it")
         return Postprocessed(process.said)
+
+
+def run_on(script: Script, written: Mapping[str, str], limits: Limits = LIMITS) -> Postprocessed:
+    """The same with files that lie in no folder, by name; what the script makes of them is not read again.
+
+    Raises:
+        HookError: as `run_postprocess`.
+    """
+    with TemporaryDirectory(prefix="kedge-results-") as folder:
+        for name, text in written.items():
+            (Path(folder) / name).write_text(text, encoding="utf-8", newline="")
+        return run_postprocess(script, Path(folder), limits)
