@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from commands import baseline, check, db, demo, report, retrain, run, serve, watch
+from commands import analyze, baseline, check, db, demo, report, retrain, run, serve, watch
 from commands.failures import sentence_of
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("serve")(serve.serve)
 app.command("watch")(watch.watch)
 app.command("check")(check.check)
 app.command("run")(run.run)
+app.command("analyze")(analyze.analyze)
 app.command("report")(report.report)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(retrain.app, name="retrain")

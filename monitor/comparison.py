@@ -91,17 +91,19 @@ def find(address: str) -> tuple[Place, tuple[str, ...]]:
     return place, found
 
 
-def compare(
-    place: Place,
-    keys: Iterable[str],
-    baseline: Profile,
-    constraints: Constraints,
-    schema: Schema,
-    mode: Distance,
-    period: Period,
-    assume: Assume = CONSERVATIVE,
-    preprocess: Script | None = None,
-) -> Comparison:
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What captured objects hold: how many there were, their profile, what could not be used of them."""
+
+    objects: int
+    profile: Profile
+    bad: tuple[Bad, ...]
+    said: tuple[Said, ...] = ()
+
+
+def gather(
+    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None = None
+) -> Gathered:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's.
 
     Raises HookError where `preprocess`, the owner's script, can't be loaded.
@@ -118,9 +120,24 @@ def compare(
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
-    return Comparison(
-        count, profile, judge(profile, baseline, constraints, mode, assume=assume), tuple(bad), tuple(said)
-    )
+    return Gathered(count, profile, tuple(bad), tuple(said))
+
+
+def compare(
+    place: Place,
+    keys: Iterable[str],
+    baseline: Profile,
+    constraints: Constraints,
+    schema: Schema,
+    mode: Distance,
+    period: Period,
+    assume: Assume = CONSERVATIVE,
+    preprocess: Script | None = None,
+) -> Comparison:
+    """Read the objects and hold them against a baseline. Raises HookError as `gather`."""
+    found = gather(place, keys, schema, period, preprocess)
+    verdict = judge(found.profile, baseline, constraints, mode, assume=assume)
+    return Comparison(found.objects, found.profile, verdict, found.bad, found.said)
 
 
 def _decoded(
