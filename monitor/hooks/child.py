@@ -201,6 +201,7 @@ class _Preprocessing:
         self.first: int = header["first"]
         self.last: bool = header["last"]
         self.need_time: bool = header["need_time"]
+        self.plain: bool = header["plain"]
         self.handler = handler
         self.progress = progress
         self.shapes: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -232,6 +233,17 @@ class _Preprocessing:
             "examples": self.examples,
         }
 
+    def _given(self, raw: bytes, cut: bool) -> tuple[Any, tuple[str, str | None, int | None]]:
+        """What the handler gets of a line, and what is known about it; of a line of a data set, nothing."""
+        if self.plain:
+            try:
+                return raw.decode(), ("", None, None)
+            except UnicodeDecodeError as error:
+                detail = f"the bytes are not UTF-8 from byte {error.start + 1} of the line on"
+                raise _RefusedError(RejectKind.NOT_UTF8, detail) from error
+        event = _event(raw, cut)
+        return record_of(event), _about(event["eventMetadata"], self.need_time)
+
     def _refuse(self, kind: RejectKind, number: int, detail: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if self.counts[kind] <= EXAMPLES:
@@ -239,10 +251,9 @@ class _Preprocessing:
 
     def _line(self, number: int, raw: bytes, cut: bool) -> None:
         """Add the records of one line, or raise before any is added."""
-        event = _event(raw, cut)
-        about = _about(event["eventMetadata"], self.need_time)
+        given, about = self._given(raw, cut)
         try:
-            found = self.handler(record_of(event))
+            found = self.handler(given)
             rows = [_row(one) for one in _records(found)]
         except BaseException as error:
             if self.counts.get(RejectKind.HOOK_FAILED, 0) < _TRACES:

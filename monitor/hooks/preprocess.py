@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -64,6 +64,7 @@ class _Pass:
     script: Script
     schema: Schema
     need_time: bool
+    plain: bool
     limits: Limits
     said: str = ""
     stops: int = 0
@@ -87,14 +88,8 @@ class _Pass:
             if self.stops > _STOPS:
                 self._give_up(piece)
                 continue
-            header = {
-                "do": "preprocess",
-                "first": piece.first,
-                "last": piece.last,
-                "need_time": self.need_time,
-            }
             try:
-                answer = process.ask(header, piece.raw)
+                answer = _ask(process, piece, self.need_time, self.plain)
                 self.parts.append(_part(answer, self.schema))
                 self.seen += piece.count
             except HookStoppedError as stopped:
@@ -137,25 +132,55 @@ def decode_through(
     limit_bytes: int = GIB,
     need_time: bool = True,
     between: Times | None = None,
+    plain: bool = False,
     limits: Limits = LIMITS,
 ) -> Preprocessed:
     """Captured JSON lines as `monitor.capture.decode.decode` gives them, each through the owner's script.
 
     The keys that the script gives a record, in lexicographical order, are its columns: by name where the
     schema knows any of them, else by position. Lines at which the script fails are rejects of the kind
-    HOOK_FAILED; the others are not lost with them.
+    HOOK_FAILED; the others are not lost with them. `plain`: the lines are those of a data set, which the
+    script gets as texts, without a time or an id.
 
     Raises:
         HookError: the script can't be loaded; nothing is wrong with the data then.
     """
     unpacked = gunzip(data, limit_bytes)
-    found = _Pass(script, schema, need_time, limits)
+    found = _Pass(script, schema, need_time and not plain, plain, limits)
     pieces = blocks(unpacked.data, _PIECE_BYTES)
     found.through(_Piece(block.raw, block.first, block.last) for block in pieces)
     decoded = put_together(unpacked.rejects, found.parts, schema, between)
     if found.seen and decoded.rejects.count(RejectKind.EMPTY_FILE):
         decoded = replace(decoded, rejects=NONE)  # the script dropped every record, as it may
     return Preprocessed(decoded, found.said)
+
+
+def columns_through(
+    script: Script, objects: Iterable[bytes], *, plain: bool = False, limits: Limits = LIMITS
+) -> tuple[str, ...]:
+    """The keys that the script gives the records of the first lines, in lexicographical order; () for none.
+
+    `objects` are objects as stored; they are read until there is a record.
+
+    Raises:
+        HookError: the script can't be loaded.
+    """
+    for data in objects:
+        for block in blocks(gunzip(data, GIB).data, _PIECE_BYTES):
+            with HookProcess(script, HANDLER, limits) as process:
+                try:
+                    answer = _ask(process, _Piece(block.raw, block.first, block.last), False, plain)
+                    names = {str(name) for shape in answer["shapes"] for name in shape["names"]}
+                except (HookStoppedError, TypeError, KeyError):
+                    continue  # reading the records tells which line it was
+            if names:
+                return tuple(sorted(names))
+    return ()
+
+
+def _ask(process: HookProcess, piece: _Piece, need_time: bool, plain: bool) -> dict[str, Any]:
+    told = {"first": piece.first, "last": piece.last, "need_time": need_time, "plain": plain}
+    return process.ask({"do": "preprocess", **told}, piece.raw)
 
 
 def _bad(rejects: Rejects, schema: Schema) -> Part:

@@ -21,13 +21,7 @@ from monitor.hooks.preprocess import Preprocessed, decode_through
 from monitor.hooks.process import LIMITS, HookError, Limits
 from monitor.hooks.script import Script, read_script
 from tests.capture.events import ABC, captured, csv_line, event, json_line, line, numbered, side
-
-IDIOM = """
-def preprocess_handler(inference_record):
-    row = inference_record.endpoint_output.data.rstrip("\\n") + "," + inference_record.endpoint_input.data
-    return {str(i).zfill(20): cell for i, cell in enumerate(row.split(","))}
-"""
-"""What Model Monitor's documentation shows."""
+from tests.hooks.scripts import IDIOM
 
 
 def through(
