@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -21,7 +22,7 @@ from monitor.hooks.script import Script
 HANDLER = "preprocess_handler"
 _PIECE_BYTES = 4 << 20
 _STOPS = 3
-"""Lines of one object at which the script may take its process down before the rest of it is given up."""
+"""At so many lines of one object the script may take its process down: then the rest is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,10 @@ class _Pass:
         waiting: list[_Piece] = []
         more = True
         while more:
+            if self.stops >= _STOPS:
+                for piece in chain(waiting, pieces):
+                    self._give_up(piece)
+                return
             with HookProcess(self.script, HANDLER, self.limits) as process:
                 try:
                     more = self._while_it_lives(process, waiting, pieces)
@@ -85,9 +90,6 @@ class _Pass:
     def _while_it_lives(self, process: HookProcess, waiting: list[_Piece], pieces: Iterator[_Piece]) -> bool:
         """Whether the process went down before all was done."""
         while piece := waiting.pop(0) if waiting else next(pieces, None):
-            if self.stops > _STOPS:
-                self._give_up(piece)
-                continue
             try:
                 answer = _ask(process, piece, self.need_time, self.plain)
                 self.parts.append(_part(answer, self.schema))
@@ -114,7 +116,7 @@ class _Pass:
     def _give_up(self, piece: _Piece) -> None:
         self._lose(
             piece,
-            f"the preprocess script {self.script.name} took its process down at {self.stops} lines before: "
+            f"the preprocess script {self.script.name} took its process down at {self.stops} lines: "
             "what follows was not tried",
         )
 
