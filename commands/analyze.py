@@ -24,12 +24,16 @@ def analyze(
         job = contract.read_job(os.environ, root)
         found = run.analyse(job, datetime.now(UTC))
         run.write_out(job, root, found)
+        printed = run.postprocess(job)
     except Exception as error:
         sentence = sentence_of(error)
         run.leave(root, f"Failed: {sentence or f'Kedge failed ({type(error).__name__}): the log says where'}")
         if sentence is None:
             raise
         raise CommandError(sentence) from error
+    for said in found.gathered.said:
+        typer.echo(f"{said.key}: {job.preprocess} printed:\n{said.text}", err=True)
+    typer.echo(printed, nl=False, err=True)
     for bad in found.gathered.bad:
         for example in bad.rejects.examples:
             line = f" line {example.line}" if example.line else ""

@@ -14,6 +14,7 @@ TOLD = frozenset(
         "config.facts.DiscoveryError",
         "monitor.capture.schema.SchemaError",
         "monitor.analysis.contract.ContractError",
+        "monitor.hooks.process.HookError",
         "objects.PlaceError",
         "retrain.actions.ActionError",
         "service.ServiceError",

@@ -15,6 +15,8 @@ from config.model import Distance
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, decode
 from monitor.capture.rejects import Rejects
+from monitor.hooks.preprocess import decode_through
+from monitor.hooks.script import Script
 from monitor.judge import Verdict, judge
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
@@ -32,6 +34,14 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the owner's script printed while it worked on one object; it may hold captured values."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What was read, and the verdict on it."""
 
@@ -39,6 +49,7 @@ class Comparison:
     profile: Profile
     verdict: Verdict
     bad: tuple[Bad, ...]
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +100,21 @@ class Gathered:
     objects: int
     profile: Profile
     bad: tuple[Bad, ...]
+    said: tuple[Said, ...] = ()
 
 
-def gather(place: Place, keys: Iterable[str], schema: Schema, period: Period) -> Gathered:
-    """Read the objects one after the other as one stream, so that the digits are Model Monitor's."""
-    profile, bad, count = Profile.empty(schema.names), [], 0
-    for key, decoded in _decoded(place, keys, schema, period):
+def gather(
+    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None = None
+) -> Gathered:
+    """Read the objects one after the other as one stream, so that the digits are Model Monitor's.
+
+    Raises HookError where `preprocess`, the owner's script, can't be loaded.
+    """
+    profile, bad, count, said = Profile.empty(schema.names), [], 0, []
+    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess):
         count += 1
+        if printed:
+            said.append(Said(key, printed))
         widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
         records = period.of(decoded.records).select(schema.names)
         profile = profile_frame(
@@ -108,7 +127,7 @@ def gather(place: Place, keys: Iterable[str], schema: Schema, period: Period) ->
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
-    return Gathered(count, profile, tuple(bad))
+    return Gathered(count, profile, tuple(bad), tuple(said))
 
 
 def compare(
@@ -120,15 +139,22 @@ def compare(
     mode: Distance,
     period: Period,
     assume: Assume = CONSERVATIVE,
+    preprocess: Script | None = None,
 ) -> Comparison:
-    """Read the objects and hold them against a baseline."""
-    found = gather(place, keys, schema, period)
+    """Read the objects and hold them against a baseline. Raises HookError as `gather`."""
+    found = gather(place, keys, schema, period, preprocess)
     verdict = judge(found.profile, baseline, constraints, mode, assume=assume)
-    return Comparison(found.objects, found.profile, verdict, found.bad)
+    return Comparison(found.objects, found.profile, verdict, found.bad, found.said)
 
 
 def _decoded(
-    place: Place, keys: Iterable[str], schema: Schema, period: Period
-) -> Iterator[tuple[str, Decoded]]:
+    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None
+) -> Iterator[tuple[str, Decoded, str]]:
+    timed = not period.is_open
     for key in keys:
-        yield key, decode(place.objects.read(key), schema, need_time=not period.is_open)
+        data = place.objects.read(key)
+        if preprocess is None:
+            yield key, decode(data, schema, need_time=timed), ""
+        else:
+            found = decode_through(preprocess, data, schema, need_time=timed)
+            yield key, found.decoded, found.said

@@ -15,10 +15,13 @@ from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts, classify_columns
 from monitor.analysis.columns import columns_of
 from monitor.analysis.contract import ContractError, Job, Source
+from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB
 from monitor.capture.gunzip import gunzip
 from monitor.capture.schema import schema_of_baseline, text_columns
-from monitor.comparison import Gathered, find, gather
+from monitor.comparison import Bad, Gathered, Said, find, gather
+from monitor.hooks.preprocess import columns_through, decode_through
+from monitor.hooks.script import Script, read_script
 from objects import PlaceError
 
 _FORMATS = {
@@ -36,28 +39,95 @@ def read(job: Job, constraints: Constraints | None) -> Gathered:
     Raises:
         ContractError: where there is no data set, saying what is there instead.
         DatasetError: where a file can't be read.
+        HookError: where the job's script can't be loaded.
     """
+    script = None if job.preprocess is None else read_script(str(job.preprocess))
     if job.written_in in (Source.CAPTURE, Source.MERGED):
-        return _captured(job, constraints)
+        return _captured(job, constraints, script)
     files = _files(job)
+    if script is not None:
+        return _lines_through(files, job, constraints, script)
     return Gathered(len(files), _profiled(files, job, constraints), ())
 
 
-def _captured(job: Job, constraints: Constraints | None) -> Gathered:
+def _captured(job: Job, constraints: Constraints | None, script: Script | None) -> Gathered:
     try:
         place, keys = find(str(job.source))
     except PlaceError:
         raise ContractError(_nothing(job, "captured objects (*.jsonl)")) from None
     if constraints is not None:
-        return gather(place, keys, schema_of_baseline(constraints, str(job.constraints)), job.period)
-    schema = columns_of(gunzip(place.objects.read(key), GIB).data for key in keys)
+        return gather(place, keys, schema_of_baseline(constraints, str(job.constraints)), job.period, script)
+    stored = (place.objects.read(key) for key in keys)
+    if script is None:
+        schema = columns_of(gunzip(data, GIB).data for data in stored)
+    else:
+        schema = _made(script, stored)
+    if schema is None and script is not None:
+        raise ContractError(
+            f"the script {script.name} makes no record of the {len(keys)} objects below {job.source}: "
+            "see that it returns a dict, and does not fail, at their lines"
+        )
     if schema is None:
         raise ContractError(f"no line of the {len(keys)} objects below {job.source} is a captured record")
-    first = gather(place, keys, schema, job.period)
+    first = gather(place, keys, schema, job.period, script)
     text = {name for name, column in first.profile.columns.items() if column.inferred_type in _TEXT}
     if not text:
         return first
-    return gather(place, keys, replace(schema, text=frozenset(text)), job.period)
+    return gather(place, keys, replace(schema, text=frozenset(text)), job.period, script)
+
+
+def _made(script: Script, stored: Iterable[bytes], *, plain: bool = False) -> Schema | None:
+    """The columns that a script makes; None where it makes no record."""
+    names = columns_through(script, stored, plain=plain)
+    try:
+        return Schema(names) if names else None
+    except ValueError as error:
+        raise ContractError(f"the records of the script {script.name}: {error}") from None
+
+
+def _lines_through(
+    files: tuple[Path, ...], job: Job, constraints: Constraints | None, script: Script
+) -> Gathered:
+    """A data set whose lines the script gets as texts, but for the row of a CSV's header."""
+    if job.written_in is Source.PARQUET:
+        raise ContractError(
+            "record_preprocessor_script takes lines, and dataset_format is parquet: give CSV or JSON Lines"
+        )
+    headed = job.written_in is Source.CSV and job.header
+    if constraints is not None:
+        return _gathered(files, headed, schema_of_baseline(constraints, str(job.constraints)), script)
+    schema = _made(script, (_body(path, headed) for path in files), plain=True)
+    if schema is None:
+        raise DatasetError(f"the script {script.name} makes no record of what {job.source} holds")
+    first = _gathered(files, headed, schema, script)
+    text = {name for name, column in first.profile.columns.items() if column.inferred_type in _TEXT}
+    return _gathered(files, headed, replace(schema, text=frozenset(text)), script) if text else first
+
+
+def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Script) -> Gathered:
+    profile, bad, said = Profile.empty(schema.names), [], []
+    for path in files:
+        found = decode_through(script, _body(path, headed), schema, plain=True)
+        decoded = found.decoded
+        profile = profile_frame(
+            decoded.records.select(schema.names),
+            text=schema.text,
+            domains=schema.domains,
+            exact=True,
+            onto=profile,
+            widths=dict(decoded.misfits.group_by("@width").len().iter_rows()),
+        )
+        if decoded.rejects.counts:
+            bad.append(Bad(str(path), decoded.rejects))
+        if found.said:
+            said.append(Said(str(path), found.said))
+    return Gathered(len(files), profile, tuple(bad), tuple(said))
+
+
+def _body(path: Path, headed: bool) -> bytes:
+    """A file with an empty line for its header, so that its lines keep their numbers."""
+    data = path.read_bytes()
+    return data[data.find(b"\n") :] if headed and b"\n" in data else b"" if headed else data
 
 
 def _files(job: Job) -> tuple[Path, ...]:

@@ -17,6 +17,8 @@ from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job
 from monitor.checks.names import OURS_ALONE
 from monitor.comparison import Gathered
+from monitor.hooks.postprocess import run_postprocess
+from monitor.hooks.script import read_script
 from monitor.judge import Verdict, judge
 from monitor.publish import VIOLATIONS
 from monitor.violations import completion_message, write
@@ -42,7 +44,7 @@ def analyse(job: Job, now: datetime) -> Analysed:
     constraints, and the violations where there are any, as Model Monitor has it.
 
     Raises:
-        ContractError, DatasetError, StatisticsError, ConstraintsError: in one sentence.
+        ContractError, DatasetError, StatisticsError, ConstraintsError, HookError: in one sentence.
     """
     if job.analysis is Analysis.MODEL_QUALITY:
         raise ContractError("analysis_type MODEL_QUALITY is not done yet: give DATA_QUALITY")
@@ -119,6 +121,17 @@ def write_out(job: Job, root: Path, found: Analysed) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found.metrics, encoding="utf-8", newline="")
     leave(root, found.message)
+
+
+def postprocess(job: Job) -> str:
+    """Run the job's script on the files that were written; what it printed.
+
+    Raises:
+        HookError: where it can't be loaded, or failed.
+    """
+    if job.postprocess is None:
+        return ""
+    return run_postprocess(read_script(str(job.postprocess)), job.output).said
 
 
 def leave(root: Path, message: str) -> None:
