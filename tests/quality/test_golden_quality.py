@@ -102,7 +102,7 @@ def test_real_constraints_are_written_as_they_were_read(golden: Path) -> None:
 
 
 def test_the_run_whose_f0_5_was_never_reported() -> None:
-    """1318 positives of which 151 were found, 499 negatives of which 65 were not: as the churn run printed."""
+    """1318 positives of which 151 were found, 499 negatives of which 65 were not: the churn run."""
     now = pl.DataFrame(
         {
             "label": [1] * 1318 + [0] * 499,
