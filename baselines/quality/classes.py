@@ -38,6 +38,11 @@ def name(column: pl.Expr) -> pl.Expr:
     )
 
 
+def text_only(column: pl.Expr) -> pl.Expr:
+    """The names of those that are no numbers, null for the others. String."""
+    return pl.when(number(column).is_null()).then(name(column))
+
+
 def binary_name(column: pl.Expr) -> pl.Expr:
     """The same for two classes: true and false, in any case, are 1 and 0."""
     named = name(column)

@@ -314,8 +314,6 @@ def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
     [
         ("notifications", "https://sqs.eu-west-1.amazonaws.com/123456789012/captures"),
         ("hooks", {"preprocess": "clean.py"}),
-        ("problem_type", "binary_classification"),
-        ("problem_type", "multiclass_classification"),
     ],
 )
 def test_a_key_that_nothing_acts_on_is_valid_and_told(key: str, value: object) -> None:
