@@ -90,15 +90,18 @@ def classification(choices: Choices, problem: ProblemType, seed: int) -> tuple[M
 def _drawn_counts(choices: Choices, generator: np.random.Generator) -> Counts:
     classes = len(choices.names)
     cells, often = np.unique(choices.labels * classes + choices.predictions, return_counts=True)
-    drawn = generator.multinomial(choices.size, often / choices.size, RESAMPLES)
     labelled, answered = np.divmod(cells, classes)
+    step = max(1, _CELLS // cells.size)
 
     def summed(by: np.ndarray[tuple[int], np.dtype[np.intp]], rows: NDArray[np.int64]) -> Floats:
         return np.stack([np.bincount(by, weights=row, minlength=classes) for row in rows])
 
-    return Counts(
-        summed(labelled, drawn), summed(answered, drawn), summed(labelled, drawn * (labelled == answered))
-    )
+    parts: list[tuple[Floats, Floats, Floats]] = []
+    for done in range(0, RESAMPLES, step):
+        drawn = generator.multinomial(choices.size, often / choices.size, min(step, RESAMPLES - done))
+        hits = drawn * (labelled == answered)
+        parts.append((summed(labelled, drawn), summed(answered, drawn), summed(labelled, hits)))
+    return Counts(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
 
 def _drawn_tally(counted: Tally, size: int, generator: np.random.Generator) -> Tally:

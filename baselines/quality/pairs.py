@@ -19,6 +19,8 @@ Codes = NDArray[np.intp]
 PREDICTION: Final = "prediction"
 PROBABILITY: Final = "probability"
 LABEL: Final = "label"
+MOST_CLASSES: Final = 1000
+"""Classes that are told apart: strangers may send as many texts as records, and a matrix has their square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,11 @@ def _classes(frame: pl.DataFrame) -> Choices:
     known = frame.select(classes.name(pl.col(each)).alias(each) for each in (PREDICTION, LABEL)).drop_nulls()
     every = pl.concat([known[PREDICTION].rename("name"), known[LABEL].rename("name")]).unique()
     by_value = [pl.col("name").cast(pl.Float64, strict=False), pl.col("name")]
+    if every.len() > MOST_CLASSES:
+        raise QualityError(
+            f"{every.len()} classes are answered or labelled, and at most {MOST_CLASSES} are told apart: "
+            "see whether the columns that were named hold classes"
+        )
     names = every.to_frame().sort(by_value, nulls_last=True)["name"]
     codes = pl.Enum(names)
     predictions, labels = (

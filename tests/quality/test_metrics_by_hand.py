@@ -203,6 +203,12 @@ def test_what_no_quality_can_be_measured_by(
         analyze(pl.DataFrame(columns), problem)
 
 
+def test_texts_that_are_no_classes_are_refused_before_they_fill_the_memory() -> None:
+    texts = [f"text {at}" for at in range(200_000)]
+    with pytest.raises(QualityError, match="200000 classes are answered or labelled"):
+        analyze(pl.DataFrame({"label": texts, "prediction": texts}), MULTICLASS)
+
+
 def test_more_than_two_classes_beside_a_named_positive_one() -> None:
     frame = pl.DataFrame({"label": ["a", "b", "c"], "prediction": ["a", "a", "a"]})
     with pytest.raises(QualityError, match="2 classes are answered or labelled beside"):
