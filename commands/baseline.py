@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,6 +44,27 @@ def create(
             min=1, max=1000, help="Different texts above which there is no histogram and no domain."
         ),
     ] = 120,
+    problem_type: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the model's quality instead of its data: regression, binary_classification or "
+            "multiclass_classification; Model Monitor's spellings too."
+        ),
+    ] = None,
+    inference_attribute: Annotated[
+        str | None, typer.Option(help="The column of the model's answers; of a CSV also its position.")
+    ] = None,
+    probability_attribute: Annotated[
+        str | None, typer.Option(help="The column of the positive class's probability.")
+    ] = None,
+    probability_threshold_attribute: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Above it a record is positive, where answers are not given. [0.5]"),
+    ] = None,
+    ground_truth_attribute: Annotated[str | None, typer.Option(help="The column of the labels.")] = None,
+    positive_class: Annotated[
+        str | None, typer.Option(help="The positive one of two classes that are not 0 and 1.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write statistics.json and constraints.json of a data set, in Model Monitor's format.
@@ -52,6 +74,17 @@ def create(
     from baselines import constraints, statistics, versions
     from baselines.create import create as create_baseline
 
+    asked = _QualityAsked(
+        problem_type,
+        inference_attribute,
+        probability_attribute,
+        probability_threshold_attribute,
+        ground_truth_attribute,
+        positive_class,
+    )
+    if asked != _QualityAsked():
+        _create_quality(dataset, output, asked, not no_header, as_json)
+        return
     profile, suggested = create_baseline(
         _source(dataset), header=not no_header, where=dataset, histogram_bound=histogram_bound
     )
@@ -61,6 +94,60 @@ def create(
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:
         typer.echo(f"{profile.rows} records, {len(profile.columns)} features, written to {output}")
+
+
+@dataclass(frozen=True, slots=True)
+class _QualityAsked:
+    """The options that ask for a baseline of the model's quality."""
+
+    problem_type: str | None = None
+    inference: str | None = None
+    probability: str | None = None
+    threshold: float | None = None
+    ground_truth: str | None = None
+    positive: str | None = None
+
+
+def _create_quality(dataset: str, output: Path, asked: _QualityAsked, header: bool, as_json: bool) -> None:
+    from baselines.quality.analysis import VIOLATIONS, analyze
+    from baselines.quality.dataset import Attributes, read
+    from baselines.quality.problem import QualityError, problem_of
+
+    if asked.problem_type is None or asked.ground_truth is None:
+        raise typer.BadParameter("a baseline of quality wants --problem-type and --ground-truth-attribute")
+    try:
+        problem = problem_of(asked.problem_type)
+    except QualityError as error:
+        raise typer.BadParameter(str(error), param_hint="--problem-type") from None
+    attributes = Attributes(asked.ground_truth, asked.inference, asked.probability)
+    frame = read(_source(dataset), attributes, header=header, where=dataset)
+    try:
+        found = analyze(
+            frame,
+            problem,
+            threshold=0.5 if asked.threshold is None else asked.threshold,
+            positive=asked.positive,
+        )
+    except QualityError as error:
+        raise QualityError(f"{dataset}: {error}") from None
+    write_files(output, {name: text for name, text in found.files().items() if name != VIOLATIONS})
+    records = found.statistics.item_count
+    if as_json:
+        print_json(
+            {
+                "records": records,
+                "left_out": found.left_out,
+                "problem_type": problem,
+                "metrics": found.cloudwatch,
+                "output": str(output),
+            }
+        )
+        return
+    if found.left_out:
+        typer.echo(f"{found.left_out} records lack an answer or a label and were left out", err=True)
+    for name, bound in found.constraints.bounds.items():
+        typer.echo(f"{name}  {bound.threshold:.6g}")
+    typer.echo(f"{records} records, {len(found.constraints.bounds)} constraints, written to {output}")
 
 
 def _source(dataset: str) -> Path | bytes:

@@ -14,6 +14,7 @@ import polars as pl
 import structlog
 from sqlalchemy import Connection
 
+from baselines.quality.classes import text_only
 from monitor.capture import layout, rejects
 from monitor.capture.decode import Decoded, Times, decode, nothing
 from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
@@ -222,14 +223,18 @@ def consume_labels(
     transaction: Transaction,
     now: datetime,
     limit_bytes: int,
+    classes: bool = False,
 ) -> int:
-    """Read and count ground truth; the windows it labels are marked to be measured again."""
+    """Read and count ground truth; the windows it labels are marked to be measured again.
+
+    `classes` says that labels are classes, which may be texts.
+    """
     counted = 0
     for fold in _folds(new):
         read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in _read(place, fold)]
         with transaction() as connection:
             for found, etag, labels in read:
-                _count_labels(connection, monitor_id, found, etag, labels, now)
+                _count_labels(connection, monitor_id, found, etag, labels, classes, now)
         counted += len(read)
     return counted
 
@@ -244,12 +249,19 @@ def _labels(found: Found, data: bytes, limit_bytes: int) -> Labels:
 
 
 def _count_labels(
-    connection: Connection, monitor_id: int, found: Found, etag: str, labels: Labels, now: datetime
+    connection: Connection,
+    monitor_id: int,
+    found: Found,
+    etag: str,
+    labels: Labels,
+    classes: bool,
+    now: datetime,
 ) -> None:
     rows = labels.frame.select(
         hash_ids(labels.frame["join_id"]).alias("join_hash"),
         pl.col("row").cast(pl.Int64),
         pl.col("label").cast(pl.Float64, strict=False),
+        *([text_only(pl.col("label")).alias("truth")] if classes else []),
     )
     bad = reject_counts(labels.rejects)
     captures.replace(

@@ -13,6 +13,9 @@ from sqlalchemy import Engine
 
 from baselines import versions
 from baselines.constraints import ConstraintsError
+from baselines.quality import constraints as quality_constraints
+from baselines.quality.constraints import QualityConstraints
+from baselines.quality.problem import QualityError
 from baselines.statistics import StatisticsError
 from baselines.versions import BaselineError, LoadedBaseline
 from config.clock import Clock
@@ -30,7 +33,7 @@ from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, Execution, ObjectKind
+from store.records import Deployment, Execution, ExecutionKind, ObjectKind
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +45,7 @@ Problem = (
     SchemaError,
     DiscoveryError,
     HookError,
+    QualityError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -95,6 +99,8 @@ class Observer:
     """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
     _postprocess_failed: dict[str, str] = field(default_factory=dict)
     """Endpoint → how its script failed on the last execution; it stays told until the script succeeds."""
+    _bounds: dict[str, tuple[str, float, QualityConstraints]] = field(default_factory=dict)
+    """Endpoint → its entry's digest, when its quality baseline was read (wall time), and what that asks."""
     _places: dict[tuple[str, str | None], Place] = field(default_factory=dict)
 
     def observe(self, endpoint: Endpoint) -> Round | None:
@@ -212,9 +218,17 @@ class Observer:
 
     def _ingest(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         schema = schema_of(endpoint, self._baseline(endpoint, known[-1]).constraints)
-        ledger = endpoint.prediction if endpoint.ground_truth else None
-        script = self._script(endpoint, endpoint.hooks.preprocess)
-        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger, script)
+        labelled = endpoint.ground_truth is not None
+        recipe = Recipe(
+            schema,
+            endpoint.window,
+            known,
+            endpoint.sample_rows,
+            prediction=endpoint.prediction if labelled else None,
+            probability=endpoint.probability if labelled else None,
+            classes=endpoint.problem is not ProblemType.REGRESSION,
+            preprocess=self._script(endpoint, endpoint.hooks.preprocess),
+        )
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
@@ -254,6 +268,7 @@ class Observer:
             transaction=lease.transaction,
             now=now,
             limit_bytes=self.world.limit_bytes,
+            classes=endpoint.problem is not ProblemType.REGRESSION,
         )
 
     def _unseen(self, lease: Lease, kind: ObjectKind, listed: list[ingest.Found]) -> tuple[ingest.Found, ...]:
@@ -308,8 +323,9 @@ class Observer:
             )
 
     def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
-        if endpoint.ground_truth is None or endpoint.problem_type not in (None, ProblemType.REGRESSION):
+        if endpoint.ground_truth is None:
             return 0
+        bounds = self._quality_bounds(endpoint)
         with reading(self.world.engine) as connection:
             due = stored_windows.due_for_quality(connection, lease.key, now - endpoint.grace)
         measured = 0
@@ -317,10 +333,23 @@ class Observer:
             with reading(self.world.engine) as connection:
                 found = measuring.labelled(connection, window)
             # seconds of work for a million labels, in which nobody has to wait for the database
-            metrics = measuring.measure(found, window)
+            measurement = measuring.measure(found, window, endpoint, bounds)
             with lease.transaction() as connection:
-                measured += measuring.record(connection, window, found, metrics, endpoint, now) is not None
+                measured += measuring.record(connection, window, measurement, endpoint, now) is not None
         return measured
+
+    def _quality_bounds(self, endpoint: Endpoint) -> QualityConstraints | None:
+        """What the model's quality is held against; its file is looked at as often as a baseline's."""
+        if endpoint.quality_baseline is None:
+            return None
+        digest, looked, bounds = self._bounds.get(endpoint.name, ("", 0.0, None))
+        if bounds is None or digest != endpoint.digest or time.monotonic() - looked >= _BASELINE_LOOK:
+            place = self._place(endpoint, endpoint.quality_baseline)
+            text = place.objects.read(place.key(versions.CONSTRAINTS))
+            bounds = quality_constraints.read(text, f"{place.uri}/{versions.CONSTRAINTS}")
+            measuring.fit(bounds, endpoint)
+            self._bounds[endpoint.name] = (endpoint.digest, time.monotonic(), bounds)
+        return bounds
 
     def _publish(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         if endpoint.results is None:
@@ -328,10 +357,10 @@ class Observer:
         ended = {era.id: era.ended_at for era in known}
         place = self._place(endpoint, endpoint.results)
         with reading(self.world.engine) as connection:
-            waiting = stored_executions.unpublished(connection, lease.key)
+            waiting = stored_executions.unpublished(connection, lease.key, kinds=_published(endpoint))
         for execution in waiting:
             with reading(self.world.engine) as connection:
-                files = publish.files(connection, execution)
+                files = publish.files(connection, execution, endpoint)
             publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files)
             with lease.transaction() as connection:
                 stored_executions.published(connection, execution.id, now)
@@ -376,6 +405,13 @@ class Observer:
         horizon = now - _label_reach(endpoint)
         beyond = [found for found in every if ingest.is_label_before(place, found, horizon)]
         return self._unseen(lease, ObjectKind.GROUND_TRUTH, beyond)
+
+
+def _published(endpoint: Endpoint) -> tuple[ExecutionKind, ...]:
+    """What goes to the result tree: a model's quality where it is held against a baseline."""
+    if endpoint.quality_baseline is None:
+        return (ExecutionKind.DATA_QUALITY,)
+    return tuple(ExecutionKind)
 
 
 def _no_baseline(endpoint: Endpoint) -> BaselineError:

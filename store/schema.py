@@ -330,6 +330,8 @@ predictions = Table(
     Column("variant", String(63), nullable=False),
     Column("deployment_id", Key, nullable=False),
     Column("prediction", Number),
+    Column("answer", Words),
+    Column("probability", Number),
     Index(None, "monitor_id", "join_hash", "row"),
     Index(None, "monitor_id", "window_start"),
     Index(None, "object_id"),
@@ -344,6 +346,7 @@ labels = Table(
     Column("join_hash", String(32), nullable=False),
     Column("row", Integer, nullable=False),
     Column("label", Number),
+    Column("truth", Words),
     Index(None, "monitor_id", "join_hash", "row"),
     Index(None, "object_id"),
 )

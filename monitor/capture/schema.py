@@ -41,10 +41,16 @@ def _domains(features: Iterable[FeatureConstraints]) -> dict[str, frozenset[str]
     return {feature.name: frozenset(feature.domains) for feature in features if feature.domains is not None}
 
 
+def _answers(endpoint: Endpoint, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that the entry says are answered, in their order, or else the first one."""
+    named = tuple(dict.fromkeys(each for each in (endpoint.prediction, endpoint.probability) if each))
+    return tuple(sorted(named, key=lambda each: names.index(each) if each in names else -1)) or names[:1]
+
+
 def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
     """The columns by position: the entry's, or else the baseline's, output columns first."""
     names = endpoint.columns or tuple(feature.name for feature in constraints.features)
-    outputs = endpoint.output_columns or ((endpoint.prediction,) if endpoint.prediction else names[:1])
+    outputs = endpoint.output_columns or _answers(endpoint, names)
     if unknown := [name for name in (*outputs, *endpoint.exclude) if name not in names]:
         raise SchemaError(
             f"endpoint {endpoint.name}: the column {unknown[0]!r} is neither in its columns nor in its "

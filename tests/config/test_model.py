@@ -205,7 +205,7 @@ def test_digests_are_told_apart_within_a_section() -> None:
 
 
 def test_the_digest_stays_the_same_from_one_start_to_the_next() -> None:
-    assert endpoint().digest == "7b2741914fbfab740e33244effa090713ae6678b77e8595e4f93bd2b9160d7a8"
+    assert endpoint().digest == "e1302993e7e618d8a980fc3f46aa0d3350d876c2e90101e1a6553d7401342847"
 
 
 def test_the_digest_knows_no_password() -> None:
@@ -313,8 +313,6 @@ def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
     ("key", "value"),
     [
         ("notifications", "https://sqs.eu-west-1.amazonaws.com/123456789012/captures"),
-        ("problem_type", "binary_classification"),
-        ("problem_type", "multiclass_classification"),
     ],
 )
 def test_a_key_that_nothing_acts_on_is_valid_and_told(key: str, value: object) -> None:
@@ -330,3 +328,61 @@ def test_discovery_is_told_where_it_stands() -> None:
 def test_of_keys_that_are_acted_on_nothing_is_told() -> None:
     assert unacted(endpoint(hooks={"preprocess": "x"}, problem_type="regression", prediction="rings")) == ()
     assert unacted(Config(endpoints=(endpoint(),))) == ()
+
+
+QUALITY = {"ground_truth": "s3://logs/labels", "problem_type": "BinaryClassification"}
+
+
+def test_a_classifier_may_answer_a_probability_alone() -> None:
+    found = endpoint(**QUALITY, probability="p", probability_threshold=0.8, positive_class="yes")
+    assert found.problem is ProblemType.BINARY_CLASSIFICATION
+    assert endpoint().problem is ProblemType.REGRESSION
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"probability": "p"}, "has a probability, which two classes have"),
+        ({"positive_class": "yes"}, "has a positive_class, which two classes have"),
+        ({"quality_baseline": "s3://logs/q"}, "has a quality_baseline but no ground_truth"),
+        ({**QUALITY}, "has ground_truth but no prediction"),
+        (
+            {**QUALITY, "probability": "p", "output_columns": ("q",)},
+            "has a probability 'p' that is not among",
+        ),
+        ({**QUALITY, "probability": "p", "probability_threshold": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_what_does_not_go_together_of_a_classifier(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        endpoint(**given)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("problem", "condition", "said"),
+    [
+        ("regression", "f1 < 0.8", "f1 is no metric of regression; those are rmse, mae, r2"),
+        (
+            "binary_classification",
+            "rmse > 3",
+            "rmse is no metric of binary_classification; those are accuracy,",
+        ),
+        (
+            "multiclass_classification",
+            "volume < 3 and auc < 0.8",
+            "auc is no metric of multiclass_classification",
+        ),
+    ],
+)
+def test_a_condition_on_what_the_model_does_not_have(problem: str, condition: str, said: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        endpoint(problem_type=problem, retrain=retrain(when=(condition,)))
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize("condition", ["accuracy < 0.9 * baseline", "recall < 0.5 or drift(a) > 0.2"])
+def test_a_condition_on_a_classifier(condition: str) -> None:
+    found = endpoint(problem_type="binary_classification", retrain=retrain(when=(condition,)))
+    assert found.retrain is not None
+    assert str(found.retrain.when[0]) == condition
