@@ -120,6 +120,7 @@ class Endpoint(Part):
     variant: AwsName | None = None
     role: Annotated[str, Read("the ARN of a role", addresses.role)] | None = None
     capture: Folder
+    batch: bool = False
     notifications: Annotated[str, Read("the URL of a queue", addresses.web)] | None = None
     columns: Annotated[Names, Field(min_length=1)] | None = None
     output_columns: Annotated[Names, Field(min_length=1)] | None = None

@@ -22,6 +22,7 @@ from monitor import eras, executions, ingest, measuring, publish
 from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.digest import Recipe
+from monitor.transforms import Transforms
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, monitors, retention
 from store import executions as stored_executions
@@ -188,7 +189,8 @@ class Observer:
         recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger)
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
-        listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
+        batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
+        listed = list(_captures(place, endpoint, since))
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
@@ -199,6 +201,7 @@ class Observer:
                 transaction=lease.transaction,
                 now=now,
                 limit_bytes=self.world.limit_bytes,
+                batch=batch,
             )
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
@@ -312,7 +315,7 @@ class Observer:
         place = self._place(endpoint, endpoint.capture)
         oldest = now - endpoint.retention.metrics
         horizon = now - endpoint.lateness
-        every = ingest.list_captures(place, endpoint.name, endpoint.variant, oldest)
+        every = _captures(place, endpoint, oldest)
         beyond = [found for found in every if ingest.is_before(place, found, horizon)]
         return (*self._unseen(lease, ObjectKind.CAPTURE, beyond), *self._late_labels(endpoint, lease, now))
 
@@ -324,6 +327,13 @@ class Observer:
         horizon = now - _label_reach(endpoint)
         beyond = [found for found in every if ingest.is_label_before(place, found, horizon)]
         return self._unseen(lease, ObjectKind.GROUND_TRUTH, beyond)
+
+
+def _captures(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[ingest.Found]:
+    """What was captured of an endpoint, or of the batch transforms that stand for one."""
+    if endpoint.batch:
+        return ingest.list_transforms(place, since)
+    return ingest.list_captures(place, endpoint.name, endpoint.variant, since)
 
 
 def _no_baseline(endpoint: Endpoint) -> BaselineError:

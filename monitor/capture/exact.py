@@ -123,6 +123,10 @@ def _text(value: Json) -> str | None:
 def _pairs(capture: dict[str, Json], schema: Schema) -> Sequence[Pair]:
     """The output and the input row of each record of a request."""
     if "batchTransformOutput" in capture:
+        if schema.paths:  # they are taken of the joined record
+            joined = read_payload(capture["batchTransformOutput"], reader_of(schema.paths)).rows
+            if all(row.names is not None for row in joined):
+                return [(None, row) for row in joined]
         return [
             _batch_pair(row, len(schema.outputs))
             for row in read_payload(capture["batchTransformOutput"]).rows
