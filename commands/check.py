@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import AsJson, moment, print_json, write_files
+from commands.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    endpoint_of,
+    load_config,
+    moment,
+    print_json,
+    write_files,
+)
 from config.model import Distance
 
 if TYPE_CHECKING:
@@ -28,6 +37,11 @@ def check(
     fail_on_violations: Annotated[
         bool, typer.Option("--fail-on-violations", help="Exit with status 3 where there are violations.")
     ] = False,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(help="Take columns, fields and exclude from this entry of kedge.yaml."),
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Compare captured records with a baseline and write Model Monitor's files.
@@ -35,14 +49,18 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import versions
-    from monitor.capture.schema import schema_of_baseline
+    from monitor.capture.schema import schema_of, schema_of_baseline
     from monitor.comparison import Period, compare, find
     from objects import open_place
 
     period = Period(moment(start), moment(end))
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
-    schema = schema_of_baseline(constraints, files.source)
+    schema = (
+        schema_of_baseline(constraints, files.source)
+        if endpoint is None
+        else schema_of(endpoint_of(load_config(config), endpoint, config), constraints)
+    )
     found = compare(*find(capture), profile, constraints, schema, distance, period)
     if output is not None:
         _write(output, found)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -89,17 +90,32 @@ def compare(
     period: Period,
 ) -> Comparison:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's."""
-    profile, bad, count = Profile.empty(schema.names), [], 0
+    kept = [name for name in schema.names if name not in schema.exclude]
+    profile, bad, count = Profile.empty(kept), [], 0
+    widths = Counter[int]()  # of whole records: columns that are left out hold their place
     for key, decoded in _decoded(place, keys, schema, period):
         count += 1
-        widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
-        records = period.of(decoded.records).select(schema.names)
+        records = period.of(decoded.records).select(kept)
+        widths.update(dict(period.of(decoded.misfits).group_by("@width").len().iter_rows()))
+        widths.update({len(schema.names): records.height})
         profile = profile_frame(
-            records, text=schema.text, domains=schema.domains, exact=True, onto=profile, widths=widths
+            records,
+            text=schema.text - schema.exclude,
+            domains=schema.domains,
+            exact=True,
+            onto=profile,
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
-    return Comparison(count, profile, judge(profile, baseline, constraints, mode), tuple(bad))
+    profile = replace(profile, widths={width: rows for width, rows in widths.items() if rows})
+    verdict = judge(profile, baseline, _of(constraints, schema), mode, len(schema.names))
+    return Comparison(count, profile, verdict, tuple(bad))
+
+
+def _of(constraints: Constraints, schema: Schema) -> Constraints:
+    """The constraints of what is looked at."""
+    kept = tuple(feature for feature in constraints.features if feature.name not in schema.exclude)
+    return constraints if len(kept) == len(constraints.features) else replace(constraints, features=kept)
 
 
 def _decoded(
