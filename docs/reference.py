@@ -37,7 +37,13 @@ same. A time such as `--start` takes is ISO 8601, in UTC unless it says otherwis
 | `AWS_PROFILE`, `AWS_REGION`, … | AWS's ordinary chain of credentials and settings |
 | `AWS_ENDPOINT_URL` | another AWS than Amazon's, such as one on loopback |
 """
-_WORDS = {str: "text", Path: "a path", int: "a whole number", float: "a number"}
+_WORDS: dict[object, str] = {
+    str: "text",
+    Path: "a path",
+    int: "a whole number",
+    float: "a number",
+    list[str]: "several texts",
+}
 
 Parameter = TyperOption | TyperArgument
 

@@ -19,6 +19,7 @@ COMMANDS = [
     ("baseline", "import"),
     ("baseline", "list"),
     ("baseline", "show"),
+    ("baseline", "diff"),
     ("baseline", "export"),
     ("check",),
     ("db", "upgrade"),
