@@ -156,6 +156,10 @@ class Endpoint(Part):
             raise ValueError(
                 f"has a prediction {self.prediction!r} that is not among its output_columns; add it there"
             )
+        if self.batch and self.retrain is not None:
+            raise ValueError(
+                "has batch and retrain; training sets are made of an endpoint's captures: take one out"
+            )
         if self.lateness < self.grace:
             raise ValueError(
                 f"has a lateness of {durations.spell(self.lateness)}, "

@@ -37,6 +37,8 @@ from monitor.capture.rejects import RejectKind
 _STEPS = frozenset({"field", "subexpression", "index_expression", "index", "identity", "current"})
 _PROJECTIONS = frozenset({"projection", "value_projection", "filter_projection"})
 
+_INTERPRETER = TreeInterpreter()
+
 Node = Mapping[str, Any]
 """A node of the tree into which the library parses an expression: "type", "children", "value"."""
 
@@ -190,7 +192,8 @@ def _holds(value: object) -> bool:
 
 
 def _visit(node: Node, document: object) -> object:
-    return TreeInterpreter().visit(node, document)
+    found: object = _INTERPRETER.visit(node, document)
+    return found
 
 
 def _plain(value: object) -> object:

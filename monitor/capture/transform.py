@@ -147,7 +147,7 @@ def _csv_rows(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     form = (
         pl.when(joined | pl.col("in").is_not_null())
         .then(pl.lit("both"))
-        .when((pl.col("width") == outputs) & ~pl.col("quoted"))
+        .when((pl.col("width") == outputs) & ~pl.col("quoted") & ~joined.any())
         .then(pl.lit("answer"))
         .otherwise(pl.lit("whole"))
     )

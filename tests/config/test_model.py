@@ -331,3 +331,21 @@ def test_discovery_is_told_where_it_stands() -> None:
 def test_of_keys_that_are_acted_on_nothing_is_told() -> None:
     assert unacted(endpoint(problem_type="regression", prediction="rings", report=None)) == ()
     assert unacted(Config(endpoints=(endpoint(),))) == ()
+
+
+@pytest.mark.parametrize("path", ["instances[", "a b", "", "a..b"])
+def test_a_path_that_is_none_is_refused_by_name(path: str) -> None:
+    with pytest.raises(ValidationError, match="for length, which is no JMESPath expression"):
+        endpoint(fields={"length": path})
+
+
+def test_paths_are_kept_as_they_were_written() -> None:
+    fields = {"rings": "predictions[].score", "length": "instances[].size.length"}
+    assert dict(endpoint(fields=fields).fields) == fields
+    assert endpoint(fields=fields).digest != endpoint().digest
+
+
+def test_jobs_are_not_retrained() -> None:
+    assert endpoint(batch=True).batch
+    with pytest.raises(ValidationError, match="has batch and retrain"):
+        endpoint(batch=True, retrain=retrain())

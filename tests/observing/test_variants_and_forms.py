@@ -34,7 +34,7 @@ def instances(given: Sequence[Record]) -> tuple[Any, Any]:
 def one_request(form: str, given: Sequence[Record], event_id: str) -> bytes:
     """Several records in one request of a form."""
     asked, answered = rows(given)
-    about = {"event_id": event_id, "time": TIME}
+    about: dict[str, Any] = {"event_id": event_id, "time": TIME}
     if form == "csv":
         return csv_line(asked, f"{answered}\n", **about)
     if form == "base64":
