@@ -1,8 +1,9 @@
-"""`kedge baseline`: create, import, list, show and export baselines."""
+"""`kedge baseline`: create, import, list, show, compare and export baselines."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,11 +22,13 @@ from commands.options import (
     print_json,
     write_files,
 )
+from config.model import Distance
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from baselines.profile.column import ColumnProfile
+    from monitor.baseline_difference import Baseline, BaselineDifference, Change, FeatureDifference
 
 app = typer.Typer(help="What an endpoint's data should look like.", no_args_is_help=True)
 
@@ -283,6 +286,120 @@ def export(
         statistics, constraints = versions.texts(connection, baseline_id)
     write_files(output, {versions.STATISTICS: statistics, versions.CONSTRAINTS: constraints})
     typer.echo(f"written to {output}")
+
+
+@app.command()
+def diff(
+    baselines: Annotated[
+        list[str],
+        typer.Argument(help="An endpoint and two of its versions, or two folders; the old one first."),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    distance: Annotated[
+        Distance, typer.Option(help="Right distances, or Model Monitor's.")
+    ] = Distance.CORRECT,
+    as_json: AsJson = False,
+) -> None:
+    """What tells two baselines apart: features, types, completeness, domains, thresholds, distributions.
+
+    Example: kedge baseline diff abalone-prod-endpoint 1 2
+    """
+    from monitor.baseline_difference import difference
+
+    old, new = _both(baselines, config)
+    found = difference(old, new, distance)
+    if as_json:
+        print_json(_difference_json(found))
+        return
+    for line in _difference_lines(found):
+        typer.echo(line)
+
+
+def _both(given: list[str], config: Path) -> tuple[Baseline, Baseline]:
+    """The two baselines that the arguments name."""
+    if len(given) == 2:
+        return _in_folder(given[0]), _in_folder(given[1])
+    if len(given) != 3 or not all(version.isdecimal() for version in given[1:]):
+        raise typer.BadParameter(
+            "give an endpoint and the numbers of two versions (ENDPOINT 1 2), or two folders"
+        )
+    return _version(config, given[0], int(given[1])), _version(config, given[0], int(given[2]))
+
+
+def _in_folder(folder: str) -> Baseline:
+    from baselines import versions
+    from monitor.baseline_difference import Baseline
+    from objects import open_place
+
+    return Baseline(*versions.parse(versions.read_files(open_place(folder))))
+
+
+def _version(config: Path, endpoint: str, version: int) -> Baseline:
+    from baselines import versions
+    from monitor.baseline_difference import Baseline
+    from store.engine import reading
+
+    engine, baseline_id = _chosen(config, endpoint, version)
+    with reading(engine) as connection:
+        loaded = versions.load(connection, baseline_id)
+    return Baseline(loaded.profile, loaded.constraints)
+
+
+def _difference_lines(found: BaselineDifference) -> Iterator[str]:
+    old, new = found.records
+    yield f"{old} records → {new}; {len(found.features)} features in both, " + (
+        f"{len(found.added)} added, {len(found.removed)} removed"
+    )
+    yield from (f"+ {one.name}  {one.inferred_type}" for one in found.added)
+    yield from (f"- {one.name}  {one.inferred_type}" for one in found.removed)
+    yield from (f"every feature  {_change_text(change)}" for change in found.monitoring)
+    for feature in found.features:
+        yield f"{feature.name}  {'; '.join(_told(feature))}"
+
+
+def _told(feature: FeatureDifference) -> Iterator[str]:
+    yield from (_change_text(change) for change in feature.changes)
+    if feature.values_added:
+        yield f"values added: {', '.join(feature.values_added)}"
+    if feature.values_removed:
+        yield f"values removed: {', '.join(feature.values_removed)}"
+    if not feature.asks_otherwise:
+        yield "asks the same"
+    if feature.drift is None:
+        yield "no statistics in one of the two"
+    elif feature.drift.value is None:
+        yield feature.drift.detail
+    else:
+        yield f"distance {feature.drift.value:.4g} of {feature.drift.threshold:g}: {feature.drift.outcome}"
+
+
+def _change_text(change: Change) -> str:
+    old, new = ("none" if value is None else f"{value}" for value in (change.old, change.new))
+    return f"{change.setting} {old} → {new}"
+
+
+def _difference_json(found: BaselineDifference) -> dict[str, object]:
+    def changes(given: tuple[Change, ...]) -> dict[str, object]:
+        return {change.setting: {"old": change.old, "new": change.new} for change in given}
+
+    return {
+        "records": {"old": found.records[0], "new": found.records[1]},
+        "added": [{"name": one.name, "inferred_type": one.inferred_type} for one in found.added],
+        "removed": [{"name": one.name, "inferred_type": one.inferred_type} for one in found.removed],
+        "monitoring": changes(found.monitoring),
+        "features": [
+            {
+                "name": one.name,
+                "changes": changes(one.changes),
+                "values_added": one.values_added,
+                "values_removed": one.values_removed,
+                "distance": one.drift.value if one.drift else None,
+                "threshold": one.drift.threshold if one.drift else None,
+                "outcome": one.drift.outcome if one.drift else None,
+            }
+            for one in found.features
+        ],
+    }
 
 
 def _chosen(config: Path, endpoint: str, version: int | None) -> tuple[Engine, int]:

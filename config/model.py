@@ -9,6 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
+import jmespath
+from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from config import addresses, cron, durations
@@ -103,6 +105,18 @@ def _distinct(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return names
 
 
+def _paths(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    for name, path in fields:
+        try:
+            jmespath.compile(path)
+        except JMESPathError as error:
+            raise ValueError(
+                f"has {path!r} for {name}, which is no JMESPath expression: {str(error).splitlines()[0]}; "
+                "write one such as instances[].length"
+            ) from None
+    return fields
+
+
 class Endpoint(Part):
     """One monitored endpoint; all of its variants, or the one that `variant` names.
 
@@ -113,10 +127,12 @@ class Endpoint(Part):
     variant: AwsName | None = None
     role: Annotated[str, Read("the ARN of a role", addresses.role)] | None = None
     capture: Folder
+    batch: bool = False
     notifications: Annotated[str, Read("the URL of a queue", addresses.web)] | None = None
     columns: Annotated[Names, Field(min_length=1)] | None = None
     output_columns: Annotated[Names, Field(min_length=1)] | None = None
     exclude: Names = ()
+    fields: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = ()
     hooks: Hooks = Hooks()
     baseline: Folder | None = None
     results: Folder | None = None
@@ -140,10 +156,17 @@ class Endpoint(Part):
 
     _window = field_validator("window")(_divides_a_day)
     _columns = field_validator("columns", "output_columns", "exclude")(_distinct)
+    _fields = field_validator("fields")(_paths)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
         self._know_the_answers()
+        if self.batch and self.retrain is not None:
+            raise ValueError(
+                "has batch and retrain; training sets are made of an endpoint's captures: take one out"
+            )
+        if self.batch and self.hooks.preprocess is not None:
+            raise ValueError("has batch and a preprocess script, which works on captured lines: take one out")
         if self.lateness < self.grace:
             raise ValueError(
                 f"has a lateness of {durations.spell(self.lateness)}, "

@@ -27,6 +27,7 @@ from monitor.digest import Recipe
 from monitor.hooks.postprocess import run_on
 from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
+from monitor.transforms import Transforms
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, monitors, retention
 from store import executions as stored_executions
@@ -231,7 +232,8 @@ class Observer:
         )
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
-        listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
+        batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
+        listed = list(_captures(place, endpoint, since))
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
@@ -242,6 +244,7 @@ class Observer:
                 transaction=lease.transaction,
                 now=now,
                 limit_bytes=self.world.limit_bytes,
+                batch=batch,
             )
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
@@ -393,7 +396,7 @@ class Observer:
         place = self._place(endpoint, endpoint.capture)
         oldest = now - endpoint.retention.metrics
         horizon = now - endpoint.lateness
-        every = ingest.list_captures(place, endpoint.name, endpoint.variant, oldest)
+        every = _captures(place, endpoint, oldest)
         beyond = [found for found in every if ingest.is_before(place, found, horizon)]
         return (*self._unseen(lease, ObjectKind.CAPTURE, beyond), *self._late_labels(endpoint, lease, now))
 
@@ -412,6 +415,13 @@ def _published(endpoint: Endpoint) -> tuple[ExecutionKind, ...]:
     if endpoint.quality_baseline is None:
         return (ExecutionKind.DATA_QUALITY,)
     return tuple(ExecutionKind)
+
+
+def _captures(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[ingest.Found]:
+    """What was captured of an endpoint, or of the batch transforms that stand for one."""
+    if endpoint.batch:
+        return ingest.list_transforms(place, since)
+    return ingest.list_captures(place, endpoint.name, endpoint.variant, since)
 
 
 def _no_baseline(endpoint: Endpoint) -> BaselineError:

@@ -62,6 +62,7 @@ def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
             f"endpoint {endpoint.name}: the output columns {', '.join(outputs)} do not come first in "
             f"{', '.join(names)}: captured CSV rows are output columns, then input columns"
         )
+    _check_paths(endpoint, names, outputs)
     described = {feature.name: feature for feature in constraints.features}
     known = [described[name] for name in names if name in described]
     try:
@@ -71,6 +72,29 @@ def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
             outputs=outputs,
             exclude=frozenset(endpoint.exclude),
             domains=_domains(known),
+            paths=dict(endpoint.fields),
         )
     except ValueError as error:
         raise SchemaError(f"endpoint {endpoint.name}: {error}") from None
+
+
+def _check_paths(endpoint: Endpoint, names: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    """On either side all columns that are looked at have a path, or none has.
+
+    Raises:
+        SchemaError: a path for a column that there is not, or a column without one beside others that have.
+    """
+    paths = dict(endpoint.fields)
+    if unknown := [name for name in paths if name not in names]:
+        raise SchemaError(
+            f"endpoint {endpoint.name}: fields names the column {unknown[0]!r}, which is neither in its "
+            f"columns nor in its baseline: the columns are {', '.join(names)}"
+        )
+    for side, columns in (("output", outputs), ("input", names[len(outputs) :])):
+        looked_at = [name for name in columns if name not in endpoint.exclude]
+        without = [name for name in looked_at if name not in paths]
+        if without and any(name in paths for name in columns):
+            raise SchemaError(
+                f"endpoint {endpoint.name}: fields has no path for the {side} column {without[0]!r}, and "
+                f"others of the {side} have one: give it a path too, or exclude it"
+            )

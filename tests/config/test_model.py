@@ -205,7 +205,7 @@ def test_digests_are_told_apart_within_a_section() -> None:
 
 
 def test_the_digest_stays_the_same_from_one_start_to_the_next() -> None:
-    assert endpoint().digest == "e1302993e7e618d8a980fc3f46aa0d3350d876c2e90101e1a6553d7401342847"
+    assert endpoint().digest == "70835fb9772c92f90cadacecd64980b3cfb4d2e7f1b5294f37f4a2ef840bb968"
 
 
 def test_the_digest_knows_no_password() -> None:
@@ -386,3 +386,21 @@ def test_a_condition_on_a_classifier(condition: str) -> None:
     found = endpoint(problem_type="binary_classification", retrain=retrain(when=(condition,)))
     assert found.retrain is not None
     assert str(found.retrain.when[0]) == condition
+
+
+@pytest.mark.parametrize("path", ["instances[", "a b", "", "a..b"])
+def test_a_path_that_is_none_is_refused_by_name(path: str) -> None:
+    with pytest.raises(ValidationError, match="for length, which is no JMESPath expression"):
+        endpoint(fields={"length": path})
+
+
+def test_paths_are_kept_as_they_were_written() -> None:
+    fields = {"rings": "predictions[].score", "length": "instances[].size.length"}
+    assert dict(endpoint(fields=fields).fields) == fields
+    assert endpoint(fields=fields).digest != endpoint().digest
+
+
+def test_jobs_are_not_retrained() -> None:
+    assert endpoint(batch=True).batch
+    with pytest.raises(ValidationError, match="has batch and retrain"):
+        endpoint(batch=True, retrain=retrain())
