@@ -24,6 +24,7 @@ from config import loading
 from config.clock import Clock, clock_from_environment
 from config.errors import ConfigError
 from config.model import Config, Endpoint, unacted
+from monitor import cloudwatch
 from monitor.described import DESCRIBE_SECONDS, Described
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
@@ -61,7 +62,9 @@ def aws_world(
     """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
     s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
     sagemaker = lru_cache(maxsize=None)(lambda role: _client(region, role, "sagemaker"))
-    return World(engine, clock, s3, Described(sagemaker, clock, describe_seconds), replica_name())
+    metrics = lru_cache(maxsize=None)(lambda role: cloudwatch.client(region, role))
+    described = Described(sagemaker, clock, describe_seconds)
+    return World(engine, clock, s3, described, replica_name(), cloudwatch=metrics)
 
 
 def _client(region: str | None, role: str | None, service: str) -> Any:  # noqa: ANN401 (made at run time by boto3)

@@ -71,6 +71,19 @@ class Report(Part):
         return " ".join(expression.split())
 
 
+class CloudWatch(Part):
+    """Whether Model Monitor's metrics are sent to CloudWatch, and under which names.
+
+    `schedule` is the value of the dimension `MonitoringSchedule`; None takes `kedge-` and the variant.
+    """
+
+    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = "aws/sagemaker/Endpoints/data-metrics"
+    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
+        "aws/sagemaker/Endpoints/model-metrics"
+    )
+    schedule: AwsName | None = None
+
+
 class Retention(Part):
     """How long hourly profiles and metrics are kept."""
 
@@ -114,6 +127,10 @@ class Endpoint(Part):
     hooks: Hooks = Hooks()
     baseline: Folder | None = None
     results: Folder | None = None
+    results_kms_key: Text | None = None
+    cloudwatch: CloudWatch | None = None
+    schedule: AwsName | None = None
+    schedule_results: Folder | None = None
     problem_type: Annotated[ProblemType, one_of(ProblemType)] | None = None
     prediction: Text | None = None
     ground_truth: Folder | None = None
@@ -140,6 +157,11 @@ class Endpoint(Part):
         if self.prediction is not None and self.output_columns and self.prediction not in self.output_columns:
             raise ValueError(
                 f"has a prediction {self.prediction!r} that is not among its output_columns; add it there"
+            )
+        if (self.schedule is None) is not (self.schedule_results is None):
+            raise ValueError(
+                "has one of schedule and schedule_results; give both: the Model Monitor schedule's name, "
+                "and the S3Uri of its monitoring output"
             )
         if self.lateness < self.grace:
             raise ValueError(

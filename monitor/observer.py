@@ -18,21 +18,22 @@ from baselines.versions import BaselineError, LoadedBaseline
 from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
-from monitor import eras, executions, ingest, measuring, publish
+from monitor import cloudwatch, eras, executions, ingest, measuring, publish
 from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
+from monitor.cloudwatch import CloudWatchError
 from monitor.digest import Recipe
 from objects import Place, PlaceError, S3Client, open_place
-from store import deployments, incidents, monitors, retention
+from store import deployments, metrics_outbox, incidents, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, ObjectKind
+from store.records import Deployment, ExecutionKind, ObjectKind
 
 log = structlog.get_logger(__name__)
 
-Problem = (PlaceError, BaselineError, StatisticsError, ConstraintsError, SchemaError, DiscoveryError)
+Problem = (PlaceError, BaselineError, StatisticsError, ConstraintsError, SchemaError, DiscoveryError, CloudWatchError)
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
 _BASELINE_LOOK = 60.0
@@ -55,6 +56,8 @@ class World:
     replica: str
     lease: timedelta = LEASE
     limit_bytes: int = 1024**3
+    cloudwatch: Callable[[str | None], cloudwatch.Client] = lambda role: cloudwatch.client(role=role)
+    """A CloudWatch client in a role, or in the process's own."""
     stopping: Callable[[], bool] = lambda: False
     """Whether rounds are to end at their next transaction."""
 
@@ -67,12 +70,13 @@ class Round:
     judged: int = 0
     measured: int = 0
     published: int = 0
+    sent: int = 0
     problem: str | None = None
 
     @property
     def idle(self) -> bool:
         """Whether there was nothing to do."""
-        return not (self.objects or self.judged or self.measured or self.published)
+        return not (self.objects or self.judged or self.measured or self.published or self.sent)
 
 
 @dataclass(slots=True)
@@ -83,7 +87,7 @@ class Observer:
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
     _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
-    _places: dict[tuple[str, str | None], Place] = field(default_factory=dict)
+    _places: dict[tuple[str, str | None, str | None], Place] = field(default_factory=dict)
 
     def observe(self, endpoint: Endpoint) -> Round | None:
         """One round for an endpoint, or None where another replica is at it.
@@ -115,7 +119,7 @@ class Observer:
     def _round(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
         """Every stage does what it can: a problem of one, of which the first is told, ends no other."""
         problems: list[str] = []
-        counted = judged = measured = published = 0
+        counted = judged = measured = published = sent = 0
         known = self._follow_eras(endpoint, lease, now)
         self._close_outlived(lease, now)
         with _noting(problems):
@@ -130,14 +134,16 @@ class Observer:
             measured = self._measure(endpoint, lease, now)
         with _noting(problems):
             published = self._publish(endpoint, lease, known, now)
+        with _noting(problems):
+            sent = self._send_metrics(endpoint, lease, known, now)
         self._sweep(endpoint, lease, now, problems)
-        return Round(counted, judged, measured, published, next(iter(problems), None))
+        return Round(counted, judged, measured, published, sent, next(iter(problems), None))
 
-    def _place(self, endpoint: Endpoint, uri: str) -> Place:
+    def _place(self, endpoint: Endpoint, uri: str, kms_key: str | None = None) -> Place:
         """The place at an address; kept, since a folder remembers the digests of its files."""
-        key = (uri, endpoint.role)
+        key = (uri, endpoint.role, kms_key)
         if key not in self._places:
-            self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role))
+            self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role), kms_key=kms_key)
         return self._places[key]
 
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
@@ -282,7 +288,7 @@ class Observer:
         if endpoint.results is None:
             return 0
         ended = {era.id: era.ended_at for era in known}
-        place = self._place(endpoint, endpoint.results)
+        place = self._place(endpoint, endpoint.results, endpoint.results_kms_key)
         with reading(self.world.engine) as connection:
             waiting = stored_executions.unpublished(connection, lease.key)
         for execution in waiting:
@@ -291,6 +297,32 @@ class Observer:
             publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files)
             with lease.transaction() as connection:
                 stored_executions.published(connection, execution.id, now)
+        return len(waiting)
+
+    def _send_metrics(
+        self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
+    ) -> int:
+        """Put the metrics of judged windows to CloudWatch; what it has is noted request by request."""
+        wanted = endpoint.cloudwatch
+        if wanted is None:
+            return 0
+        by_id = {era.id: era for era in known}
+        with reading(self.world.engine) as connection:
+            waiting = metrics_outbox.waiting(connection, lease.key, now - cloudwatch.REACH)
+        for unsent in waiting:
+            execution, sent = unsent.execution, unsent.sent
+            constraints = self._baseline(endpoint, by_id[execution.deployment_id]).constraints
+            with reading(self.world.engine) as connection:
+                found = cloudwatch.values(connection, execution, endpoint.name, constraints, wanted)
+            quality = execution.kind is ExecutionKind.MODEL_QUALITY
+            namespace = wanted.quality_namespace if quality else wanted.namespace
+            for request in cloudwatch.requests(found[sent:]):
+                cloudwatch.put(self.world.cloudwatch(endpoint.role), namespace, request)
+                sent += len(request)
+                with lease.transaction() as connection:
+                    metrics_outbox.advance(connection, execution.id, sent)
+            with lease.transaction() as connection:
+                metrics_outbox.finish(connection, execution.id, now)
         return len(waiting)
 
     def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime, problems: list[str]) -> None:
