@@ -25,7 +25,7 @@ from config.clock import Clock, clock_from_environment
 from config.errors import ConfigError
 from config.model import Config, Endpoint, unacted
 from monitor import cloudwatch
-from monitor.described import DESCRIBE_SECONDS, Described
+from monitor.described import DESCRIBE_SECONDS, Described, Failures
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
@@ -64,7 +64,15 @@ def aws_world(
     sagemaker = lru_cache(maxsize=None)(lambda role: _client(region, role, "sagemaker"))
     metrics = lru_cache(maxsize=None)(lambda role: cloudwatch.client(region, role))
     described = Described(sagemaker, clock, describe_seconds)
-    return World(engine, clock, s3, described, replica_name(), cloudwatch=metrics)
+    return World(
+        engine,
+        clock,
+        s3,
+        described,
+        replica_name(),
+        cloudwatch=metrics,
+        failed=Failures(sagemaker, describe_seconds),
+    )
 
 
 def _client(region: str | None, role: str | None, service: str) -> Any:  # noqa: ANN401 (made at run time by boto3)

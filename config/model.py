@@ -77,7 +77,9 @@ class CloudWatch(Part):
     `schedule` is the value of the dimension `MonitoringSchedule`; None takes `kedge-` and the variant.
     """
 
-    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = "aws/sagemaker/Endpoints/data-metrics"
+    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
+        "aws/sagemaker/Endpoints/data-metrics"
+    )
     quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
         "aws/sagemaker/Endpoints/model-metrics"
     )

@@ -68,9 +68,7 @@ def values(
         if encoded is None:
             return ()
         results = executions.features(connection, execution.id)
-        told = metric_values.of_data_quality(
-            codec.decode(encoded), results, constraints, of, execution.end
-        )
+        told = metric_values.of_data_quality(codec.decode(encoded), results, constraints, of, execution.end)
         found = (value for value in told)
     return tuple(sorted(filter(_takes, found), key=lambda value: value.name))
 

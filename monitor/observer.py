@@ -18,13 +18,14 @@ from baselines.versions import BaselineError, LoadedBaseline
 from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
-from monitor import cloudwatch, eras, executions, ingest, measuring, publish
+from config.schedules import FailedExecution
+from monitor import cloudwatch, eras, executions, followed, ingest, measuring, publish
 from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.cloudwatch import CloudWatchError
 from monitor.digest import Recipe
 from objects import Place, PlaceError, S3Client, open_place
-from store import deployments, metrics_outbox, incidents, monitors, retention
+from store import deployments, incidents, metrics_outbox, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
@@ -33,7 +34,15 @@ from store.records import Deployment, ExecutionKind, ObjectKind
 
 log = structlog.get_logger(__name__)
 
-Problem = (PlaceError, BaselineError, StatisticsError, ConstraintsError, SchemaError, DiscoveryError, CloudWatchError)
+Problem = (
+    PlaceError,
+    BaselineError,
+    StatisticsError,
+    ConstraintsError,
+    SchemaError,
+    DiscoveryError,
+    CloudWatchError,
+)
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
 _BASELINE_LOOK = 60.0
@@ -58,6 +67,8 @@ class World:
     limit_bytes: int = 1024**3
     cloudwatch: Callable[[str | None], cloudwatch.Client] = lambda role: cloudwatch.client(role=role)
     """A CloudWatch client in a role, or in the process's own."""
+    failed: Callable[[Endpoint, datetime], tuple[FailedExecution, ...]] = lambda _endpoint, _since: ()
+    """The executions of the schedule that an endpoint follows which failed since then."""
     stopping: Callable[[], bool] = lambda: False
     """Whether rounds are to end at their next transaction."""
 
@@ -128,6 +139,8 @@ class Observer:
             counted = self._ingest(endpoint, lease, known, now)
         with _noting(problems):
             counted += self._ingest_labels(endpoint, lease, now)
+        with _noting(problems):
+            counted += self._follow_schedule(endpoint, lease, known, now)
         with _noting(problems):
             judged = self._judge(endpoint, lease, known, now)
         with _noting(problems):
@@ -245,11 +258,37 @@ class Observer:
         with reading(self.world.engine) as connection:
             return ingest.unseen(connection, lease.key, kind, listed)
 
+    def _follow_schedule(
+        self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
+    ) -> int:
+        """Take in what a Model Monitor schedule found; returns how many of its executions were new."""
+        if endpoint.schedule is None or endpoint.schedule_results is None:
+            return 0
+        place, since = self._place(endpoint, endpoint.schedule_results), now - endpoint.lateness
+        hours = list(followed.list_hours(place, endpoint.name, endpoint.schedule, since))
+        listed = [found for hour in hours for found in hour.files.values()]
+        new = {found.ref.key for found in self._unseen(lease, ObjectKind.SCHEDULE, listed)}
+        counted = 0
+        for hour in hours:
+            if new.isdisjoint(found.ref.key for found in hour.files.values()):
+                continue
+            told = followed.read(place, hour)
+            with lease.transaction() as connection:
+                followed.record(connection, lease.key, endpoint, known, hour, told, now)
+            counted += 1
+        for failed in self.world.failed(endpoint, since):
+            with lease.transaction() as connection:
+                done = followed.record_failure(connection, lease.key, endpoint, known, failed, now)
+            counted += done is not None
+        return counted
+
     def _judge(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
+        if endpoint.schedule is not None:  # its windows are judged by Model Monitor alone
+            due = tuple(one for one in due if one.variant != followed.variant_of(endpoint))
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
         for window in with_baseline:
             era = by_id[window.deployment_id]

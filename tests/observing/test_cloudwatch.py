@@ -237,4 +237,3 @@ def test_requests_hold_everything_in_order_and_fit(found: list[MetricValue], tim
         assert 0 < len(request) <= MOST_METRICS
         body = json.dumps([value.told() for value in request], default=str)
         assert len(body) <= MOST_BYTES + 2
-
