@@ -180,7 +180,8 @@ def _fail_with_cause(request: Any) -> Any:  # noqa: ANN401
 
 def _schedules(request: Any) -> dict[str, Any]:  # noqa: ANN401
     """The schedules of the request's account and region, kept on its backend so that a reset forgets them."""
-    return request.sagemaker_backend.__dict__.setdefault("monitoring_schedules", {})
+    known: dict[str, Any] = request.sagemaker_backend.__dict__.setdefault("monitoring_schedules", {})
+    return known
 
 
 def _create_monitoring_schedule(request: Any) -> Any:  # noqa: ANN401

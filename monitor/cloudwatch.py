@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Protocol
@@ -35,7 +35,8 @@ class CloudWatchError(Exception):
 class Client(Protocol):
     """What is used of a boto3 CloudWatch client; it compresses large requests by itself."""
 
-    put_metric_data: Callable[..., Any]
+    def put_metric_data(self, **request: Any) -> Any:  # noqa: ANN401 - boto3 makes it at run time
+        """One PutMetricData."""
 
 
 def client(region: str | None = None, role: str | None = None) -> Client:

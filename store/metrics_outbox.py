@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
 
 from store import executions as stored
 from store.records import Execution
@@ -39,10 +40,10 @@ def waiting(connection: Connection, monitor_id: int, since: datetime, limit: int
 
 def count(connection: Connection, monitor_id: int, since: datetime) -> int:
     """How many executions `waiting` would find without a limit."""
-    return connection.execute(_waiting(monitor_id, since, func.count())).scalar_one()
+    return int(connection.execute(_waiting(monitor_id, since, func.count())).scalar_one())
 
 
-def _waiting(monitor_id: int, since: datetime, *columns: object) -> Select[tuple[int, ...]]:
+def _waiting(monitor_id: int, since: datetime, *columns: ColumnElement[int]) -> Select[Any]:
     told = executions.alias("told")
     of_another = exists().where(
         told.c.window_id == executions.c.window_id,
@@ -50,9 +51,9 @@ def _waiting(monitor_id: int, since: datetime, *columns: object) -> Select[tuple
         told.c.id != executions.c.id,
         told.c.metrics_sent > 0,
     )
-    return (
-        select(*columns)  # type: ignore[call-overload, no-any-return]
-        .select_from(executions)
+    query: Any = select(*columns)
+    found: Select[Any] = (
+        query.select_from(executions)
         .join(windows, windows.c.id == executions.c.window_id)
         .where(
             executions.c.monitor_id == monitor_id,
@@ -61,6 +62,7 @@ def _waiting(monitor_id: int, since: datetime, *columns: object) -> Select[tuple
             or_(executions.c.metrics_sent > 0, and_(executions.c.latest, ~of_another)),
         )
     )
+    return found
 
 
 def advance(connection: Connection, execution_id: int, sent: int) -> None:
