@@ -147,6 +147,7 @@ class Service:
     _stop: threading.Event = field(default_factory=threading.Event)
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
+    _sent: Counter = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _under_way: dict[str, Future[None]] = field(default_factory=dict)
     _first: tuple[Future[None], ...] | None = None
@@ -160,6 +161,12 @@ class Service:
         self._executor = Executor(self._acting(world))
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="observe")
+        self._sent = Counter(
+            "kedge_cloudwatch_windows",
+            "Judged windows whose metrics CloudWatch has taken",
+            ["endpoint"],
+            registry=self.registry,
+        )
         self._rounds = Counter(
             "kedge_rounds", "Rounds over one endpoint, by how they ended", ["end"], registry=self.registry
         )
@@ -322,6 +329,7 @@ class Service:
         try:
             done = self._observer.observe(endpoint)
             self._rounds.labels(_end(done)).inc()
+            self._sent.labels(endpoint.name).inc(done.sent if done is not None else 0)
         except StoreError as error:
             self._rounds.labels("database").inc()
             log.error("database_unavailable", endpoint=endpoint.name, reason=str(error))

@@ -93,6 +93,18 @@ def of_capturing(facts: EndpointFacts, entry: Endpoint) -> Finding:
     return fine(CAPTURING, f"{said}; {listed} as text, all else as BASE64")
 
 
+class MisplacedError(Exception):
+    """Captures lie beside the place that is read, in one sentence."""
+
+
+def misplaced(entry: Endpoint, around: Surroundings, now: datetime) -> str | None:
+    """The sentence for captures that are there and that the entry does not lead to; None for none."""
+    if around.doubled or (entry.variant is not None and around.variants and around.newest is None):
+        finding = of_captures(entry, 0, None, around, now)
+        return f"no captures: {finding.said}: {finding.change}"
+    return None
+
+
 def _normal(uri: str) -> str:
     return uri.rstrip("/")
 
@@ -131,7 +143,7 @@ def _remedy(entry: Endpoint, around: Surroundings) -> str:
     if around.newest is not None:
         return (
             f"nothing was captured for {spell(entry.lateness)}: look for traffic, sampling and the "
-            "endpoint's disk (capture pauses when it is full); what is older is counted with a longer lateness"
+            "endpoint's disk (capture pauses when it is full); a longer lateness counts what is older"
         )
     if entry.variant is not None and around.variants:
         return f"write variant: {around.variants[0]}, or leave variant out to watch all"

@@ -19,11 +19,13 @@ from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
 from config.schedules import FailedExecution
-from monitor import cloudwatch, eras, executions, followed, ingest, measuring, publish
+from monitor import cloudwatch, diagnosis, eras, executions, followed, ingest, measuring, publish
 from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.cloudwatch import CloudWatchError
+from monitor.diagnosis import MisplacedError
 from monitor.digest import Recipe
+from monitor.doctor import surroundings
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, metrics_outbox, monitors, retention
 from store import executions as stored_executions
@@ -42,6 +44,7 @@ Problem = (
     SchemaError,
     DiscoveryError,
     CloudWatchError,
+    MisplacedError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -98,6 +101,8 @@ class Observer:
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
     _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
+    _around: dict[str, tuple[str, float, str | None]] = field(default_factory=dict)
+    """Endpoint → the digest of its entry, when it was looked around in vain, and what was found instead."""
     _places: dict[tuple[str, str | None, str | None], Place] = field(default_factory=dict)
 
     def observe(self, endpoint: Endpoint) -> Round | None:
@@ -216,6 +221,8 @@ class Observer:
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
+        if not listed:
+            self._explain_none(endpoint, place, now)
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
@@ -233,6 +240,18 @@ class Observer:
         while again := consume(self._read_otherwise(lease, schema, listed)):
             counted += again
         return counted
+
+    def _explain_none(self, endpoint: Endpoint, place: Place, now: datetime) -> None:
+        """Where no captures are found: raises MisplacedError if they lie beside the place that is read.
+
+        No traffic is no fault: an endpoint may be quiet.
+        """
+        digest, looked, reason = self._around.get(endpoint.name, ("", 0.0, None))
+        if digest != endpoint.digest or time.monotonic() - looked >= _BASELINE_LOOK:
+            reason = diagnosis.misplaced(endpoint, surroundings(place, endpoint), now)
+            self._around[endpoint.name] = (endpoint.digest, time.monotonic(), reason)
+        if reason is not None:
+            raise MisplacedError(reason)
 
     def _read_otherwise(
         self, lease: Lease, schema: Schema, listed: list[ingest.Found]

@@ -20,8 +20,9 @@ from demo import missing_operations
 from monitor import diagnosis
 from monitor.findings import State
 from tests.capture.events import captured, csv_line
-from tests.clock import MINUTE
+from tests.clock import MINUTE, NOON
 from tests.commands.line import Ran, kedge
+from tests.observing.conftest import Watch
 from tests.observing.yard import Yard, bucket, capture_key, records
 
 CAPTURE: dict[str, Any] = {
@@ -289,6 +290,22 @@ def test_a_folder_of_this_machine_wants_no_aws(tmp_path: Path, monkeypatch: pyte
 def test_a_clock_that_is_off_is_told(off: int, state: State) -> None:
     there = datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert diagnosis.of_clock(there + timedelta(seconds=off), there).state is state
+
+
+def test_the_service_tells_captures_that_lie_elsewhere_at_the_endpoint(watch: Watch) -> None:
+    watch.yard.capture("abalone", records(1, NOON), variant="Blue")
+    entry = watch.yard.endpoint(variant="AllTraffic")
+    done = watch.round(entry, NOON + 10 * MINUTE)
+    assert done.problem is not None
+    assert "there are other variants: Blue: write variant: Blue" in done.problem
+    assert watch.monitor().problem == done.problem
+    assert watch.fine(watch.yard.endpoint(), NOON + 10 * MINUTE).judged == 1
+    assert watch.monitor().problem is None
+
+
+def test_the_service_takes_an_endpoint_without_traffic_for_quiet(watch: Watch) -> None:
+    watch.yard.capture("another", records(1, NOON))
+    assert watch.fine(watch.yard.endpoint(), NOON + 10 * MINUTE).idle
 
 
 def test_no_label_that_can_be_read_is_wrong() -> None:
