@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
 
     from baselines.profile.column import ColumnProfile
 
+
+class BaselineEngine(StrEnum):
+    """Who makes a baseline."""
+
+    KEDGE = "kedge"
+    SAGEMAKER = "sagemaker"
+
+
 app = typer.Typer(help="What an endpoint's data should look like.", no_args_is_help=True)
 
 EndpointName = Annotated[str, typer.Argument(help="The endpoint's name in kedge.yaml.")]
@@ -43,6 +52,15 @@ def create(
             min=1, max=1000, help="Different texts above which there is no histogram and no domain."
         ),
     ] = 120,
+    engine: Annotated[
+        BaselineEngine, typer.Option(help="Kedge itself, or AWS's own job.")
+    ] = BaselineEngine.KEDGE,
+    image: Annotated[str | None, typer.Option(help="sagemaker: the analyzer image's URI.")] = None,
+    role: Annotated[str | None, typer.Option(help="sagemaker: the role that the job runs in.")] = None,
+    results: Annotated[
+        str | None, typer.Option(help="sagemaker: the s3:// folder that the job writes to.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="sagemaker: default: the environment's.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write statistics.json and constraints.json of a data set, in Model Monitor's format.
@@ -52,6 +70,9 @@ def create(
     from baselines import constraints, statistics, versions
     from baselines.create import create as create_baseline
 
+    if engine is BaselineEngine.SAGEMAKER:
+        _create_on_sagemaker(dataset, output, image, role, results, region, not no_header, as_json)
+        return
     profile, suggested = create_baseline(
         _source(dataset), header=not no_header, where=dataset, histogram_bound=histogram_bound
     )
@@ -61,6 +82,42 @@ def create(
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:
         typer.echo(f"{profile.rows} records, {len(profile.columns)} features, written to {output}")
+
+
+def _create_on_sagemaker(
+    dataset: str,
+    output: Path,
+    image: str | None,
+    role: str | None,
+    results: str | None,
+    region: str | None,
+    header: bool,
+    as_json: bool,
+) -> None:
+    from datetime import UTC, datetime
+
+    from baselines import versions
+    from baselines.processing_job import BaseliningJob, format_of, job_name, run
+    from objects import aws_session, open_place, s3_client
+
+    if image is None or role is None or results is None or not dataset.startswith("s3://"):
+        raise CommandError(
+            "--engine sagemaker wants a data set on s3://, --image (the sagemaker-model-monitor-analyzer of "
+            "your region), --role (the ARN of the job's role) and --results s3://bucket/prefix"
+        )
+    name = job_name(datetime.now(UTC))
+    folder = f"{results.rstrip('/')}/{name}/results"
+    job = BaseliningJob(name, image, role, dataset, format_of(dataset, header=header), folder)
+    typer.echo(f"{name} runs on AWS; this takes some minutes", err=True)
+    run(aws_session(region).client("sagemaker"), job)
+    files = versions.read_files(open_place(folder, s3_client(region)))
+    profile, found = versions.parse(files)
+    write_files(output, {versions.STATISTICS: files.statistics, versions.CONSTRAINTS: files.constraints})
+    if as_json:
+        told = {"records": profile.rows, "features": len(found.features), "output": str(output)}
+        print_json({**told, "results": folder})
+    else:
+        typer.echo(f"{profile.rows} records, {len(found.features)} features, written to {output}")
 
 
 def _source(dataset: str) -> Path | bytes:
