@@ -14,7 +14,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("metrics_sent", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("metrics_sent_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.create_index(
-            batch_op.f("ix_executions_monitor_id_metrics_sent_at"),
+            batch_op.f("ix_executions_monitor_id_executions_metrics_sent_at"),
             ["monitor_id", "metrics_sent_at"],
             unique=False,
         )
