@@ -10,12 +10,12 @@ RUN /opt/kedge/bin/pip install --use-pep517 --no-cache-dir --no-deps --no-build-
 FROM python:3.11-slim
 COPY --from=build /opt/kedge /opt/kedge
 RUN useradd --system --uid 10001 --home-dir /data --create-home kedge
-USER kedge
 WORKDIR /data
 ENV PATH=/opt/kedge/bin:$PATH PYTHONUNBUFFERED=1 DO_NOT_TRACK=1
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD \
   ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 # Beyond loopback the service wants a token: docker run -e KEDGE_TOKEN=… -v $PWD/kedge.yaml:/data/kedge.yaml
-ENTRYPOINT ["kedge"]
-CMD ["serve", "--config", "/data/kedge.yaml", "--host", "0.0.0.0", "--port", "8080"]
+# As Model Monitor's image it does the job that its variables tell, on folders that are root's; all else it
+# does as the user kedge. With arguments it is the command line: docker run kedge baseline list NAME
+ENTRYPOINT ["kedge-image"]

@@ -64,6 +64,9 @@ class Objects(Protocol):
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """Objects whose key begins with `prefix` and sorts after `start_after`, in order of UTF-8 bytes."""
 
+    def keys(self, prefix: str) -> Iterator[str]:
+        """The keys that begin with `prefix`, in the same order; no object is read for it."""
+
     def folders(self, prefix: str) -> Names:
         """The names one level below `prefix` (a folder, with or without its closing "/"), sorted."""
 
@@ -145,6 +148,10 @@ class S3Objects:
             for item in page.get("Contents", ()):
                 modified = item["LastModified"].astimezone(UTC)
                 yield ObjectRef(self.bucket, item["Key"], item["ETag"].strip('"'), item["Size"], modified)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Objects.keys`."""
+        return (ref.key for ref in self.list(prefix))
 
     def folders(self, prefix: str) -> Names:
         """See `Objects.folders`."""
@@ -241,12 +248,15 @@ class FolderObjects:
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """See `Objects.list`."""
-        # a name that is no UTF-8 is still a name of this machine
-        keys = sorted(self._keys(prefix), key=os.fsencode)
         after = os.fsencode(start_after)
-        for key in keys:
+        for key in self.keys(prefix):
             if os.fsencode(key) > after and (found := self._ref(key)) is not None:
                 yield found
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `Objects.keys`."""
+        # a name that is no UTF-8 is still a name of this machine
+        yield from sorted(self._keys(prefix), key=os.fsencode)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         """Keys that begin with `prefix`, walking only the deepest folder that it names."""

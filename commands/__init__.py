@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from commands import baseline, check, db, demo, doctor, report, retrain, run, serve, watch
+from commands import analyze, baseline, check, db, demo, doctor, report, retrain, run, serve, watch
 from commands.failures import sentence_of
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("watch")(watch.watch)
 app.command("check")(check.check)
 app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
+app.command("analyze")(analyze.analyze)
 app.command("report")(report.report)
 app.add_typer(baseline.app, name="baseline")
 app.add_typer(retrain.app, name="retrain")

@@ -40,6 +40,13 @@ def check(
     ] = Shown.CORRECT,
     start: Annotated[str | None, typer.Option(help="Inferences from here on.")] = None,
     end: Annotated[str | None, typer.Option(help="Inferences before then.")] = None,
+    preprocess: Annotated[
+        str | None, typer.Option(help="A script whose preprocess_handler makes records of captured lines.")
+    ] = None,
+    postprocess: Annotated[
+        str | None,
+        typer.Option(help="A script whose postprocess_handler is run on the results; needs --output."),
+    ] = None,
     fail_on_violations: Annotated[
         bool, typer.Option("--fail-on-violations", help="Exit with status 3 where there are violations.")
     ] = False,
@@ -53,15 +60,20 @@ def check(
     from baselines import versions
     from monitor.capture.schema import schema_of_baseline
     from monitor.comparison import Period, compare, find
+    from monitor.hooks.script import read_script
     from objects import open_place
 
+    if postprocess is not None and output is None:
+        raise typer.BadParameter("the script reads the written results: give --output too")
+    made_by = None if preprocess is None else read_script(preprocess)
+    ending = None if postprocess is None else read_script(postprocess)
     period = Period(moment(start), moment(end))
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
     schema = schema_of_baseline(constraints, files.source)
     assumed = assumptions(assume)
     mode = Distance.COMPAT if distance is Shown.COMPAT else Distance.CORRECT
-    found = compare(*find(capture), profile, constraints, schema, mode, period, assumed)
+    found = compare(*find(capture), profile, constraints, schema, mode, period, assumed, made_by)
     if output is not None:
         _write(output, found)
     both: tuple[SideBySide, ...] = ()
@@ -73,6 +85,12 @@ def check(
         both = side_by_side(compat, found.verdict, found.profile, profile)
         if output is not None:
             _write_violations(output / COMPAT_FOLDER, compat.violations)
+    for said in found.said:
+        typer.echo(f"{said.key}: {preprocess} printed:\n{said.text}", err=True)
+    if ending is not None and output is not None:
+        from monitor.hooks.postprocess import run_postprocess
+
+        typer.echo(run_postprocess(ending, output).said, nl=False, err=True)
     (_tell_json if as_json else _tell)(found, both)
     if fail_on_violations and found.verdict.violations:
         raise typer.Exit(3)

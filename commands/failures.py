@@ -14,6 +14,8 @@ TOLD = frozenset(
         "config.errors.ConfigError",
         "config.facts.DiscoveryError",
         "monitor.capture.schema.SchemaError",
+        "monitor.analysis.contract.ContractError",
+        "monitor.hooks.process.HookError",
         "objects.PlaceError",
         "retrain.actions.ActionError",
         "service.ServiceError",

@@ -213,7 +213,6 @@ class Config(Part):
 _NOT_YET = {
     "discover": "name each endpoint under endpoints",
     "notifications": "captures are found by listing",
-    "hooks": "records are judged as they were captured",
     "problem_type": "realised quality is measured for regression alone",
 }
 """Keys that are valid and that this version does not act on, and what it does in their place."""
@@ -221,7 +220,7 @@ _NOT_YET = {
 
 def unacted(part: Config | Endpoint) -> tuple[str, ...]:
     """One sentence for each key of this part that is set and that this version does not act on."""
-    idle = (None, Hooks(), ProblemType.REGRESSION)
+    idle = (None, ProblemType.REGRESSION)
     return tuple(
         f"{key} is set, and this version does not act on it: {instead}"
         for key, instead in _NOT_YET.items()

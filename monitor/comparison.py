@@ -15,9 +15,13 @@ from config.model import Distance
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, decode
 from monitor.capture.rejects import Rejects
+from monitor.hooks.preprocess import decode_through
+from monitor.hooks.script import Script
 from monitor.judge import Verdict, judge
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
+EXACT_RECORDS = 1 << 16
+"""Records up to which the spread is taken value by value, as one of Spark's partitions does; beyond, 1e-9."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 
@@ -30,6 +34,14 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the owner's script printed while it worked on one object; it may hold captured values."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What was read, and the verdict on it."""
 
@@ -37,6 +49,7 @@ class Comparison:
     profile: Profile
     verdict: Verdict
     bad: tuple[Bad, ...]
+    said: tuple[Said, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,7 @@ def find(address: str) -> tuple[Place, tuple[str, ...]]:
         file = place.objects.root
         return open_place(str(file.parent)), (file.name,)
     folder = place.key("")
-    found = tuple(ref.key for ref in place.objects.list(folder) if ref.key.endswith(_SUFFIXES))
+    found = tuple(key for key in place.objects.keys(folder) if key.endswith(_SUFFIXES))
     if not found and place.prefix and place.objects.exists(place.prefix):
         found = (place.prefix,)
     if not found:
@@ -80,6 +93,43 @@ def find(address: str) -> tuple[Place, tuple[str, ...]]:
     return place, found
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What captured objects hold: how many there were, their profile, what could not be used of them."""
+
+    objects: int
+    profile: Profile
+    bad: tuple[Bad, ...]
+    said: tuple[Said, ...] = ()
+
+
+def gather(
+    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None = None
+) -> Gathered:
+    """Read the objects one after the other as one stream, so that the digits are Model Monitor's.
+
+    Raises HookError where `preprocess`, the owner's script, can't be loaded.
+    """
+    profile, bad, count, said = Profile.empty(schema.names), [], 0, []
+    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess):
+        count += 1
+        if printed:
+            said.append(Said(key, printed))
+        widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
+        records = period.of(decoded.records).select(schema.names)
+        profile = profile_frame(
+            records,
+            text=schema.text,
+            domains=schema.domains,
+            exact=profile.rows < EXACT_RECORDS,
+            onto=profile,
+            widths=widths,
+        )
+        if decoded.rejects.counts:
+            bad.append(Bad(key, decoded.rejects))
+    return Gathered(count, profile, tuple(bad), tuple(said))
+
+
 def compare(
     place: Place,
     keys: Iterable[str],
@@ -89,23 +139,22 @@ def compare(
     mode: Distance,
     period: Period,
     assume: Assume = CONSERVATIVE,
+    preprocess: Script | None = None,
 ) -> Comparison:
-    """Read the objects one after the other as one stream, so that the digits are Model Monitor's."""
-    profile, bad, count = Profile.empty(schema.names), [], 0
-    for key, decoded in _decoded(place, keys, schema, period):
-        count += 1
-        widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
-        records = period.of(decoded.records).select(schema.names)
-        profile = profile_frame(
-            records, text=schema.text, domains=schema.domains, exact=True, onto=profile, widths=widths
-        )
-        if decoded.rejects.counts:
-            bad.append(Bad(key, decoded.rejects))
-    return Comparison(count, profile, judge(profile, baseline, constraints, mode, assume=assume), tuple(bad))
+    """Read the objects and hold them against a baseline. Raises HookError as `gather`."""
+    found = gather(place, keys, schema, period, preprocess)
+    verdict = judge(found.profile, baseline, constraints, mode, assume=assume)
+    return Comparison(found.objects, found.profile, verdict, found.bad, found.said)
 
 
 def _decoded(
-    place: Place, keys: Iterable[str], schema: Schema, period: Period
-) -> Iterator[tuple[str, Decoded]]:
+    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None
+) -> Iterator[tuple[str, Decoded, str]]:
+    timed = not period.is_open
     for key in keys:
-        yield key, decode(place.objects.read(key), schema, need_time=not period.is_open)
+        data = place.objects.read(key)
+        if preprocess is None:
+            yield key, decode(data, schema, need_time=timed), ""
+        else:
+            found = decode_through(preprocess, data, schema, need_time=timed)
+            yield key, found.decoded, found.said

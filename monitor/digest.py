@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded
 from monitor.capture.ground_truth import hash_ids, join_ids
 from monitor.capture.rejects import Reject, RejectKind, Rejects, many
+from monitor.hooks.script import Script
 from monitor.windows import era_of, place_in_time, window_start
 from store import ledger
 from store.records import Deployment, RejectCount, RejectExample, Segment
@@ -42,6 +44,16 @@ class Recipe:
     sample_rows: int
     prediction: str | None
     """The column whose values go to the ledger; None keeps no ledger."""
+    preprocess: Script | None = None
+    """The owner's script that makes records of captured lines; None takes them as they were captured."""
+
+    @property
+    def columns(self) -> str:
+        """Tells records read in this way from those that would be others."""
+        if self.preprocess is None:
+            return self.schema.digest
+        told = f"{self.schema.digest}/{self.preprocess.digest}"
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 def digest(decoded: Decoded, variant: str, recipe: Recipe, begun: datetime | None = None) -> Digest:
@@ -57,7 +69,7 @@ def digest(decoded: Decoded, variant: str, recipe: Recipe, begun: datetime | Non
     if begun is not None and timeless > 0:
         home = _home(begun, parts, recipe)
         lost[home] = lost.get(home, 0) + timeless
-    columns = recipe.schema.digest
+    columns = recipe.columns
     segments = tuple(
         replace(
             _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe),

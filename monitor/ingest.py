@@ -15,9 +15,11 @@ import structlog
 from sqlalchemy import Connection
 
 from monitor.capture import layout, rejects
-from monitor.capture.decode import decode, nothing
+from monitor.capture.decode import Decoded, Times, decode, nothing
 from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
 from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
+from monitor.hooks.preprocess import decode_through
+from monitor.hooks.process import HookError
 from monitor.windows import EPOCH
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
 from store import captures, ledger, monitors, windows
@@ -146,10 +148,21 @@ def _digest(
         return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
     begun = layout.begun(found.ref.key, place.prefix)
     try:
-        decoded = decode(data, recipe.schema, limit_bytes=limit_bytes, between=(EPOCH, now + AHEAD))
+        decoded = _decoded(data, recipe, limit_bytes, (EPOCH, now + AHEAD))
         return digest(decoded, found.variant, recipe, begun)
+    except HookError:  # the script's owner has to mend it; the objects wait
+        raise
     except _UNFORESEEN as error:  # no single object may keep the others from being counted
         return digest(nothing(recipe.schema, _failed(error)), found.variant, recipe, begun)
+
+
+def _decoded(data: bytes, recipe: Recipe, limit_bytes: int, between: Times) -> Decoded:
+    if recipe.preprocess is None:
+        return decode(data, recipe.schema, limit_bytes=limit_bytes, between=between)
+    found = decode_through(recipe.preprocess, data, recipe.schema, limit_bytes=limit_bytes, between=between)
+    if found.said:  # how much alone: what a script prints may hold captured values
+        log.info("hook_printed", script=recipe.preprocess.name, characters=len(found.said))
+    return found.decoded
 
 
 def _failed(error: BaseException) -> rejects.Rejects:

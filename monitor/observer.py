@@ -20,19 +20,21 @@ from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
 from config.schedules import FailedExecution
 from monitor import cloudwatch, diagnosis, eras, executions, followed, ingest, measuring, publish
-from monitor.capture.columns import Schema
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.cloudwatch import CloudWatchError
 from monitor.diagnosis import MisplacedError
 from monitor.digest import Recipe
 from monitor.doctor import surroundings
+from monitor.hooks.postprocess import run_on
+from monitor.hooks.process import HookError
+from monitor.hooks.script import Script, read_script
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, metrics_outbox, monitors, retention
 from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, ExecutionKind, ObjectKind
+from store.records import Deployment, Execution, ExecutionKind, ObjectKind
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ Problem = (
     DiscoveryError,
     CloudWatchError,
     MisplacedError,
+    HookError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -104,6 +107,8 @@ class Observer:
     _around: dict[str, tuple[str, float, str | None]] = field(default_factory=dict)
     """Endpoint → the digest of its entry, when it was looked around in vain, and what was found instead."""
     _places: dict[tuple[str, str | None, str | None], Place] = field(default_factory=dict)
+    _postprocess_failed: dict[str, str] = field(default_factory=dict)
+    """Endpoint → how its script failed on the last execution; it stays told until the script succeeds."""
 
     def observe(self, endpoint: Endpoint) -> Round | None:
         """One round for an endpoint, or None where another replica is at it.
@@ -148,6 +153,8 @@ class Observer:
             counted += self._follow_schedule(endpoint, lease, known, now)
         with _noting(problems):
             judged = self._judge(endpoint, lease, known, now)
+        if failed := self._postprocess_failed.get(endpoint.name):
+            problems.append(failed)
         with _noting(problems):
             measured = self._measure(endpoint, lease, now)
         with _noting(problems):
@@ -163,6 +170,12 @@ class Observer:
         if key not in self._places:
             self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role), kms_key=kms_key)
         return self._places[key]
+
+    def _script(self, endpoint: Endpoint, address: str | None) -> Script | None:
+        if address is None:
+            return None
+        folder, slash, _ = address.rpartition("/")
+        return read_script(address, place=self._place(endpoint, folder + slash if slash else "."))
 
     def _follow_eras(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[Deployment, ...]:
         before = self._eras(lease)
@@ -217,7 +230,8 @@ class Observer:
     def _ingest(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         schema = schema_of(endpoint, self._baseline(endpoint, known[-1]).constraints)
         ledger = endpoint.prediction if endpoint.ground_truth else None
-        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger)
+        script = self._script(endpoint, endpoint.hooks.preprocess)
+        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger, script)
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
@@ -237,7 +251,7 @@ class Observer:
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
         # records read with other columns don't add up: a column that only some have would seem to be missing
-        while again := consume(self._read_otherwise(lease, schema, listed)):
+        while again := consume(self._read_otherwise(lease, recipe, listed)):
             counted += again
         return counted
 
@@ -254,10 +268,10 @@ class Observer:
             raise MisplacedError(reason)
 
     def _read_otherwise(
-        self, lease: Lease, schema: Schema, listed: list[ingest.Found]
+        self, lease: Lease, recipe: Recipe, listed: list[ingest.Found]
     ) -> tuple[ingest.Found, ...]:
         with reading(self.world.engine) as connection:
-            return ingest.read_otherwise(connection, lease.key, schema.digest, listed)
+            return ingest.read_otherwise(connection, lease.key, recipe.columns, listed)
 
     def _ingest_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None:
@@ -323,9 +337,32 @@ class Observer:
                 records=execution.records,
                 violations=execution.violations,
             )
+            self._postprocess(endpoint, execution)
         if len(with_baseline) < len(due):
             raise _no_baseline(endpoint)
         return len(due)
+
+    def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
+        """Give an execution's files to the owner's script, once: what fails is told, not tried again."""
+        failed: list[str] = []
+        with _noting(failed):
+            script = self._script(endpoint, endpoint.hooks.postprocess)
+            if script is not None:
+                with reading(self.world.engine) as connection:
+                    written = publish.files(connection, execution)
+                done = run_on(script, written)
+                log.info(
+                    "postprocessed", endpoint=endpoint.name, script=script.name, characters=len(done.said)
+                )
+        self._postprocess_failed.pop(endpoint.name, None)
+        if failed:
+            self._postprocess_failed[endpoint.name] = failed[0]
+            log.warning(
+                "postprocess_failed",
+                endpoint=endpoint.name,
+                window=execution.start.isoformat(),
+                reason=failed[0],
+            )
 
     def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
         if endpoint.ground_truth is None or endpoint.problem_type not in (None, ProblemType.REGRESSION):

@@ -65,6 +65,11 @@ def decode(
     """
     unpacked = gunzip(data, limit_bytes)
     parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time)]
+    return put_together(unpacked.rejects, parts, schema, between)
+
+
+def put_together(first: Rejects, parts: list[Part], schema: Schema, between: Times | None) -> Decoded:
+    """The parts of one object in order; `first` is what was wrong with it as a whole."""
     records = _in_order(
         pl.concat([pl.DataFrame(schema=record_types(schema)), *(part.records for part in parts)])
     )
@@ -75,7 +80,7 @@ def decode(
         inside = pl.col("@time").is_between(*between)
         misfits = misfits.with_columns(pl.when(inside).then(pl.col("@time")))
     found = [part.rejects for part in parts]
-    rejects = by_line([unpacked.rejects, *found, untimely, oddities(records, schema)])
+    rejects = by_line([first, *found, untimely, oddities(records, schema)])
     if records.is_empty() and not rejects.counts:
         rejects = one(RejectKind.EMPTY_FILE, "the object holds no line")
     return Decoded(records, misfits, rejects)

@@ -30,6 +30,7 @@ class RejectKind(StrEnum):
     NO_PAYLOAD = "no_payload"
     NO_ID = "no_id"
     TOO_LATE = "too_late"
+    HOOK_FAILED = "hook_failed"
     FAILED = "failed"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.clock import HOUR, NOON
 from tests.commands.line import kedge, kedge_process
+from tests.hooks.scripts import COUNTING, IDIOM
 from tests.judging.test_comparison import capture, line
 
 RESULTS = {"constraint_violations.json", "constraints.json", "statistics.json"}
@@ -251,3 +252,37 @@ def test_an_assumption_that_is_none_is_refused(folder: Path, baseline: Path, set
     ran = kedge("check", "--capture", "capture", "--baseline", "baseline", "--assume", setting)
     assert ran.status == 2
     assert said in " ".join(ran.err.replace("│", " ").split())
+
+
+def test_the_owners_scripts_run_before_and_behind_the_comparison(folder: Path, baseline: Path) -> None:
+    capture(folder / "capture" / "1.jsonl", line(NOON), line(NOON), line(NOON))
+    (folder / "pre.py").write_text(IDIOM)
+    (folder / "post.py").write_text(COUNTING)
+    hooks = ("--preprocess", "pre.py", "--postprocess", "post.py")
+    ran = kedge("check", "--capture", "capture", "--baseline", baseline, "--output", "results", *hooks)
+    assert ran.status == 0, ran.err
+    assert ran.err == "records 3\nviolations 0\n"
+    plain = kedge("check", "--capture", "capture", "--baseline", baseline, "--output", "plain")
+    assert ran.out == plain.out
+    for name in RESULTS:
+        assert (folder / "results" / name).read_text() == (folder / "plain" / name).read_text()
+
+
+def test_a_script_that_fails_is_named_with_its_line_and_the_record(folder: Path, baseline: Path) -> None:
+    capture(folder / "capture" / "1.jsonl", line(NOON), line(NOON))
+    (folder / "pre.py").write_text("def preprocess_handler(record):\n    return {}['absent']\n")
+    given = ("check", "--capture", "capture", "--baseline", baseline)
+    ran = kedge(*given, "--preprocess", "pre.py")
+    assert (
+        "1.jsonl line 2: hook_failed: the preprocess script pre.py failed in its line 2 (KeyError)" in ran.err
+    )
+    assert "KeyError: 'absent'" in ran.err
+    assert "0 records in 1 objects, 2 rejected" in ran.out
+    (folder / "post.py").write_text("def postprocess_handler():\n    raise OSError\n")
+    ending = ("--postprocess", "post.py", "--output", "results")
+    assert (
+        kedge(*given, *ending).sentence
+        == "the postprocess script post.py failed in its line 2 (OSError): mend it"
+    )
+    assert kedge(*given, "--preprocess", "absent.py").status == 1
+    assert kedge(*given, "--postprocess", "post.py").status == 2

@@ -15,6 +15,7 @@ from tests.commands.line import kedge, kedge_process
 from tests.conftest import ROOT
 
 COMMANDS = [
+    ("analyze",),
     ("baseline", "create"),
     ("baseline", "import"),
     ("baseline", "list"),

@@ -313,7 +313,6 @@ def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
     ("key", "value"),
     [
         ("notifications", "https://sqs.eu-west-1.amazonaws.com/123456789012/captures"),
-        ("hooks", {"preprocess": "clean.py"}),
         ("problem_type", "binary_classification"),
         ("problem_type", "multiclass_classification"),
     ],
@@ -324,10 +323,10 @@ def test_a_key_that_nothing_acts_on_is_valid_and_told(key: str, value: object) -
 
 
 def test_discovery_is_told_where_it_stands() -> None:
-    (sentence,) = unacted(Config(discover=Discover(), endpoints=(endpoint(hooks={"preprocess": "x"}),)))
+    (sentence,) = unacted(Config(discover=Discover(), endpoints=(endpoint(),)))
     assert sentence.startswith("discover is set, ")
 
 
 def test_of_keys_that_are_acted_on_nothing_is_told() -> None:
-    assert unacted(endpoint(problem_type="regression", prediction="rings", report=None)) == ()
+    assert unacted(endpoint(hooks={"preprocess": "x"}, problem_type="regression", prediction="rings")) == ()
     assert unacted(Config(endpoints=(endpoint(),))) == ()

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from config.model import Config, Discover, Hooks, ProblemType
+from config.model import Config, Discover, ProblemType
 from store import executions, monitors, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind, ExecutionStatus, NewExecution
@@ -382,14 +382,11 @@ def test_no_other_file_is_served(visitor: httpx.Client, name: str) -> None:
 
 def test_a_key_that_nothing_acts_on_is_told_on_the_page(history: Engine, told: Told) -> None:
     (entry,) = settings().endpoints
-    changed = entry.model_copy(
-        update={"problem_type": ProblemType.BINARY_CLASSIFICATION, "hooks": Hooks(preprocess="clean.py")}
-    )
+    changed = entry.model_copy(update={"problem_type": ProblemType.BINARY_CLASSIFICATION})
     config = Config(discover=Discover(), endpoints=(changed,))
     with serving(history, told.now, config=lambda: config) as address, client(address) as visitor:
         page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
         fleet = read(visitor.get("/"))
-    assert "hooks is set, and this version does not act on it" in page.text
     assert "problem_type is set, and this version does not act on it" in page.text
     assert "discover is set, and this version does not act on it" in fleet.text
 

@@ -1,0 +1,43 @@
+"""`kedge analyze`: Model Monitor's container contract."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def analyze(
+    root: Annotated[Path, typer.Option(help="What stands for / in the platform's paths.")] = Path("/"),
+) -> None:
+    """Do the job that Model Monitor's container is told by variables and files; the image does so by itself.
+
+    Example: kedge analyze --root /
+    """
+    from commands.failures import CommandError, sentence_of
+    from monitor.analysis import contract, run
+
+    try:
+        job = contract.read_job(os.environ, root)
+        found = run.analyse(job, datetime.now(UTC))
+        run.write_out(job, root, found)
+        printed = run.postprocess(job)
+    except Exception as error:
+        sentence = sentence_of(error)
+        run.leave(root, f"Failed: {sentence or f'Kedge failed ({type(error).__name__}): the log says where'}")
+        if sentence is None:
+            raise
+        raise CommandError(sentence) from error
+    for said in found.gathered.said:
+        typer.echo(f"{said.key}: {job.preprocess} printed:\n{said.text}", err=True)
+    typer.echo(printed, nl=False, err=True)
+    for bad in found.gathered.bad:
+        for example in bad.rejects.examples:
+            line = f" line {example.line}" if example.line else ""
+            typer.echo(f"{bad.key}{line}: {example.kind}: {example.detail}", err=True)
+    lost = sum(bad.rejects.lost for bad in found.gathered.bad)
+    typer.echo(f"{found.gathered.profile.rows} records in {found.gathered.objects} objects, {lost} rejected")
+    typer.echo(found.message)

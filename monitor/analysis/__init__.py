@@ -1,0 +1,1 @@
+"""Model Monitor's container contract: a job told by variables and files, its outputs, its last words."""

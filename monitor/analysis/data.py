@@ -1,0 +1,219 @@
+"""The data set of a job: its files, in the order of their names, as one profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from baselines.constraints import Constraints
+from baselines.datasets import DatasetError, DatasetFormat, batches
+from baselines.profile.profile import Profile, profile_frame
+from baselines.profile.types import DataType, TypeCounts, classify_columns
+from monitor.analysis.columns import columns_of
+from monitor.analysis.contract import ContractError, Job, Source
+from monitor.capture.columns import Schema
+from monitor.capture.decode import GIB
+from monitor.capture.gunzip import gunzip
+from monitor.capture.schema import schema_of_baseline, text_columns
+from monitor.comparison import Bad, Gathered, Said, find, gather
+from monitor.hooks.preprocess import columns_through, decode_through
+from monitor.hooks.script import Script, read_script
+from objects import PlaceError
+
+_FORMATS = {
+    Source.CSV: DatasetFormat.CSV,
+    Source.JSON: DatasetFormat.JSON_LINES,
+    Source.PARQUET: DatasetFormat.PARQUET,
+}
+_TEXT = (DataType.STRING, DataType.BOOLEAN)
+_LISTED = 5
+
+
+def read(job: Job, constraints: Constraints | None) -> Gathered:
+    """The data set; its columns are the constraints', or where there are none its own.
+
+    Raises:
+        ContractError: where there is no data set, saying what is there instead.
+        DatasetError: where a file can't be read.
+        HookError: where the job's script can't be loaded.
+    """
+    script = None if job.preprocess is None else read_script(str(job.preprocess))
+    if job.written_in in (Source.CAPTURE, Source.MERGED):
+        return _captured(job, constraints, script)
+    files = _files(job)
+    if script is not None:
+        return _lines_through(files, job, constraints, script)
+    return Gathered(len(files), _profiled(files, job, constraints), ())
+
+
+def _captured(job: Job, constraints: Constraints | None, script: Script | None) -> Gathered:
+    try:
+        place, keys = find(str(job.source))
+    except PlaceError:
+        raise ContractError(_nothing(job, "captured objects (*.jsonl)")) from None
+    if constraints is not None:
+        return gather(place, keys, schema_of_baseline(constraints, str(job.constraints)), job.period, script)
+    stored = (place.objects.read(key) for key in keys)
+    if script is None:
+        schema = columns_of(gunzip(data, GIB).data for data in stored)
+    else:
+        schema = _made(script, stored)
+    if schema is None and script is not None:
+        raise ContractError(
+            f"the script {script.name} makes no record of the {len(keys)} objects below {job.source}: "
+            "see that it returns a dict, and does not fail, at their lines"
+        )
+    if schema is None:
+        raise ContractError(f"no line of the {len(keys)} objects below {job.source} is a captured record")
+    first = gather(place, keys, schema, job.period, script)
+    text = {name for name, column in first.profile.columns.items() if column.inferred_type in _TEXT}
+    if not text:
+        return first
+    return gather(place, keys, replace(schema, text=frozenset(text)), job.period, script)
+
+
+def _made(script: Script, stored: Iterable[bytes], *, plain: bool = False) -> Schema | None:
+    """The columns that a script makes; None where it makes no record."""
+    names = columns_through(script, stored, plain=plain)
+    try:
+        return Schema(names) if names else None
+    except ValueError as error:
+        raise ContractError(f"the records of the script {script.name}: {error}") from None
+
+
+def _lines_through(
+    files: tuple[Path, ...], job: Job, constraints: Constraints | None, script: Script
+) -> Gathered:
+    """A data set whose lines the script gets as texts, but for the row of a CSV's header."""
+    if job.written_in is Source.PARQUET:
+        raise ContractError(
+            "record_preprocessor_script takes lines, and dataset_format is parquet: give CSV or JSON Lines"
+        )
+    headed = job.written_in is Source.CSV and job.header
+    if constraints is not None:
+        return _gathered(files, headed, schema_of_baseline(constraints, str(job.constraints)), script)
+    schema = _made(script, (_body(path, headed) for path in files), plain=True)
+    if schema is None:
+        raise DatasetError(f"the script {script.name} makes no record of what {job.source} holds")
+    first = _gathered(files, headed, schema, script)
+    text = {name for name, column in first.profile.columns.items() if column.inferred_type in _TEXT}
+    return _gathered(files, headed, replace(schema, text=frozenset(text)), script) if text else first
+
+
+def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Script) -> Gathered:
+    profile, bad, said = Profile.empty(schema.names), [], []
+    for path in files:
+        found = decode_through(script, _body(path, headed), schema, plain=True)
+        decoded = found.decoded
+        profile = profile_frame(
+            decoded.records.select(schema.names),
+            text=schema.text,
+            domains=schema.domains,
+            exact=True,
+            onto=profile,
+            widths=dict(decoded.misfits.group_by("@width").len().iter_rows()),
+        )
+        if decoded.rejects.counts:
+            bad.append(Bad(str(path), decoded.rejects))
+        if found.said:
+            said.append(Said(str(path), found.said))
+    return Gathered(len(files), profile, tuple(bad), tuple(said))
+
+
+def _body(path: Path, headed: bool) -> bytes:
+    """A file with an empty line for its header, so that its lines keep their numbers."""
+    data = path.read_bytes()
+    return data[data.find(b"\n") :] if headed and b"\n" in data else b"" if headed else data
+
+
+def _files(job: Job) -> tuple[Path, ...]:
+    found = sorted(path for path in job.source.rglob("*") if path.is_file() and path.name[0] not in "._")
+    if not found:
+        raise ContractError(_nothing(job, "files"))
+    return tuple(found)
+
+
+def _nothing(job: Job, wanted: str) -> str:
+    """What was looked for, where, and what is there instead."""
+    if not job.source.exists():
+        return (
+            f"Job inputs had no data: there is no folder {job.source}, which dataset_source names; "
+            "give the input that holds the data set this LocalPath"
+        )
+    others = sorted(str(path.relative_to(job.source)) for path in job.source.rglob("*") if path.is_file())
+    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "") or "nothing"
+    return (
+        f"Job inputs had no data: {job.source} holds no {wanted}, but {there}; "
+        "check the input's S3 prefix and, for captures, that the endpoint captured in this hour"
+    )
+
+
+def _profiled(files: tuple[Path, ...], job: Job, constraints: Constraints | None) -> Profile:
+    if constraints is None:
+        text = _text_columns(files, job)
+        profile = Profile.empty()
+        for frame in _frames(files, job):
+            profile = profile_frame(frame, text=text, exact=True, onto=profile)
+    else:
+        profile = _held_against(files, job, constraints)
+    if not profile.rows and not profile.widths:
+        raise DatasetError(f"{job.source} holds no rows")
+    return profile
+
+
+def _held_against(files: tuple[Path, ...], job: Job, constraints: Constraints) -> Profile:
+    """By name where the file has names that the constraints know, else by place."""
+    features = constraints.features
+    names = [feature.name for feature in features]
+    text = text_columns(features)
+    domains = {each.name: frozenset(each.domains) for each in features if each.domains is not None}
+    profile = Profile.empty(names)
+    for frame in _frames(files, job):
+        keyed = job.written_in is Source.JSON  # an absent key is a missing value
+        if frame.width != len(names) if not keyed else not set(frame.columns) <= set(names):
+            profile = profile_frame(
+                pl.DataFrame(schema=dict.fromkeys(names, pl.String)),
+                text=text,
+                exact=True,
+                onto=profile,
+                widths={frame.width: frame.height},
+            )
+            continue
+        if not keyed and set(names).isdisjoint(frame.columns):
+            frame.columns = names
+        known = frame.select(
+            pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name) for name in names
+        )
+        profile = profile_frame(known, text=text, domains=domains, exact=True, onto=profile)
+    return profile
+
+
+def _text_columns(files: Iterable[Path], job: Job) -> frozenset[str]:
+    types: dict[str, TypeCounts] = {}
+    for frame in _frames(files, job):
+        for name, counts in zip(frame.columns, classify_columns(frame), strict=True):
+            types[name] = types.get(name, TypeCounts()) + counts
+    return frozenset(name for name, counts in types.items() if counts.inferred in _TEXT)
+
+
+def _frames(files: Iterable[Path], job: Job) -> Iterator[pl.DataFrame]:
+    for path in files:
+        source = _lines(path) if job.written_in is Source.JSON else path
+        yield from batches(source, _FORMATS[job.written_in], job.header, str(path))
+
+
+def _lines(path: Path) -> bytes | Path:
+    """JSON Lines as they are; a document with a list of records as the lines that they make."""
+    with path.open("rb") as file:
+        start = file.read(1024).lstrip()
+    if not start.startswith(b"["):
+        return path
+    try:
+        records = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise DatasetError(f"{path} is not JSON: {error}") from None
+    return b"".join(orjson.dumps(record) + b"\n" for record in records)

@@ -1,0 +1,141 @@
+"""One job, from its data set to its files and its last words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from baselines import constraints as constraints_file
+from baselines import statistics as statistics_file
+from baselines.constraints import Constraints
+from baselines.profile.profile import Profile
+from baselines.versions import CONSTRAINTS, STATISTICS
+from monitor import metric_values
+from monitor.analysis import data
+from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job
+from monitor.checks.names import OURS_ALONE
+from monitor.comparison import Gathered
+from monitor.hooks.postprocess import run_postprocess
+from monitor.hooks.script import read_script
+from monitor.judge import Verdict, judge
+from monitor.publish import VIOLATIONS
+from monitor.violations import completion_message, write
+
+_LONGEST_MESSAGE = 1024
+"""What an execution's FailureReason holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What a job found: its files by name, the metrics' lines, how much was read, its last words."""
+
+    files: Mapping[str, str]
+    metrics: str
+    gathered: Gathered
+    message: str
+
+
+def analyse(job: Job, now: datetime) -> Analysed:
+    """Carry the job out; nothing is written.
+
+    Without a baseline the files are a baseline of the data set. With one they are the current statistics and
+    constraints, and the violations where there are any, as Model Monitor has it.
+
+    Raises:
+        ContractError, DatasetError, StatisticsError, ConstraintsError, HookError: in one sentence.
+    """
+    if job.analysis is Analysis.MODEL_QUALITY:
+        raise ContractError("analysis_type MODEL_QUALITY is not done yet: give DATA_QUALITY")
+    constraints = _constraints(job)
+    found = data.read(job, constraints)
+    files = {
+        STATISTICS: statistics_file.write(found.profile),
+        CONSTRAINTS: constraints_file.write(constraints_file.suggest(found.profile)),
+    }
+    if constraints is None:
+        return Analysed(files, "", found, completion_message(0))
+    if not found.profile.rows and not found.profile.widths:
+        raise ContractError(_no_records(job, found))
+    baseline = _statistics(job)
+    verdict = judge(found.profile, baseline, constraints, job.distance, assume=job.assume)
+    violations = sum(row.check not in OURS_ALONE for row in verdict.violations)
+    if violations:
+        files[VIOLATIONS] = write(verdict.violations)
+    metrics = _metrics(job, found.profile, verdict, constraints, now) if job.emits else ""
+    return Analysed(files, metrics, found, completion_message(violations))
+
+
+def _constraints(job: Job) -> Constraints | None:
+    if job.constraints is None:
+        if job.statistics is not None:
+            raise ContractError("baseline_statistics is set without baseline_constraints: set both or none")
+        return None
+    return constraints_file.read(job.constraints.read_bytes(), str(job.constraints))
+
+
+def _statistics(job: Job) -> Profile:
+    """The baseline's; without any, only what the constraints say is checked."""
+    if job.statistics is None:
+        return Profile.empty()
+    return statistics_file.read(job.statistics.read_bytes(), str(job.statistics))
+
+
+def _no_records(job: Job, found: Gathered) -> str:
+    lost = sum(bad.rejects.lost for bad in found.bad)
+    period = job.period
+    if lost:
+        example = next((each for bad in found.bad for each in bad.rejects.examples), None)
+        why = f": {example.detail}" if example else ""
+        return (
+            f"Job inputs had no data: none of {lost} lines in {found.objects} objects can be used{why}; "
+            "kedge check names each of them"
+        )
+    when = f"from {_told(period.start)} to {_told(period.end)}"
+    return (
+        f"Job inputs had no data: {found.objects} objects below {job.source} hold no inference {when}; "
+        "check start_time, end_time and that the endpoint captured then"
+    )
+
+
+def _told(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else "any time"
+
+
+def _metrics(job: Job, current: Profile, verdict: Verdict, constraints: Constraints, now: datetime) -> str:
+    of = metric_values.dimensions(job.endpoint, job.schedule)
+    if not constraints.monitoring.emit_metrics:
+        return ""
+    values = metric_values.of_data_quality(current, verdict.features, constraints, of, job.period.end or now)
+    return metric_values.json_lines(values)
+
+
+def write_out(job: Job, root: Path, found: Analysed) -> None:
+    """Write the files, the metrics where there are some, and the message. Raises OSError."""
+    job.output.mkdir(parents=True, exist_ok=True)
+    for name, text in found.files.items():
+        (job.output / name).write_text(text, encoding="utf-8", newline="")
+    if found.metrics:
+        path = root / METRICS
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found.metrics, encoding="utf-8", newline="")
+    leave(root, found.message)
+
+
+def postprocess(job: Job) -> str:
+    """Run the job's script on the files that were written; what it printed.
+
+    Raises:
+        HookError: where it can't be loaded, or failed.
+    """
+    if job.postprocess is None:
+        return ""
+    return run_postprocess(read_script(str(job.postprocess)), job.output).said
+
+
+def leave(root: Path, message: str) -> None:
+    """Write the last words, from which the platform derives the execution's status and its FailureReason."""
+    path = root / MESSAGE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(message[:_LONGEST_MESSAGE], encoding="utf-8")

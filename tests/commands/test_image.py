@@ -1,0 +1,35 @@
+"""What the image does when nobody tells it what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from commands.image import SERVE, arguments
+from tests.conftest import ROOT
+
+
+def test_it_serves(tmp_path: Path) -> None:
+    assert arguments((), {"AWS_REGION": "eu-west-1"}, tmp_path) == SERVE
+
+
+def test_it_analyses_where_the_platform_names_a_data_set(tmp_path: Path) -> None:
+    assert arguments((), {"dataset_source": "/opt/ml/processing/input"}, tmp_path) == ("analyze",)
+
+
+@pytest.mark.parametrize("folder", ["config", "processing"])
+def test_it_analyses_where_the_platform_left_a_jobs_configuration(tmp_path: Path, folder: str) -> None:
+    path = tmp_path / "opt/ml" / folder / "processingjobconfig.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert arguments((), {}, tmp_path) == ("analyze",)
+
+
+def test_it_does_what_it_is_told(tmp_path: Path) -> None:
+    assert arguments(("db", "upgrade"), {"dataset_source": "/x"}, tmp_path) == ("db", "upgrade")
+
+
+def test_the_image_begins_with_it() -> None:
+    assert 'ENTRYPOINT ["kedge-image"]' in (ROOT / "Dockerfile").read_text()
+    assert 'kedge-image = "commands.image:main"' in (ROOT / "pyproject.toml").read_text()
