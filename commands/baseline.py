@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
 
     from baselines.profile.column import ColumnProfile
     from monitor.baseline_difference import Baseline, BaselineDifference, Change, FeatureDifference
+
+
+class BaselineEngine(StrEnum):
+    """Who makes a baseline."""
+
+    KEDGE = "kedge"
+    SAGEMAKER = "sagemaker"
+
 
 app = typer.Typer(help="What an endpoint's data should look like.", no_args_is_help=True)
 
@@ -68,6 +77,15 @@ def create(
     positive_class: Annotated[
         str | None, typer.Option(help="The positive one of two classes that are not 0 and 1.")
     ] = None,
+    engine: Annotated[
+        BaselineEngine, typer.Option(help="Kedge itself, or AWS's own job.")
+    ] = BaselineEngine.KEDGE,
+    image: Annotated[str | None, typer.Option(help="sagemaker: the analyzer image's URI.")] = None,
+    role: Annotated[str | None, typer.Option(help="sagemaker: the role that the job runs in.")] = None,
+    results: Annotated[
+        str | None, typer.Option(help="sagemaker: the s3:// folder that the job writes to.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="sagemaker: default: the environment's.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write statistics.json and constraints.json of a data set, in Model Monitor's format.
@@ -85,6 +103,11 @@ def create(
         ground_truth_attribute,
         positive_class,
     )
+    if engine is BaselineEngine.SAGEMAKER:
+        if asked != _QualityAsked():
+            raise CommandError("--engine sagemaker makes a baseline of data alone: leave --problem-type out")
+        _create_on_sagemaker(dataset, output, image, role, results, region, not no_header, as_json)
+        return
     if asked != _QualityAsked():
         _create_quality(dataset, output, asked, not no_header, as_json)
         return
@@ -151,6 +174,42 @@ def _create_quality(dataset: str, output: Path, asked: _QualityAsked, header: bo
     for name, bound in found.constraints.bounds.items():
         typer.echo(f"{name}  {bound.threshold:.6g}")
     typer.echo(f"{records} records, {len(found.constraints.bounds)} constraints, written to {output}")
+
+
+def _create_on_sagemaker(
+    dataset: str,
+    output: Path,
+    image: str | None,
+    role: str | None,
+    results: str | None,
+    region: str | None,
+    header: bool,
+    as_json: bool,
+) -> None:
+    from datetime import UTC, datetime
+
+    from baselines import versions
+    from baselines.processing_job import BaseliningJob, format_of, job_name, run
+    from objects import aws_session, open_place, s3_client
+
+    if image is None or role is None or results is None or not dataset.startswith("s3://"):
+        raise CommandError(
+            "--engine sagemaker wants a data set on s3://, --image (the sagemaker-model-monitor-analyzer of "
+            "your region), --role (the ARN of the job's role) and --results s3://bucket/prefix"
+        )
+    name = job_name(datetime.now(UTC))
+    folder = f"{results.rstrip('/')}/{name}/results"
+    job = BaseliningJob(name, image, role, dataset, format_of(dataset, header=header), folder)
+    typer.echo(f"{name} runs on AWS; this takes some minutes", err=True)
+    run(aws_session(region).client("sagemaker"), job)
+    files = versions.read_files(open_place(folder, s3_client(region)))
+    profile, found = versions.parse(files)
+    write_files(output, {versions.STATISTICS: files.statistics, versions.CONSTRAINTS: files.constraints})
+    if as_json:
+        told = {"records": profile.rows, "features": len(found.features), "output": str(output)}
+        print_json({**told, "results": folder})
+    else:
+        typer.echo(f"{profile.rows} records, {len(found.features)} features, written to {output}")
 
 
 def _source(dataset: str) -> Path | bytes:

@@ -79,6 +79,21 @@ class Report(Part):
         return " ".join(expression.split())
 
 
+class CloudWatch(Part):
+    """Whether Model Monitor's metrics are sent to CloudWatch, and under which names.
+
+    `schedule` is the value of the dimension `MonitoringSchedule`; None takes `kedge-` and the variant.
+    """
+
+    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
+        "aws/sagemaker/Endpoints/data-metrics"
+    )
+    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
+        "aws/sagemaker/Endpoints/model-metrics"
+    )
+    schedule: AwsName | None = None
+
+
 class Retention(Part):
     """How long hourly profiles and metrics are kept."""
 
@@ -136,6 +151,10 @@ class Endpoint(Part):
     hooks: Hooks = Hooks()
     baseline: Folder | None = None
     results: Folder | None = None
+    results_kms_key: Text | None = None
+    cloudwatch: CloudWatch | None = None
+    schedule: AwsName | None = None
+    schedule_results: Folder | None = None
     problem_type: Annotated[ProblemType, Read(f"one of {', '.join(ProblemType)}", problem_of)] | None = None
     prediction: Text | None = None
     probability: Text | None = None
@@ -167,6 +186,11 @@ class Endpoint(Part):
             )
         if self.batch and self.hooks.preprocess is not None:
             raise ValueError("has batch and a preprocess script, which works on captured lines: take one out")
+        if (self.schedule is None) is not (self.schedule_results is None):
+            raise ValueError(
+                "has one of schedule and schedule_results; give both: the Model Monitor schedule's name, "
+                "and the S3Uri of its monitoring output"
+            )
         if self.lateness < self.grace:
             raise ValueError(
                 f"has a lateness of {durations.spell(self.lateness)}, "

@@ -235,8 +235,11 @@ executions = Table(
     Column("config_digest", String(64), nullable=False),
     Column("latest", Boolean, nullable=False),
     Column("published_at", Utc),
+    Column("metrics_sent", Integer, nullable=False, server_default="0"),
+    Column("metrics_sent_at", Utc),
     UniqueConstraint("window_id", "kind", "revision"),
     Index(None, "monitor_id", "kind", "latest", "published_at"),
+    Index(None, "monitor_id", "metrics_sent_at"),
 )
 
 feature_results = Table(

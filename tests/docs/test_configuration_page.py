@@ -14,7 +14,7 @@ from config import loading
 from config.assumptions import Assume
 from config.fields import Part
 from config.metrics import CHECKS, METRICS
-from config.model import Config, Discover, Endpoint, Hooks, Report, Retention
+from config.model import CloudWatch, Config, Discover, Endpoint, Hooks, Report, Retention
 from config.retraining import Retrain, Target, Training
 from tests.conftest import ROOT
 from tests.docs.markdown import page, pages, rows
@@ -24,6 +24,7 @@ PARTS: dict[str, type[Part]] = {
     "The file": Config,
     "endpoints": Endpoint,
     "report": Report,
+    "cloudwatch": CloudWatch,
     "retention": Retention,
     "assume": Assume,
     "discover": Discover,
@@ -41,6 +42,7 @@ LEAST: dict[str, Any] = {
             "hooks": {},
             "assume": {},
             "report": {"cron": "0 6 * * 1", "to": "s3://bucket/reports"},
+            "cloudwatch": {},
             "retention": {},
             "retrain": {
                 "when": ["rmse > 2"],
@@ -109,7 +111,7 @@ def test_a_file_that_spells_out_the_defaults_of_the_page_says_what_one_without_t
         "The file": spelt,
         "discover": spelt["discover"],
         "endpoints": entry,
-        **{name: entry[name] for name in ("report", "retention", "hooks", "retrain")},
+        **{name: entry[name] for name in ("report", "cloudwatch", "retention", "hooks", "retrain")},
         "target": entry["retrain"]["target"],
         "training": entry["retrain"]["training"],
     }
@@ -147,6 +149,7 @@ def test_the_first_example_shows_every_key_that_acts() -> None:
         "The file": shown,
         "endpoints": every,
         "report": entry["report"],
+        "cloudwatch": entry["cloudwatch"],
         "retention": entry["retention"],
         "retrain": entry["retrain"],
         "training": entry["retrain"]["training"],
