@@ -65,6 +65,11 @@ class Period:
         """Whether every record lies in it."""
         return self.start is None and self.end is None
 
+    def holds(self, moment: datetime) -> bool:
+        """Whether a moment lies in it."""
+        after = self.start is None or moment >= self.start
+        return after and (self.end is None or moment < self.end)
+
     def of(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows of a frame whose "@time" lies in the period."""
         if self.start is not None:
