@@ -27,22 +27,24 @@ def doctor(
 
     Example: kedge doctor abalone-prod-endpoint
     """
-    from datetime import UTC, datetime
+    import os
 
     from botocore.config import Config
 
+    from config.clock import clock_from_environment
     from monitor.doctor import Instruments, examine
     from monitor.findings import State
     from objects import aws_session, s3_client
 
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
+    clock = clock_from_environment(dict(os.environ))
     quick = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
 
     def client(service: str, role: str | None) -> Any:  # noqa: ANN401 - boto3 makes it at run time
         return aws_session(loaded.region, role).client(service, config=quick)
 
-    by = Instruments(client, lambda role: s3_client(loaded.region, role), lambda: datetime.now(UTC), write)
+    by = Instruments(client, lambda role: s3_client(loaded.region, role), clock.now, write)
     found = []
     for finding in examine(entry, by):
         found.append(finding)

@@ -94,7 +94,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other(
 
 def test_what_nothing_acts_on_is_told_when_the_file_is_taken_up(kedge: service.Service, here: Yard) -> None:
     with capture_logs() as logs:
-        _write(kedge, _entry(here.uri, more=", problem_type: binary_classification"))
+        _write(kedge, _entry(here.uri, more=", notifications: 'https://sqs/1/captures'"))
         with kedge.file.path.open("a") as file:
             file.write("discover: {name_glob: 'a*'}\n")
         kedge.tick()
@@ -102,7 +102,7 @@ def test_what_nothing_acts_on_is_told_when_the_file_is_taken_up(kedge: service.S
     told = [(line.get("endpoint"), line["reason"]) for line in logs if line["event"] == "config_key_ignored"]
     assert [(name, reason.partition(" ")[0]) for name, reason in told] == [
         (None, "discover"),
-        ("abalone", "problem_type"),
+        ("abalone", "notifications"),
     ]
     assert _judged(kedge) == 1
 
