@@ -132,6 +132,7 @@ def gather(
             domains=schema.domains,
             exact=profile.rows < EXACT_RECORDS,
             onto=profile,
+            plain=decoded.plain,
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))

@@ -11,6 +11,7 @@ import polars as pl
 
 from baselines.profile import codec
 from baselines.profile.profile import Profile, profile_frame
+from baselines.profile.types import Plain
 from baselines.quality import classes
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded
@@ -77,7 +78,7 @@ def digest(decoded: Decoded, variant: str, recipe: Recipe, begun: datetime | Non
     columns = recipe.columns
     segments = tuple(
         replace(
-            _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe),
+            _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe, decoded.plain),
             rejected=lost.get(key, 0),
             columns=columns,
         )
@@ -170,7 +171,12 @@ def _misfit_widths(misfits: pl.DataFrame, recipe: Recipe) -> dict[_PartKey, dict
 
 
 def _segment(
-    part: pl.DataFrame | None, widths: Mapping[int, int], key: _PartKey, variant: str, recipe: Recipe
+    part: pl.DataFrame | None,
+    widths: Mapping[int, int],
+    key: _PartKey,
+    variant: str,
+    recipe: Recipe,
+    plain: Mapping[str, Plain],
 ) -> Segment:
     start, era = key
     assert isinstance(start, datetime)  # noqa: S101 (the key of a partition by "@window")
@@ -185,6 +191,7 @@ def _segment(
             domains=recipe.schema.domains,
             ids=_row_ids(part),
             sample_rows=recipe.sample_rows,
+            plain=plain,
         )
         first, last, rows = part["@time"].min(), part["@time"].max(), part.height  # type: ignore[assignment]
     # excluded columns hold their place in a record, so the width is the schema's, not the frame's

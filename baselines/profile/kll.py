@@ -153,17 +153,20 @@ class _Building:
 
     @property
     def stored(self) -> int:
-        return sum(level.size for level in self.levels)
+        return sum([level.size for level in self.levels])
 
     def fill(self, values: Floats) -> None:
         """Adds values one after the other: as many as fit and one more, then condenses once, and so on."""
-        position = 0
+        position, stored = 0, self.stored
         while position < values.size:
-            room = self.total_capacity - self.stored + 1
-            self.append(0, values[position : position + room])
+            room = self.total_capacity - stored + 1
+            chunk = values[position : position + room]
+            self.append(0, chunk)
             position += room
-            if self.stored > self.total_capacity:
+            stored += chunk.size
+            if stored > self.total_capacity:
                 self.condense()
+                stored = self.stored
 
     def take_in(self, other: Sketch) -> None:
         while len(self.levels) < len(other.levels):

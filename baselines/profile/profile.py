@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -14,9 +14,18 @@ from baselines.profile.column import ColumnProfile
 from baselines.profile.distinct import Registers
 from baselines.profile.moments import Floats
 from baselines.profile.sample import RowSample
-from baselines.profile.types import TypeCounts, classify, is_boolean, is_integral, is_numeric, type_counts
+from baselines.profile.types import (
+    Plain,
+    TypeCounts,
+    classify,
+    is_boolean,
+    is_integral,
+    is_numeric,
+    type_counts,
+)
 
 _NO_DOMAINS: Mapping[str, Collection[str]] = MappingProxyType({})
+_NOTHING_KNOWN: Mapping[str, Plain] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,7 @@ def profile_frame(
     widths: Mapping[int, int] | None = None,
     exact: bool = False,
     onto: Profile | None = None,
+    plain: Mapping[str, Plain] = _NOTHING_KNOWN,
 ) -> Profile:
     """The profile of a frame of String columns, in which null is a missing value.
 
@@ -71,13 +81,16 @@ def profile_frame(
     values of text columns that are counted however many others there are. `ids` are the event ids of the
     rows, for a sample of `sample_rows` of them. `widths` counts records of other widths, which are not in the
     frame. `onto` is what was profiled before: the result is then its sum with this frame, except that
-    sketches, and with `exact` all digits, are those of one stream read in order.
+    sketches, and with `exact` all digits, are those of one stream read in order. `plain` tells of columns
+    what their present values are, where that was seen before: it saves looking at them.
     """
     before = onto or Profile.empty(frame.columns)
     # polars takes a name such as `^a$` for a pattern, even in a method of a series: each gets a plain one.
     columns = {each.name: each.alias("values") for each in frame.get_columns()}
     fresh = {
-        **_numeric_columns({name: columns[name] for name in columns if name not in text}, before, exact),
+        **_numeric_columns(
+            {name: columns[name] for name in columns if name not in text}, before, exact, plain
+        ),
         **{
             name: _text_column(columns[name], before.column(name), domains.get(name, ()))
             for name in columns
@@ -102,47 +115,70 @@ def _sample(frame: pl.DataFrame, ids: pl.Series | None, rows: int) -> RowSample:
 
 
 def _numeric_columns(
-    columns: Mapping[str, pl.Series], before: Profile, exact: bool
+    columns: Mapping[str, pl.Series], before: Profile, exact: bool, plain: Mapping[str, Plain]
 ) -> dict[str, ColumnProfile]:
     """All columns are scanned in one query, so that polars spreads them over the cores."""
-    every = range(len(columns))
     frame = pl.DataFrame([values.alias(f"values{i}") for i, values in enumerate(columns.values())])
-    scanned = frame.select(
-        *(pl.nth(i).cast(pl.Float64, strict=False).alias(f"number{i}") for i in every),
-        *(is_numeric(pl.nth(i)).alias(f"numeric{i}") for i in every),
-        *(is_integral(pl.nth(i)).alias(f"integral{i}") for i in every),
-    )
+    scanned = frame.select(each for i, name in enumerate(columns) for each in _scan(i, plain.get(name)))
     return {
-        name: _numeric_column(
-            _Scan(values, scanned[f"number{i}"], scanned[f"numeric{i}"], scanned[f"integral{i}"]),
-            before.column(name),
-            exact,
-        )
+        name: _numeric_column(_Scan.of(values, scanned, i, plain.get(name)), before.column(name), exact)
         for i, (name, values) in enumerate(columns.items())
     }
 
 
+def _scan(i: int, plain: Plain | None) -> Iterator[pl.Expr]:
+    """What is asked of column `i` of a frame, as far as it is not known."""
+    values = pl.nth(i)
+    yield values.cast(pl.Float64, strict=False).alias(f"number{i}")
+    if plain is None:
+        yield is_numeric(values).alias(f"numeric{i}")
+        yield is_integral(values).alias(f"integral{i}")
+    elif plain is Plain.NUMBERS:
+        yield (~values.str.contains_any([".", "e", "E"])).alias(f"integral{i}")
+
+
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """A column as text, as far as polars reads it as numbers, and which of it is numeric and integral.
+    """A column as text, as far as polars reads it as numbers, and which and how much of it is numeric.
 
-    polars reads more than deequ's patterns (`.5`, `inf`) and less (`- 5`).
+    polars reads more than deequ's patterns (`.5`, `inf`) and less (`- 5`). `numeric` is None where every
+    present value is.
     """
 
     values: pl.Series
     numbers: pl.Series
-    numeric: pl.Series
-    integral: pl.Series
+    numeric: pl.Series | None
+    integral: int
+
+    @classmethod
+    def of(cls, values: pl.Series, scanned: pl.DataFrame, i: int, plain: Plain | None) -> _Scan:
+        """The scan of column `i` from the answers of `_scan`."""
+        numbers, present = scanned[f"number{i}"], len(values) - values.null_count()
+        if plain is Plain.WHOLE or plain is Plain.FRACTIONS:
+            return cls(values, numbers, None, present if plain is Plain.WHOLE else 0)
+        integral = int(scanned[f"integral{i}"].sum())
+        numeric = None if plain else scanned[f"numeric{i}"]
+        return cls(values, numbers, None if numeric is None or numeric.all() else numeric, integral)
+
+    @property
+    def count(self) -> int:
+        """How many values are numeric."""
+        present = len(self.values) - self.values.null_count()
+        return present if self.numeric is None else int(self.numeric.sum())
 
     def finite(self) -> Floats:
         """The finite numbers in order; `1e400` is a number by its pattern but has no value."""
-        every = int(self.numeric.sum()) == len(self.values)
-        numbers = self.numbers if every else self.numbers.filter(self.numeric)
+        values, numbers = self.values, self.numbers
+        if self.numeric is not None:
+            values, numbers = values.filter(self.numeric), numbers.filter(self.numeric)
+        elif values.null_count():
+            present = values.is_not_null()
+            values, numbers = values.filter(present), numbers.filter(present)
         if numbers.null_count():  # the patterns allow one space before the digits
-            spaced = self.values.filter(self.numeric)
-            numbers = spaced.str.replace(" ", "", literal=True).cast(pl.Float64)
+            numbers = values.str.replace(" ", "", literal=True).cast(pl.Float64)
         array = numbers.to_numpy()
-        return np.asarray(array[np.isfinite(array)])
+        finite = np.isfinite(array)
+        return np.asarray(array if finite.all() else array[finite])
 
 
 def _numeric_column(scan: _Scan, before: ColumnProfile, exact: bool) -> ColumnProfile:
@@ -156,13 +192,12 @@ def _numeric_column(scan: _Scan, before: ColumnProfile, exact: bool) -> ColumnPr
 
 def _without_numbers(scan: _Scan) -> ColumnProfile:
     """The types and the stray values of a numeric column."""
-    rows, missing = len(scan.values), scan.values.null_count()
-    numeric, integral = int(scan.numeric.sum()), int(scan.integral.sum())
-    if numeric + missing == rows:  # the ordinary case, and counting texts is dear in a small frame
-        return ColumnProfile(TypeCounts(integral, numeric - integral, missing=missing))
+    rows, missing, numeric = len(scan.values), scan.values.null_count(), scan.count
+    if scan.numeric is None or numeric + missing == rows:  # the ordinary case, and counting texts is dear
+        return ColumnProfile(TypeCounts(scan.integral, numeric - scan.integral, missing=missing))
     stray = count_texts(scan.values.filter(~scan.numeric))
     boolean = int(stray.filter(is_boolean(pl.col("text")))["count"].sum())
-    return _of_texts(type_counts(rows, missing, numeric, integral, boolean), stray)
+    return _of_texts(type_counts(rows, missing, numeric, scan.integral, boolean), stray)
 
 
 def _text_column(values: pl.Series, before: ColumnProfile, domain: Collection[str]) -> ColumnProfile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 import polars as pl
 
@@ -27,6 +27,21 @@ class DataType(StrEnum):
     def numeric(self) -> bool:
         """Whether values of this type have moments and a sketch."""
         return self in (DataType.INTEGRAL, DataType.FRACTIONAL)
+
+
+class Plain(Enum):
+    """What is known of the present values of a column of texts: each is a number by deequ's patterns."""
+
+    WHOLE = "whole"
+    """Each is integral."""
+    FRACTIONS = "fractions"
+    """Each is fractional: it has a point, or a power."""
+    NUMBERS = "numbers"
+    """Some are the one, some the other."""
+
+    def or_else(self, other: Plain) -> Plain:
+        """What is known of the values of two such columns together."""
+        return self if self is other else Plain.NUMBERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 import polars as pl
 
+from baselines.profile.types import Plain
 from monitor.capture.columns import Schema
 from monitor.capture.exact import read_exactly
 from monitor.capture.fast import read_fast
@@ -16,6 +18,7 @@ from monitor.capture.lines import Block, blocks
 from monitor.capture.oddities import oddities
 from monitor.capture.records import MISFITS, Part, record_types
 from monitor.capture.rejects import EXAMPLES, NONE, Reject, RejectKind, Rejects, by_line, many, one
+from monitor.capture.stencil import agreed
 
 GIB = 1 << 30
 
@@ -34,11 +37,14 @@ class Decoded:
         misfits: "@line", "@time" and "@width" of records that had another number of columns than the schema;
             they are also counted as WRONG_COLUMNS. A null "@time" is one that no inference can have.
         rejects: what was not used, and what was kept though odd.
+        plain: of columns that hold plain numbers alone, of which kind, as far as decoding has seen it; it is
+            so of any of their rows.
     """
 
     records: pl.DataFrame
     misfits: pl.DataFrame
     rejects: Rejects
+    plain: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def nothing(schema: Schema, rejects: Rejects) -> Decoded:
@@ -80,10 +86,11 @@ def put_together(first: Rejects, parts: list[Part], schema: Schema, between: Tim
         inside = pl.col("@time").is_between(*between)
         misfits = misfits.with_columns(pl.when(inside).then(pl.col("@time")))
     found = [part.rejects for part in parts]
-    rejects = by_line([first, *found, untimely, oddities(records, schema)])
+    plain = agreed([(part.records, part.plain) for part in parts])
+    rejects = by_line([first, *found, untimely, oddities(records, schema, plain)])
     if records.is_empty() and not rejects.counts:
         rejects = one(RejectKind.EMPTY_FILE, "the object holds no line")
-    return Decoded(records, misfits, rejects)
+    return Decoded(records, misfits, rejects, plain)
 
 
 def _read(block: Block, schema: Schema, need_time: bool) -> Iterator[Part]:

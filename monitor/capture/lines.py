@@ -62,8 +62,9 @@ def blocks(data: bytes, size: int = BLOCK_BYTES) -> Iterator[Block]:
     while at < len(data):
         end = data.find(b"\n", min(at + size, len(data)) - 1) + 1 or len(data)
         raw = data[at:end]
-        yield _block(raw, first, end == len(data))
-        first += raw.count(b"\n")
+        last = end == len(data)
+        yield _block(raw, first, last)
+        first += 0 if last else raw.count(b"\n")
         at = end
 
 
@@ -81,6 +82,8 @@ def _block(raw: bytes, first: int, last: bool) -> Block:
 
 
 def _not_blank(lines: pl.DataFrame) -> pl.DataFrame:
+    if lines["text"].str.starts_with("{").all():
+        return lines
     written = lines["text"].str.contains(r"[^ \t\r\x0b\x0c]")
     return lines if written.all() else lines.filter(written)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 
 import polars as pl
 
@@ -21,9 +22,16 @@ _DETAILS = {
 }
 
 
-def oddities(records: pl.DataFrame, schema: Schema) -> Rejects:
-    """What is odd in a table of records, of the columns that are looked at."""
-    looked_at = [name for name in schema.names if name not in schema.exclude]
+def oddities(records: pl.DataFrame, schema: Schema, plain: Container[str] = ()) -> Rejects:
+    """What is odd in a table of records, of the columns that are looked at.
+
+    `plain` has those that are known to hold plain numbers alone.
+    """
+    looked_at = [
+        name
+        for name in schema.names
+        if name not in schema.exclude and (name in schema.text or name not in plain)
+    ]
     return by_line(_column(records, name, schema) for name in looked_at)
 
 

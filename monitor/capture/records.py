@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import polars as pl
 
+from baselines.profile.types import Plain
 from monitor.capture.columns import Schema
 from monitor.capture.rejects import Rejects
 
@@ -26,11 +29,15 @@ MISFITS: dict[str, pl.DataType] = {"@line": pl.UInt32(), "@time": TIME, "@width"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What some lines of an object held: tables of `record_types` and `MISFITS`, in any order."""
+    """What some lines of an object held: tables of `record_types` and `MISFITS`, in any order.
+
+    `plain` tells of columns of `records` what is known of them already.
+    """
 
     records: pl.DataFrame
     misfits: pl.DataFrame
     rejects: Rejects
+    plain: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def record_types(schema: Schema) -> dict[str, pl.DataType]:

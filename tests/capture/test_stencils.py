@@ -1,0 +1,167 @@
+"""Lines that are alike are cut together, and give what they give one at a time."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from baselines.profile.types import Plain, classify
+from monitor.capture.columns import Schema
+from monitor.capture.decode import decode
+from monitor.capture.exact import read_exactly
+from monitor.capture.lines import blocks
+from monitor.capture.rejects import RejectKind
+from monitor.capture.stencil import cut
+from tests.capture.events import ABC, captured, csv_line, numbered
+
+MANY = 40
+NUMBERS = st.one_of(
+    st.integers(-(10**20), 10**20).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.sampled_from(["0", "-0", "1.50", "1e5", "1E+05", "2.5e-07", "00.1"]),
+)
+ODD = st.sampled_from(
+    [
+        "",
+        "NaN",
+        "-inf",
+        ".5",
+        "5.",
+        "-.5",
+        "1.2.3",
+        "+1",
+        "- 5",
+        "1e",
+        "1e+",
+        "1e5.5",
+        "e5",
+        "--1",
+        "1-2",
+        "-",
+        "x",
+    ]
+)
+CELLS = st.one_of(NUMBERS, NUMBERS, NUMBERS, ODD)
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> list[bytes]:
+    """Lines with the same words, and a few cells that differ from what the rest of their column has."""
+    kind = draw(st.sampled_from([NUMBERS, st.integers(-99, 99).map(str), CELLS]))
+    cells = draw(st.lists(st.tuples(kind, kind, kind), min_size=1, max_size=6))
+    rows = [cells[at % len(cells)] for at in range(MANY)]
+    inference = draw(st.booleans())
+    return [
+        csv_line(
+            f"{a},{b}",
+            p,
+            event_id=f"e-{at:03}",
+            inference_id=f"i-{at:03}" if inference else None,
+            time=f"2021-05-2{6 + at % draw(st.sampled_from([1, 2]))}T00:{at:02}:11Z",
+        )
+        for at, (p, a, b) in enumerate(rows)
+    ]
+
+
+@st.composite
+def spoiled(draw: st.DrawFn, line: bytes) -> bytes:
+    """A line with something taken out of it, put into it, or swapped."""
+    start = draw(st.integers(0, len(line) - 1))
+    end = draw(st.integers(start, min(len(line), start + 3)))
+    put = draw(
+        st.sampled_from([b"", b'"', b"\\", b"\\n", b",", b"\x1f", b"\x00", b"\xc3\xa9", b"\xff", b"7", b"{}"])
+    )
+    return line[:start] + put + line[end:]
+
+
+@st.composite
+def blocks_of_lines(draw: st.DrawFn) -> bytes:
+    lines = draw(alike())
+    for place in draw(st.lists(st.integers(0, MANY - 1), max_size=4)):
+        lines[place] = draw(spoiled(lines[place]))
+    return captured(*lines)
+
+
+@settings(max_examples=300, deadline=None)
+@given(blocks_of_lines())
+def test_what_is_cut_is_what_is_read_one_at_a_time(data: bytes) -> None:
+    [block] = blocks(data)
+    numbers = pl.concat([block.text["@line"], block.broken]).sort()
+    exact = read_exactly(block.lines(numbers), ABC, True)
+    found = decode(data, ABC)
+    assert_frame_equal(found.records, exact.records.sort("@line", "@row"))
+    assert found.misfits.height == exact.misfits.height
+    rejected = {kind: count for kind, count in found.rejects.counts.items() if isinstance(kind, RejectKind)}
+    assert rejected == exact.rejects.counts
+
+
+@settings(max_examples=300, deadline=None)
+@given(alike())
+def test_what_is_said_of_a_column_is_so(lines: list[bytes]) -> None:
+    found = decode(captured(*lines), ABC)
+    for name, kind in found.plain.items():
+        types = classify(found.records[name])
+        assert types.numeric == types.present
+        match kind:
+            case Plain.WHOLE:
+                assert types.fractional == 0
+            case Plain.FRACTIONS:
+                assert types.integral == 0
+            case Plain.NUMBERS:
+                assert types.integral > 0
+                assert types.fractional > 0
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "-20", "0"], Plain.WHOLE),
+        (["1.5", "-0.25", "1e5", "2.5e-07", "3E+2"], Plain.FRACTIONS),
+        (["1.5", "2"], Plain.NUMBERS),
+        (["1.5", ""], Plain.FRACTIONS),
+        (["1.5", ".5"], None),
+        (["1", "x"], None),
+        (["1.2.3", "4", "5"], None),
+    ],
+)
+def test_columns_of_plain_numbers_are_known(values: list[str], kind: Plain | None) -> None:
+    lines = [csv_line(f"{values[at % len(values)]},1", "0.5", event_id=f"{at:04}") for at in range(MANY)]
+    found = decode(captured(*lines), ABC)
+    assert found.plain.get("a") is kind
+    assert found.plain["p"] is Plain.FRACTIONS
+
+
+LINES = {
+    "as SageMaker writes them": lambda at: csv_line(f"{at},0.5", "1.5", event_id=f"{at:036}"),
+    "answers that end with a line end": lambda at: csv_line(f"{at},0.5", "1.5\n", event_id=f"{at:036}"),
+    "ids of the caller": lambda at: csv_line(
+        "1,2", "3", event_id=f"{at:036}", inference_id=str(at // 10 * 7)
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LINES)
+def test_lines_that_are_alike_leave_none(kind: str) -> None:
+    [block] = blocks(captured(*(LINES[kind](at) for at in range(MANY))))
+    found = cut(block.text, ABC)
+    assert found.left.is_empty()
+    assert found.records.height == MANY
+
+
+def test_a_bad_line_leaves_itself_alone() -> None:
+    lines = [*numbered(9), *[csv_line("1,2", "3", event_id=f"e-{at}") for at in range(10, 90)]]
+    lines[40] = csv_line("1,2,3", "3", event_id="e-40")
+    lines[50] = csv_line("1,2", "\u2028", event_id="e-50")
+    [block] = blocks(captured(*lines))
+    assert cut(block.text, ABC).left["@line"].to_list() == [41, 51]
+
+
+def test_text_columns_keep_their_texts() -> None:
+    schema = Schema(("p", "sex", "length"), text=frozenset({"sex"}), outputs=("p",))
+    lines = [csv_line(f"{'MFI'[at % 3]},{at / 8}", str(at), event_id=f"{at:04}") for at in range(MANY)]
+    found = decode(captured(*lines), schema)
+    assert found.records["sex"].to_list() == ["MFI"[at % 3] for at in range(MANY)]
+    assert dict(found.plain) == {"p": Plain.WHOLE, "length": Plain.FRACTIONS}
