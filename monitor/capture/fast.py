@@ -1,7 +1,7 @@
 """Captured lines by the hundred thousand, without a Python loop over them.
 
-Nearly every line is cut by a `stencil`. What has none goes to `requests`, and whatever that does not
-recognise to `exact`, line by line. So a bad line costs nothing but itself, and what the three read is the same.
+Nearly every line is cut by a `stencil`. What has none goes to `requests`, and what that does not recognise to
+`exact`, line by line. So a bad line costs nothing but itself, and what the three read is the same.
 """
 
 from __future__ import annotations
