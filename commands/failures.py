@@ -38,8 +38,9 @@ def sentence_of(error: Exception) -> str | None:
     if kinds & TOLD:
         return str(error)
     if _AWS in kinds:
-        said = str(error).rstrip(".")
-        return f"AWS can't be asked: {said}: check AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and credentials"
+        from objects import aws_told
+
+        return f"AWS can't be asked: {aws_told(error)}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} can't be used ({error.strerror}): give another path or mend its permissions"
     return None

@@ -160,7 +160,42 @@ class TestAws:
         assert not (folder / "kedge.yaml").exists()
 
     def test_no_region_to_ask_in(self, folder: Path) -> None:
-        assert "region" in kedge("watch", "abalone-prod", "--print").sentence
+        assert kedge("watch", "abalone-prod", "--print").sentence == (
+            "AWS can't be asked: no region is given: set AWS_REGION or give --region"
+        )
+
+    def test_the_region_of_the_environment(
+        self, folder: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of both names of the variable AWS_REGION goes first, as in AWS's other tools."""
+        monkeypatch.setenv("AWS_REGION", "eu-north-1")
+        assert "in eu-north-1" in kedge("watch", "abalone-prod", "--print").sentence
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        assert "in eu-north-1" in kedge("watch", "abalone-prod", "--print").sentence
+        given = ("--region", "eu-west-3")
+        assert "in eu-west-3" in kedge("watch", "abalone-prod", "--print", *given).sentence
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("watch", "abalone-prod", "--print"),
+            ("check", "--capture", "s3://logs/capture", "--baseline", "baseline"),
+            ("check", "--capture", "capture", "--baseline", "s3://logs/baseline"),
+        ],
+    )
+    def test_advice_fits_what_is_wrong(
+        self, captured: Path, identity: None, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+        assert kedge(*command).sentence == (
+            "AWS can't be asked: Invalid endpoint configuration: Invalid endpoint: nonsense: "
+            "check AWS_ENDPOINT_URL and the network"
+        )
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+        monkeypatch.setenv("AWS_PROFILE", "nobody")
+        assert kedge(*command).sentence == (
+            "AWS can't be asked: The config profile (nobody) could not be found: check AWS_PROFILE"
+        )
 
 
 class TestConfiguration:
