@@ -47,7 +47,12 @@ def moment(text: str | None) -> datetime | None:
         given = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time: write it like 2026-05-01T10:00") from None
-    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    try:
+        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter(
+            f"{text!r} lies outside the calendar in UTC: give a time of the years 1 to 9999"
+        ) from None
 
 
 def endpoint_of(config: Config, name: str, path: Path) -> Endpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from commands.options import (
 )
 
 _DEFAULT_PERIOD = timedelta(days=7)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 def report(
@@ -48,7 +49,7 @@ def report(
     monitor = monitor_of(engine, endpoint)
     now = clock_from_environment(dict(os.environ)).now()
     last = moment(end) or now
-    first = moment(start) or last - _DEFAULT_PERIOD
+    first = moment(start) or last - min(_DEFAULT_PERIOD, last - _FIRST)
     document = write_report(engine=engine, endpoint=entry, start=first, end=last, now=now)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(document.html, encoding="utf-8")

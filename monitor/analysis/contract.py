@@ -208,7 +208,12 @@ def _moment(told: Mapping[str, str], name: str) -> datetime | None:
         found = datetime.fromisoformat(given)
     except ValueError:
         raise ContractError(f"{name} is {given!r}, which is no ISO 8601 time") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    try:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError:
+        raise ContractError(
+            f"{name} is {given!r}, outside the calendar in UTC: give a time of the years 1 to 9999"
+        ) from None
 
 
 def _choice(kind: type[_E], value: str, name: str) -> _E:

@@ -196,6 +196,10 @@ def _drop(*names: str) -> dict[str, str]:
         ({**MONITORING, "dataset_format": "{"}, "dataset_format '{' is none that is known"),
         ({**MONITORING, "dataset_format": '{"avro": {}}'}, "dataset_format 'avro' is none that is known"),
         ({**MONITORING, "start_time": "noon"}, "start_time is 'noon', which is no ISO 8601 time"),
+        (
+            {**MONITORING, "start_time": "0001-01-01T00:00:00+23:00"},
+            "start_time is '0001-01-01T00:00:00+23:00', outside the calendar in UTC",
+        ),
         ({**MONITORING, "analysis_type": "BIAS"}, "analysis_type is 'BIAS': write one of DATA_QUALITY"),
         ({**MONITORING, "KEDGE_ASSUME": "colour=red"}, "KEDGE_ASSUME: 'colour=red' is no assumption"),
         (

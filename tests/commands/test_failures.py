@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from commands.failures import TOLD, sentence_of
 from tests.clock import NOON
 from tests.commands.line import kedge, kedge_process
+from tests.conftest import ROOT
 from tests.judging.test_comparison import capture, line
 
 CHECK = ("check", "--capture", "capture", "--baseline", "baseline")
@@ -55,6 +59,22 @@ def test_each_error_that_is_told_exists_and_is_told() -> None:
 def test_a_fault_of_the_program_is_not_passed_off_as_the_users() -> None:
     assert sentence_of(ValueError("surprise")) is None
     assert sentence_of(OSError("no file is to blame")) is None
+
+
+class TestTimes:
+    @pytest.mark.parametrize(
+        "edge", [("--start", "0001-01-01T00:00+23:00"), ("--end", "9999-12-31T23:00-05:00")]
+    )
+    @pytest.mark.parametrize(
+        "command", [CHECK, ("run", "abalone-prod"), ("report", "abalone-prod", "--output", "report.html")]
+    )
+    def test_the_edge_of_the_calendar(
+        self, imported: Path, command: tuple[str, ...], edge: tuple[str, str]
+    ) -> None:
+        ran = kedge(*command, *edge)
+        assert ran.status == 2
+        told = " ".join(ran.err.replace("│", " ").split())
+        assert "lies outside the calendar in UTC: give a time of the years 1 to 9999" in told
 
 
 class TestFiles:
@@ -107,6 +127,25 @@ class TestFiles:
     def test_addresses_that_are_none(self, captured: Path, address: str) -> None:
         sentence = kedge("check", "--capture", address, "--baseline", "baseline").sentence
         assert "secret" not in sentence
+
+    @pytest.mark.parametrize("options", [(), ("--json",)])
+    def test_standard_output_that_takes_nothing(self, captured: Path, options: tuple[str, ...]) -> None:
+        command = [sys.executable, "-c", "from commands import main; main()", *CHECK, *options]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                command,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (
+            1,
+            "kedge: the output can't be written (No space left on device): "
+            "free space there, or write it elsewhere\n",
+        )
 
     def test_in_a_process_of_its_own(self, folder: Path) -> None:
         ran = kedge_process("check", "--capture", "nowhere", "--baseline", "nowhere", cwd=folder)
