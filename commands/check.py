@@ -19,6 +19,7 @@ from commands.options import (
     load_config,
     moment,
     print_json,
+    require_order,
     write_files,
 )
 from config.model import Distance
@@ -90,6 +91,7 @@ def check(
     made_by = None if preprocess is None else read_script(preprocess)
     ending = None if postprocess is None else read_script(postprocess)
     period = Period(moment(start), moment(end))
+    require_order(period.start, period.end)
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
     schema = (

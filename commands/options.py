@@ -55,6 +55,15 @@ def moment(text: str | None) -> datetime | None:
         ) from None
 
 
+def require_order(start: datetime | None, end: datetime | None) -> None:
+    """Refuse a period that ends before it begins, or as it begins."""
+    if start is not None and end is not None and start >= end:
+        raise typer.BadParameter(
+            f"the period from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC holds no time: "
+            "give a --start before --end"
+        )
+
+
 def endpoint_of(config: Config, name: str, path: Path) -> Endpoint:
     """The entry of an endpoint."""
     found = next((endpoint for endpoint in config.endpoints if endpoint.name == name), None)

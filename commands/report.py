@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from commands.failures import CommandError
 from commands.options import (
     DEFAULT_CONFIG,
     AsJson,
@@ -19,6 +20,7 @@ from commands.options import (
     monitor_of,
     open_current,
     print_json,
+    require_order,
 )
 
 _DEFAULT_PERIOD = timedelta(days=7)
@@ -41,8 +43,9 @@ def report(
     """
     from config.clock import clock_from_environment
     from monitor.reports.document import write_report
-    from store import reports
-    from store.engine import writing
+    from store import executions, reports
+    from store.engine import reading, writing
+    from store.records import ExecutionKind
 
     loaded = load_config(config)
     entry, engine = endpoint_of(loaded, endpoint, config), open_current(loaded)
@@ -50,6 +53,15 @@ def report(
     now = clock_from_environment(dict(os.environ)).now()
     last = moment(end) or now
     first = moment(start) or last - min(_DEFAULT_PERIOD, last - _FIRST)
+    require_order(first, last)
+    with reading(engine) as connection:
+        kind = ExecutionKind.DATA_QUALITY
+        judged = executions.latest(connection, monitor.id, kind, start=first, end=last, limit=1)
+    if not judged:
+        raise CommandError(
+            f"no judged window of {endpoint} lies between {first:%Y-%m-%d %H:%M} and "
+            f"{last:%Y-%m-%d %H:%M} UTC, so nothing is written: give another --start and --end"
+        )
     document = write_report(engine=engine, endpoint=entry, start=first, end=last, now=now)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(document.html, encoding="utf-8")

@@ -121,7 +121,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         constraints=_optional(root, told, "baseline_constraints"),
         endpoint=told.get("sagemaker_endpoint_name") or None,
         schedule=told.get("sagemaker_monitoring_schedule_name") or None,
-        period=Period(_moment(told, "start_time"), _moment(told, "end_time")),
+        period=_period(told),
         emits=_is_on(told.get("publish_cloudwatch_metrics", "Disabled")),
         preprocess=_optional(root, told, "record_preprocessor_script"),
         postprocess=_optional(root, told, "post_analytics_processor_script"),
@@ -198,6 +198,16 @@ def _alone(value: object) -> object:
 def _is_on(value: object) -> bool:
     value = _alone(value)
     return value if isinstance(value, bool) else str(value).strip().lower() in ON
+
+
+def _period(told: Mapping[str, str]) -> Period:
+    start, end = _moment(told, "start_time"), _moment(told, "end_time")
+    if start is not None and end is not None and start >= end:
+        raise ContractError(
+            f"start_time is {told['start_time']!r} and end_time {told['end_time']!r}, which leaves no time: "
+            "give a start_time before end_time"
+        )
+    return Period(start, end)
 
 
 def _moment(told: Mapping[str, str], name: str) -> datetime | None:

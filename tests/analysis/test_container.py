@@ -197,6 +197,10 @@ def _drop(*names: str) -> dict[str, str]:
         ({**MONITORING, "dataset_format": '{"avro": {}}'}, "dataset_format 'avro' is none that is known"),
         ({**MONITORING, "start_time": "noon"}, "start_time is 'noon', which is no ISO 8601 time"),
         (
+            {**MONITORING, "start_time": "2026-03-02T14:00:00Z", "end_time": "2026-03-02T13:00:00Z"},
+            "start_time is '2026-03-02T14:00:00Z' and end_time '2026-03-02T13:00:00Z', which leaves no time",
+        ),
+        (
             {**MONITORING, "start_time": "0001-01-01T00:00:00+23:00"},
             "start_time is '0001-01-01T00:00:00+23:00', outside the calendar in UTC",
         ),

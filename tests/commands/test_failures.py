@@ -76,6 +76,18 @@ class TestTimes:
         told = " ".join(ran.err.replace("│", " ").split())
         assert "lies outside the calendar in UTC: give a time of the years 1 to 9999" in told
 
+    @pytest.mark.parametrize("start", ["2026-03-03", "2026-03-02T13:00"])
+    @pytest.mark.parametrize(
+        "command", [CHECK, ("run", "abalone-prod"), ("report", "abalone-prod", "--output", "report.html")]
+    )
+    def test_a_period_that_ends_before_it_begins(
+        self, captured: Path, imported: Path, command: tuple[str, ...], start: str
+    ) -> None:
+        ran = kedge(*command, "--start", start, "--end", "2026-03-02T13:00")
+        assert ran.status == 2
+        told = " ".join(ran.err.replace("│", " ").split())
+        assert "to 2026-03-02 13:00:00 UTC holds no time: give a --start before --end" in told
+
 
 class TestFiles:
     @pytest.mark.parametrize(
