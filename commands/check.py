@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -80,10 +81,12 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import versions
+    from config.clock import clock_from_environment
     from monitor.capture.schema import schema_of, schema_of_baseline
     from monitor.comparison import Period, find, gather, held_against, judged
     from monitor.hooks.script import read_script
     from monitor.losses import fault_of_losses, nothing_usable
+    from monitor.windows import inference_times
     from objects import open_place
 
     if postprocess is not None and output is None:
@@ -101,7 +104,8 @@ def check(
     )
     assumed = assumptions(assume)
     mode = Distance.COMPAT if distance is Shown.COMPAT else Distance.CORRECT
-    gathered = gather(*find(capture), schema, period, made_by)
+    possible = inference_times(clock_from_environment(dict(os.environ)).now())
+    gathered = gather(*find(capture), schema, period, made_by, possible)
     for said in gathered.said:
         typer.echo(f"{said.key}: {preprocess} printed:\n{said.text}", err=True)
     if (nothing := nothing_usable(capture, gathered, period)) is not None:

@@ -14,7 +14,7 @@ from baselines.profile.profile import Profile, profile_frame
 from config.assumptions import CONSERVATIVE, Assume
 from config.model import Distance
 from monitor.capture.columns import Schema
-from monitor.capture.decode import Decoded, decode
+from monitor.capture.decode import Decoded, Times, decode
 from monitor.capture.rejects import RejectKind, Rejects
 from monitor.hooks.preprocess import decode_through
 from monitor.hooks.script import Script
@@ -125,9 +125,17 @@ class Gathered:
 
 
 def gather(
-    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None = None
+    place: Place,
+    keys: Iterable[str],
+    schema: Schema,
+    period: Period,
+    preprocess: Script | None = None,
+    between: Times | None = None,
 ) -> Gathered:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's.
+
+    Lines of a time outside `between`, which no inference can have, are rejects; None takes any. Lines
+    without a time are rejects where the period is not open.
 
     Raises HookError where `preprocess`, the owner's script, can't be loaded.
     """
@@ -135,7 +143,7 @@ def gather(
     profile, bad, read, count, lost, said = Profile.empty(kept), [], 0, 0, 0, []
     widths = Counter[int]()  # of whole records: columns that are left out hold their place
     spans: list[pl.DataFrame] = []
-    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess):
+    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess, between):
         read += 1
         if printed:
             said.append(Said(key, printed))
@@ -224,13 +232,18 @@ def _of(constraints: Constraints, schema: Schema) -> Constraints:
 
 
 def _decoded(
-    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None
+    place: Place,
+    keys: Iterable[str],
+    schema: Schema,
+    period: Period,
+    preprocess: Script | None,
+    between: Times | None,
 ) -> Iterator[tuple[str, Decoded, str]]:
     timed = not period.is_open
     for key in keys:
         data = place.objects.read(key)
         if preprocess is None:
-            yield key, decode(data, schema, need_time=timed), ""
+            yield key, decode(data, schema, need_time=timed, between=between), ""
         else:
-            found = decode_through(preprocess, data, schema, need_time=timed)
+            found = decode_through(preprocess, data, schema, need_time=timed, between=between)
             yield key, found.decoded, found.said

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
 from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
 from monitor.hooks.preprocess import decode_through
 from monitor.hooks.process import HookError
-from monitor.windows import EPOCH
+from monitor.windows import inference_times
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
 from store import captures, ledger, monitors, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount
@@ -31,8 +31,6 @@ log = structlog.get_logger(__name__)
 
 FOLD_OBJECTS = 64
 FOLD_BYTES = 32 * 1024 * 1024
-AHEAD = timedelta(days=1)
-"""An inference can't lie further in the future than a clock goes wrong."""
 _UNFORESEEN = (Exception, pl.exceptions.PanicException)
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
@@ -165,7 +163,7 @@ def _digest(
         where = "output/yyyy/mm/dd/hh/<file>" if batch else "<endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
         bad = _outside(where)
         return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
-    times = (EPOCH, now + AHEAD)
+    times = inference_times(now)
     begun = transforms.job_hour(place, found.ref.key) if batch else layout.begun(found.ref.key, place.prefix)
     try:
         if batch:

@@ -198,6 +198,34 @@ def test_only_the_objects_of_the_stretch_are_counted_and_told_of(folder: Path, b
     assert {reject["key"] for reject in told["rejects"]} == {"1.jsonl", "2.jsonl"}
 
 
+BAD_TIMES = ["1969-12-31T23:59:59Z", "2999-01-01T00:00:00Z", "yesterday", "0001-01-01T00:00:00+23:00", ""]
+
+
+def _timed(value: str | None) -> str:
+    event = json.loads(line(NOON))
+    if value is None:
+        del event["eventMetadata"]["inferenceTime"]
+    else:
+        event["eventMetadata"]["inferenceTime"] = value
+    return json.dumps(event)
+
+
+@pytest.mark.parametrize("hook", [(), ("--preprocess", "pre.py")])
+def test_a_time_that_no_inference_can_have_is_lost_as_in_the_service(
+    folder: Path, baseline: Path, hook: tuple[str, ...]
+) -> None:
+    (folder / "pre.py").write_text(IDIOM)
+    capture(folder / "capture" / "1.jsonl", line(NOON), *map(_timed, BAD_TIMES), _timed(None))
+    given = ("check", "--capture", "capture", "--baseline", "baseline", "--json", *hook)
+    told = json.loads(kedge(*given).out)
+    assert (told["records"], told["rejected"]) == (2, 5)
+    assert {(reject["kind"], reject["line"]) for reject in told["rejects"]} == {
+        ("bad_time", at) for at in range(2, 7)
+    }
+    of_a_day = json.loads(kedge(*given, "--start", "2026-03-02").out)
+    assert (of_a_day["records"], of_a_day["rejected"]) == (1, 6), "a line without a time lies in no period"
+
+
 USABLE = "give captured objects, each line of them a JSON object with captureData and eventMetadata"
 
 
