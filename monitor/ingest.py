@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from baselines.quality.classes import text_only
+from config.model import Endpoint
 from monitor import transforms
 from monitor.capture import layout, rejects, transform
 from monitor.capture.decode import Decoded, Times, decode, nothing
@@ -59,6 +60,13 @@ def list_captures(place: Place, endpoint: str, variant: str | None, since: datet
         for ref in place.objects.list(f"{folder}/{name}/", after):
             inside = layout.parse_key(ref.key, place.prefix) is not None
             yield Found(ref, name if layout.is_variant(name) else "", inside)
+
+
+def list_all(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[Found]:
+    """What was captured of an endpoint, or of the batch transforms that stand for one."""
+    if endpoint.batch:
+        return list_transforms(place, since)
+    return list_captures(place, endpoint.name, endpoint.variant, since)
 
 
 def list_transforms(place: Place, since: datetime) -> Iterator[Found]:
