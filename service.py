@@ -364,10 +364,11 @@ def open_service(
 ) -> Service:
     """The service of a kedge.yaml, its database brought up to date.
 
-    Raises ConfigError, StoreError or ServiceError, each one sentence.
+    Raises ConfigError, ClockError, StoreError or ServiceError, each one sentence.
     """
     file = ConfigFile(path)
+    clock = clock_from_environment(environment)
+    clock.now()  # a clock that can't be read now would be no clock later either
     engine = open_engine(file.config.database)
     migrate.upgrade(engine)
-    clock = clock_from_environment(environment)
     return Service(file, engine, clock, CollectorRegistry(), tick_seconds, lease, describe_seconds)
