@@ -29,7 +29,7 @@ from monitor.described import DESCRIBE_SECONDS, Described, Failures
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
-from objects import Place, PlaceError, aws_session, open_place, s3_client
+from objects import Place, PlaceError, aws_client, open_place, s3_client
 from retrain.bench import World as Acting
 from retrain.executor import Executor
 from retrain.targets import open_target
@@ -79,7 +79,7 @@ def _client(region: str | None, role: str | None, service: str) -> Any:  # noqa:
     from botocore.config import Config as BotoConfig
 
     timeouts = BotoConfig(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
-    return aws_session(region, role).client(service, config=timeouts)
+    return aws_client(service, region, role, timeouts)
 
 
 @dataclass(slots=True)
@@ -364,10 +364,11 @@ def open_service(
 ) -> Service:
     """The service of a kedge.yaml, its database brought up to date.
 
-    Raises ConfigError, StoreError or ServiceError, each one sentence.
+    Raises ConfigError, ClockError, StoreError or ServiceError, each one sentence.
     """
     file = ConfigFile(path)
+    clock = clock_from_environment(environment)
+    clock.now()  # a clock that can't be read now would be no clock later either
     engine = open_engine(file.config.database)
     migrate.upgrade(engine)
-    clock = clock_from_environment(environment)
     return Service(file, engine, clock, CollectorRegistry(), tick_seconds, lease, describe_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -40,5 +41,15 @@ def main() -> None:
         sentence = sentence_of(error)
         if sentence is None:
             raise
+        if isinstance(error, OSError):
+            _drop_output()
         sys.stderr.write(f"kedge: {sentence}\n")
         sys.exit(1)
+
+
+def _drop_output() -> None:
+    """Let go of what standard output did not take: Python would try again at the end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

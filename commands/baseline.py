@@ -190,7 +190,7 @@ def _create_on_sagemaker(
 
     from baselines import versions
     from baselines.processing_job import BaseliningJob, format_of, job_name, run
-    from objects import aws_session, open_place, s3_client
+    from objects import aws_client, open_place, s3_client
 
     if image is None or role is None or results is None or not dataset.startswith("s3://"):
         raise CommandError(
@@ -201,7 +201,7 @@ def _create_on_sagemaker(
     folder = f"{results.rstrip('/')}/{name}/results"
     job = BaseliningJob(name, image, role, dataset, format_of(dataset, header=header), folder)
     typer.echo(f"{name} runs on AWS; this takes some minutes", err=True)
-    run(aws_session(region).client("sagemaker"), job)
+    run(aws_client("sagemaker", region), job)
     files = versions.read_files(open_place(folder, s3_client(region)))
     profile, found = versions.parse(files)
     write_files(output, {versions.STATISTICS: files.statistics, versions.CONSTRAINTS: files.constraints})

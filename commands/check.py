@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.failures import CommandError
 from commands.options import (
     DEFAULT_CONFIG,
     AsJson,
@@ -18,6 +20,7 @@ from commands.options import (
     load_config,
     moment,
     print_json,
+    require_order,
     write_files,
 )
 from config.model import Distance
@@ -59,7 +62,11 @@ def check(
         typer.Option(help="A script whose postprocess_handler is run on the results; needs --output."),
     ] = None,
     fail_on_violations: Annotated[
-        bool, typer.Option("--fail-on-violations", help="Exit with status 3 where there are violations.")
+        bool,
+        typer.Option(
+            "--fail-on-violations",
+            help="Exit with status 3 where there are violations or too many records are lost.",
+        ),
     ] = False,
     assume: Assumed = None,
     endpoint: Annotated[
@@ -74,9 +81,12 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import versions
+    from config.clock import clock_from_environment
     from monitor.capture.schema import schema_of, schema_of_baseline
-    from monitor.comparison import Period, compare, find, judged
+    from monitor.comparison import Period, find, gather, held_against, judged
     from monitor.hooks.script import read_script
+    from monitor.losses import fault_of_losses, nothing_usable
+    from monitor.windows import inference_times
     from objects import open_place
 
     if postprocess is not None and output is None:
@@ -84,6 +94,7 @@ def check(
     made_by = None if preprocess is None else read_script(preprocess)
     ending = None if postprocess is None else read_script(postprocess)
     period = Period(moment(start), moment(end))
+    require_order(period.start, period.end)
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
     schema = (
@@ -93,7 +104,14 @@ def check(
     )
     assumed = assumptions(assume)
     mode = Distance.COMPAT if distance is Shown.COMPAT else Distance.CORRECT
-    found = compare(*find(capture), profile, constraints, schema, mode, period, assumed, made_by)
+    possible = inference_times(clock_from_environment(dict(os.environ)).now())
+    gathered = gather(*find(capture), schema, period, made_by, possible)
+    for said in gathered.said:
+        typer.echo(f"{said.key}: {preprocess} printed:\n{said.text}", err=True)
+    if (nothing := nothing_usable(capture, gathered, period)) is not None:
+        raise CommandError(nothing)
+    found = held_against(gathered, profile, constraints, schema, mode, assumed)
+    fault = fault_of_losses(found.profile.rows, found.lost)
     if output is not None:
         _write(output, found)
     both: tuple[SideBySide, ...] = ()
@@ -104,14 +122,12 @@ def check(
         both = side_by_side(compat, found.verdict, found.profile, profile)
         if output is not None:
             _write_violations(output / COMPAT_FOLDER, compat.violations)
-    for said in found.said:
-        typer.echo(f"{said.key}: {preprocess} printed:\n{said.text}", err=True)
     if ending is not None and output is not None:
         from monitor.hooks.postprocess import run_postprocess
 
         typer.echo(run_postprocess(ending, output).said, nl=False, err=True)
-    (_tell_json if as_json else _tell)(found, both)
-    if fail_on_violations and found.verdict.violations:
+    (_tell_json if as_json else _tell)(found, fault, both)
+    if fail_on_violations and (found.verdict.violations or fault):
         raise typer.Exit(3)
 
 
@@ -137,7 +153,7 @@ def _write_violations(output: Path, rows: tuple[CheckRow, ...]) -> None:
     write_files(output, {VIOLATIONS: violations.write(rows)})
 
 
-def _tell(found: Comparison, both: tuple[SideBySide, ...]) -> None:
+def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) -> None:
     from monitor.violations import completion_message
 
     for bad in found.bad:
@@ -146,6 +162,8 @@ def _tell(found: Comparison, both: tuple[SideBySide, ...]) -> None:
             column = f" column {example.column}" if example.column else ""
             typer.echo(f"{bad.key}{line}{column}: {example.kind}: {example.detail}", err=True)
     typer.echo(f"{found.profile.rows} records in {found.objects} objects, {_lost(found)} rejected")
+    if fault is not None:
+        typer.echo(fault)
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
     typer.echo(completion_message(len(found.verdict.violations)))
@@ -169,7 +187,7 @@ def _lost(found: Comparison) -> int:
     return sum(bad.rejects.lost for bad in found.bad)
 
 
-def _tell_json(found: Comparison, both: tuple[SideBySide, ...]) -> None:
+def _tell_json(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) -> None:
     print_json(
         {
             "objects": found.objects,
@@ -198,6 +216,7 @@ def _tell_json(found: Comparison, both: tuple[SideBySide, ...]) -> None:
                 for check in found.verdict.checks
             ],
             "violations": len(found.verdict.violations),
+            "data_fault": fault,
             "both": [
                 {
                     "feature": pair.feature,

@@ -48,6 +48,7 @@ def demo(
 
     Example: kedge demo --once --seed 3
     """
+    from commands.serve import listening
     from demo import story
     from demo.script import Plot
     from demo.served import ServiceFailedError, free_port
@@ -66,6 +67,8 @@ def demo(
         bad_data=bad_data,
     )
     chosen = free_port() if once and port == 8080 else port or free_port()
+    with listening("127.0.0.1", chosen):
+        pass  # the service takes it later: what keeps it from that is told before the training, not after
     with tempfile.TemporaryDirectory(prefix="kedge-demo-") as folder:
         try:
             with story.telling(plot, Path(folder), chosen, _tell) as told:

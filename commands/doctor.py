@@ -34,7 +34,7 @@ def doctor(
     from config.clock import clock_from_environment
     from monitor.doctor import Instruments, examine
     from monitor.findings import State
-    from objects import aws_session, s3_client
+    from objects import aws_client, s3_client
 
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
@@ -42,7 +42,7 @@ def doctor(
     quick = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2})
 
     def client(service: str, role: str | None) -> Any:  # noqa: ANN401 - boto3 makes it at run time
-        return aws_session(loaded.region, role).client(service, config=quick)
+        return aws_client(service, loaded.region, role, quick)
 
     by = Instruments(client, lambda role: s3_client(loaded.region, role), clock.now, write)
     found = []

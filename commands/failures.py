@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 TOLD = frozenset(
     {
         "baselines.constraints.ConstraintsError",
@@ -25,6 +27,9 @@ TOLD = frozenset(
 )
 """Errors whose text is the sentence. By name: importing them all would cost each command a second."""
 
+_NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What the system says of a write, without saying of which file."""
+
 _AWS = "botocore.exceptions.BotoCoreError"
 
 
@@ -38,8 +43,11 @@ def sentence_of(error: Exception) -> str | None:
     if kinds & TOLD:
         return str(error)
     if _AWS in kinds:
-        said = str(error).rstrip(".")
-        return f"AWS can't be asked: {said}: check AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and credentials"
+        from objects import aws_told
+
+        return f"AWS can't be asked: {aws_told(error)}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} can't be used ({error.strerror}): give another path or mend its permissions"
+    if isinstance(error, OSError) and error.errno in _NOT_WRITTEN:
+        return f"the output can't be written ({error.strerror}): free space there, or write it elsewhere"
     return None

@@ -47,7 +47,21 @@ def moment(text: str | None) -> datetime | None:
         given = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time: write it like 2026-05-01T10:00") from None
-    return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    try:
+        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except OverflowError:
+        raise typer.BadParameter(
+            f"{text!r} lies outside the calendar in UTC: give a time of the years 1 to 9999"
+        ) from None
+
+
+def require_order(start: datetime | None, end: datetime | None) -> None:
+    """Refuse a period that ends before it begins, or as it begins."""
+    if start is not None and end is not None and start >= end:
+        raise typer.BadParameter(
+            f"the period from {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC holds no time: "
+            "give a --start before --end"
+        )
 
 
 def endpoint_of(config: Config, name: str, path: Path) -> Endpoint:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from commands.failures import CommandError
 from commands.options import (
     DEFAULT_CONFIG,
     AsJson,
@@ -19,9 +20,11 @@ from commands.options import (
     monitor_of,
     open_current,
     print_json,
+    require_order,
 )
 
 _DEFAULT_PERIOD = timedelta(days=7)
+_FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 def report(
@@ -40,15 +43,25 @@ def report(
     """
     from config.clock import clock_from_environment
     from monitor.reports.document import write_report
-    from store import reports
-    from store.engine import writing
+    from store import executions, reports
+    from store.engine import reading, writing
+    from store.records import ExecutionKind
 
     loaded = load_config(config)
     entry, engine = endpoint_of(loaded, endpoint, config), open_current(loaded)
     monitor = monitor_of(engine, endpoint)
     now = clock_from_environment(dict(os.environ)).now()
     last = moment(end) or now
-    first = moment(start) or last - _DEFAULT_PERIOD
+    first = moment(start) or last - min(_DEFAULT_PERIOD, last - _FIRST)
+    require_order(first, last)
+    with reading(engine) as connection:
+        kind = ExecutionKind.DATA_QUALITY
+        judged = executions.latest(connection, monitor.id, kind, start=first, end=last, limit=1)
+    if not judged:
+        raise CommandError(
+            f"no judged window of {endpoint} lies between {first:%Y-%m-%d %H:%M} and "
+            f"{last:%Y-%m-%d %H:%M} UTC, so nothing is written: give another --start and --end"
+        )
     document = write_report(engine=engine, endpoint=entry, start=first, end=last, now=now)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(document.html, encoding="utf-8")

@@ -18,6 +18,7 @@ from commands.options import (
     monitor_of,
     open_current,
     print_json,
+    require_order,
 )
 
 
@@ -41,9 +42,10 @@ def run(
     from store.records import ExecutionKind
 
     quiet()
+    first, last = moment(start), moment(end)
+    require_order(first, last)
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
-    first, last = moment(start), moment(end)
     engine = open_current(loaded)
     clock = clock_from_environment(dict(os.environ))
     observer = Observer(service.aws_world(engine, clock, loaded.region))

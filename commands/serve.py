@@ -42,7 +42,7 @@ def serve(
         )
     if token is not None and len(token) < 16:
         raise CommandError(f"{TOKEN_VARIABLE} is too short to be a secret: give it 16 characters or more")
-    with _listening(host, port) as listener:
+    with listening(host, port) as listener:
         _serve(config, listener, tick, timedelta(seconds=lease), describe, token)
 
 
@@ -57,7 +57,7 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[socket.socket]:
     """The port, taken before any work is: where it can't be had, nothing has happened yet."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

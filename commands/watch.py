@@ -27,18 +27,20 @@ def watch(
     """
     from dataclasses import replace
 
-    import boto3
-    from botocore.exceptions import BotoCoreError
+    from botocore.exceptions import NoRegionError
 
     from commands.failures import CommandError
     from config.discovery import look_up
     from config.entries import add_entry, entry_yaml
     from config.schedules import look_up_schedule
+    from objects import aws_client
 
     try:
-        client = boto3.Session(region_name=region).client("sagemaker")
-    except BotoCoreError as error:
-        raise CommandError(f"AWS can't be asked: {error}; set AWS_REGION or give --region") from None
+        client = aws_client("sagemaker", region)
+    except NoRegionError:
+        raise CommandError(
+            "AWS can't be asked: no region is given: set AWS_REGION or give --region"
+        ) from None
     followed = look_up_schedule(client, schedule) if schedule is not None else None
     if followed is not None and followed.endpoint != endpoint:
         raise CommandError(

@@ -55,7 +55,12 @@ class FileClock:
             raise ClockError(f"{self.path}: holds no time; write one such as 2026-01-31T12:00:00Z") from None
         if time.tzinfo is None:
             raise ClockError(f"{self.path}: the time has no offset; end it with Z for UTC")
-        return time.astimezone(UTC)
+        try:
+            return time.astimezone(UTC)
+        except OverflowError:
+            raise ClockError(
+                f"{self.path}: the time lies outside the calendar in UTC; write another"
+            ) from None
 
 
 def clock_from_environment(environment: Mapping[str, str]) -> Clock:

@@ -27,7 +27,7 @@ same. A time such as `--start` takes is ISO 8601, in UTC unless it says otherwis
 | 0 | done |
 | 1 | it could not be done: one sentence on standard error says what is wrong, where, and what to do |
 | 2 | the arguments are wrong |
-| 3 | there are violations, where `--fail-on-violations` asks for it |
+| 3 | there are violations, or too many records are lost, where `--fail-on-violations` asks for it |
 | 130 | Ctrl-C |
 
 | environment variable | for |

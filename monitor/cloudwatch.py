@@ -40,14 +40,22 @@ class Client(Protocol):
 
 
 def client(region: str | None = None, role: str | None = None) -> Client:
-    """A boto3 CloudWatch client from the ordinary credential chain, in a role where one is given."""
-    from botocore.config import Config
+    """A boto3 CloudWatch client from the ordinary credential chain, in a role where one is given.
 
-    from objects import aws_session
+    Raises:
+        CloudWatchError: where the settings give none.
+    """
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    from objects import aws_client, aws_told
 
     # An attempt whose answer was lost may have counted: the fewer attempts, the less is counted twice
     config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2})
-    made: Client = aws_session(region, role).client("cloudwatch", config=config)
+    try:
+        made: Client = aws_client("cloudwatch", region, role, config)
+    except BotoCoreError as error:
+        raise CloudWatchError(f"CloudWatch can't be asked: {aws_told(error)}") from error
     return made
 
 

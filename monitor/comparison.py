@@ -14,8 +14,8 @@ from baselines.profile.profile import Profile, profile_frame
 from config.assumptions import CONSERVATIVE, Assume
 from config.model import Distance
 from monitor.capture.columns import Schema
-from monitor.capture.decode import Decoded, decode
-from monitor.capture.rejects import Rejects
+from monitor.capture.decode import Decoded, Times, decode
+from monitor.capture.rejects import RejectKind, Rejects
 from monitor.hooks.preprocess import decode_through
 from monitor.hooks.script import Script
 from monitor.judge import Verdict, judge
@@ -51,6 +51,8 @@ class Comparison:
     verdict: Verdict
     bad: tuple[Bad, ...]
     said: tuple[Said, ...] = ()
+    lost: int = 0
+    """Records of the period that could not be used, and lines that no time can be told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +103,57 @@ def find(address: str) -> tuple[Place, tuple[str, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What captured objects hold: how many there were, their profile, what could not be used of them."""
+    """What captured objects hold of a period.
+
+    Attributes:
+        objects: how many hold something of it.
+        profile: the records of it.
+        bad: what could not be used of these objects.
+        said: what the owner's script printed.
+        read: how many objects were read.
+        lost: records of the period that could not be used, and lines that no time can be told of.
+        span: the first and the last time of all records, also of those outside the period.
+    """
 
     objects: int
     profile: Profile
     bad: tuple[Bad, ...]
     said: tuple[Said, ...] = ()
+    read: int = 0
+    lost: int = 0
+    span: tuple[datetime, datetime] | None = None
 
 
 def gather(
-    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None = None
+    place: Place,
+    keys: Iterable[str],
+    schema: Schema,
+    period: Period,
+    preprocess: Script | None = None,
+    between: Times | None = None,
 ) -> Gathered:
     """Read the objects one after the other as one stream, so that the digits are Model Monitor's.
+
+    Lines of a time outside `between`, which no inference can have, are rejects; None takes any. Lines
+    without a time are rejects where the period is not open.
 
     Raises HookError where `preprocess`, the owner's script, can't be loaded.
     """
     kept = [name for name in schema.names if name not in schema.exclude]
-    profile, bad, count, said = Profile.empty(kept), [], 0, []
+    profile, bad, read, count, lost, said = Profile.empty(kept), [], 0, 0, 0, []
     widths = Counter[int]()  # of whole records: columns that are left out hold their place
-    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess):
-        count += 1
+    spans: list[pl.DataFrame] = []
+    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess, between):
+        read += 1
         if printed:
             said.append(Said(key, printed))
-        records = period.of(decoded.records).select(kept)
-        widths.update(dict(period.of(decoded.misfits).group_by("@width").len().iter_rows()))
+        spans.append(decoded.records.select(first=pl.col("@time").min(), last=pl.col("@time").max()))
+        records, misfits = period.of(decoded.records), period.of(decoded.misfits)
+        if not _is_of(period, decoded, records, misfits):
+            continue
+        count += 1
+        records = records.select(kept)
+        widths.update(dict(misfits.group_by("@width").len().iter_rows()))
         widths.update({len(schema.names): records.height})
         profile = profile_frame(
             records,
@@ -136,8 +165,24 @@ def gather(
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
+            outside = decoded.misfits["@time"].count() - misfits["@time"].count()
+            lost += decoded.rejects.lost - decoded.rejects.count(RejectKind.EMPTY_FILE) - outside
     profile = replace(profile, widths={width: rows for width, rows in sorted(widths.items()) if rows})
-    return Gathered(count, profile, tuple(bad), tuple(said))
+    return Gathered(count, profile, tuple(bad), tuple(said), read, lost, _span(spans))
+
+
+def _is_of(period: Period, decoded: Decoded, records: pl.DataFrame, misfits: pl.DataFrame) -> bool:
+    """Whether an object holds anything of the period; one without a time in it may."""
+    if period.is_open or records.height or misfits.height:
+        return True
+    return not decoded.records["@time"].count() and not decoded.misfits["@time"].count()
+
+
+def _span(spans: list[pl.DataFrame]) -> tuple[datetime, datetime] | None:
+    if not spans:
+        return None
+    first, last = pl.concat(spans).select(pl.col("first").min(), pl.col("last").max()).row(0)
+    return None if first is None else (first, last)
 
 
 def judged(
@@ -165,8 +210,20 @@ def compare(
 ) -> Comparison:
     """Read the objects and hold them against a baseline. Raises HookError as `gather`."""
     found = gather(place, keys, schema, period, preprocess)
+    return held_against(found, baseline, constraints, schema, mode, assume)
+
+
+def held_against(
+    found: Gathered,
+    baseline: Profile,
+    constraints: Constraints,
+    schema: Schema,
+    mode: Distance,
+    assume: Assume = CONSERVATIVE,
+) -> Comparison:
+    """What was gathered, with the verdict on it."""
     verdict = judged(found.profile, baseline, constraints, schema, mode, assume)
-    return Comparison(found.objects, found.profile, verdict, found.bad, found.said)
+    return Comparison(found.objects, found.profile, verdict, found.bad, found.said, found.lost)
 
 
 def _of(constraints: Constraints, schema: Schema) -> Constraints:
@@ -176,13 +233,18 @@ def _of(constraints: Constraints, schema: Schema) -> Constraints:
 
 
 def _decoded(
-    place: Place, keys: Iterable[str], schema: Schema, period: Period, preprocess: Script | None
+    place: Place,
+    keys: Iterable[str],
+    schema: Schema,
+    period: Period,
+    preprocess: Script | None,
+    between: Times | None,
 ) -> Iterator[tuple[str, Decoded, str]]:
     timed = not period.is_open
     for key in keys:
         data = place.objects.read(key)
         if preprocess is None:
-            yield key, decode(data, schema, need_time=timed), ""
+            yield key, decode(data, schema, need_time=timed, between=between), ""
         else:
-            found = decode_through(preprocess, data, schema, need_time=timed)
+            found = decode_through(preprocess, data, schema, need_time=timed, between=between)
             yield key, found.decoded, found.said

@@ -17,6 +17,7 @@ from config.facts import DiscoveryError
 from config.model import Endpoint
 from config.schedules import FailedExecution, failed_executions
 from monitor.eras import InForce
+from objects import aws_told
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class Described:
             self._tell(endpoint, str(error.response.get("Error", {}).get("Code", "")) or "ClientError")
             return None
         except BotoCoreError as error:
-            self._tell(endpoint, type(error).__name__)
+            self._tell(endpoint, type(error).__name__, aws_told(error))
             return None
         self._told.pop(endpoint.name, None)
         return InForce(
@@ -87,7 +88,9 @@ class Described:
             self._packages[config] = named[0] if len(named) == 1 else None
         return self._packages[config]
 
-    def _tell(self, endpoint: Endpoint, reason: str) -> None:
+    def _tell(
+        self, endpoint: Endpoint, reason: str, advice: str = "allow sagemaker:DescribeEndpoint on it"
+    ) -> None:
         """Once for each reason: an owner may let Kedge read captures and nothing else."""
         if self._told.get(endpoint.name) == reason:
             return
@@ -97,7 +100,7 @@ class Described:
             endpoint=endpoint.name,
             role=endpoint.role,
             reason=reason,
-            advice="deployments are not told apart: allow sagemaker:DescribeEndpoint on it",
+            advice=f"deployments are not told apart: {advice}",
         )
 
 
@@ -111,6 +114,8 @@ class Failures:
 
     def __call__(self, endpoint: Endpoint, since: datetime) -> tuple[FailedExecution, ...]:
         """Those since then; asked again when the last answer is old enough."""
+        from botocore.exceptions import BotoCoreError
+
         name = endpoint.schedule
         if name is None or time.monotonic() - self._asked.get(endpoint.name, -inf) < self.seconds:
             return ()
@@ -118,5 +123,8 @@ class Failures:
         try:
             return failed_executions(self.sagemaker(endpoint.role), name, since)
         except DiscoveryError as error:
-            log.warning("failed_executions_not_listed", endpoint=endpoint.name, reason=str(error))
-            return ()
+            reason = str(error)
+        except BotoCoreError as error:
+            reason = aws_told(error)
+        log.warning("failed_executions_not_listed", endpoint=endpoint.name, reason=reason)
+        return ()

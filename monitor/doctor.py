@@ -26,7 +26,7 @@ from monitor.capture.ground_truth import decode_labels, join_ids
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.findings import Finding, State, fine, skipped, wrong
 from monitor.ingest import Found, list_captures, list_labels
-from objects import Place, PlaceError, S3Client, open_place
+from objects import Place, PlaceError, S3Client, aws_told, open_place
 
 CREDENTIALS, ROLE, BASELINE, RESULTS = "credentials", "role", "baseline", "results"
 _LOOKED_AT = 3
@@ -81,7 +81,7 @@ def _identity(entry: Endpoint, by: Instruments) -> Iterator[Finding]:
     try:
         answer = by.client("sts", None).get_caller_identity()
     except (BotoCoreError, ClientError) as error:
-        yield wrong(CREDENTIALS, _said(error), "give them in the environment, a profile or an instance role")
+        yield _no_identity(error)
         return
     yield fine(CREDENTIALS, answer["Arn"])
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
@@ -100,16 +100,33 @@ def _identity(entry: Endpoint, by: Instruments) -> Iterator[Finding]:
     yield fine(ROLE, f"acts as {assumed['Arn']}")
 
 
+def _no_identity(error: Exception) -> Finding:
+    """Nobody to ask as, or no way to ask."""
+    from botocore.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        return wrong(CREDENTIALS, _said(error), "give them in the environment, a profile or an instance role")
+    said, _, change = aws_told(error).rpartition(": ")
+    return wrong(CREDENTIALS, said, change)
+
+
 def _said(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
 def _endpoint(entry: Endpoint, by: Instruments) -> Iterator[Finding]:
+    from botocore.exceptions import BotoCoreError
+
     try:
         facts = look_up(by.client("sagemaker", entry.role), entry.name)
     except DiscoveryError as error:
         said, _, change = str(error).rpartition("; ")
         yield wrong(diagnosis.ENDPOINT, said or str(error), change or "check the name and the region")
+        yield skipped(diagnosis.CAPTURING, "wants the endpoint's config")
+        return
+    except BotoCoreError as error:
+        said, _, change = aws_told(error).rpartition(": ")
+        yield wrong(diagnosis.ENDPOINT, said, change)
         yield skipped(diagnosis.CAPTURING, "wants the endpoint's config")
         return
     yield diagnosis.of_endpoint(facts)

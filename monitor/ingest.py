@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from baselines.quality.classes import text_only
+from config.model import Endpoint
 from monitor import transforms
 from monitor.capture import layout, rejects, transform
 from monitor.capture.decode import Decoded, Times, decode, nothing
@@ -22,7 +23,7 @@ from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
 from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
 from monitor.hooks.preprocess import decode_through
 from monitor.hooks.process import HookError
-from monitor.windows import EPOCH
+from monitor.windows import inference_times
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
 from store import captures, ledger, monitors, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount
@@ -31,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 FOLD_OBJECTS = 64
 FOLD_BYTES = 32 * 1024 * 1024
-AHEAD = timedelta(days=1)
-"""An inference can't lie further in the future than a clock goes wrong."""
 _UNFORESEEN = (Exception, pl.exceptions.PanicException)
 
 Transaction = Callable[[], AbstractContextManager[Connection]]
@@ -61,6 +60,13 @@ def list_captures(place: Place, endpoint: str, variant: str | None, since: datet
         for ref in place.objects.list(f"{folder}/{name}/", after):
             inside = layout.parse_key(ref.key, place.prefix) is not None
             yield Found(ref, name if layout.is_variant(name) else "", inside)
+
+
+def list_all(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[Found]:
+    """What was captured of an endpoint, or of the batch transforms that stand for one."""
+    if endpoint.batch:
+        return list_transforms(place, since)
+    return list_captures(place, endpoint.name, endpoint.variant, since)
 
 
 def list_transforms(place: Place, since: datetime) -> Iterator[Found]:
@@ -165,7 +171,7 @@ def _digest(
         where = "output/yyyy/mm/dd/hh/<file>" if batch else "<endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
         bad = _outside(where)
         return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
-    times = (EPOCH, now + AHEAD)
+    times = inference_times(now)
     begun = transforms.job_hour(place, found.ref.key) if batch else layout.begun(found.ref.key, place.prefix)
     try:
         if batch:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
@@ -22,7 +23,18 @@ from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
 from config.schedules import FailedExecution
-from monitor import cloudwatch, delivery, diagnosis, eras, executions, followed, ingest, measuring, publish
+from monitor import (
+    cloudwatch,
+    delivery,
+    diagnosis,
+    eras,
+    executions,
+    followed,
+    ingest,
+    late,
+    measuring,
+    publish,
+)
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.cloudwatch import CloudWatchError
 from monitor.diagnosis import MisplacedError
@@ -37,7 +49,7 @@ from store import deployments, incidents, monitors, retention
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, Execution, ObjectKind
+from store.records import Deployment, Execution, Late, Monitor, ObjectKind
 
 log = structlog.get_logger(__name__)
 
@@ -249,7 +261,7 @@ class Observer:
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
-        listed = list(_captures(place, endpoint, since))
+        listed = list(ingest.list_all(place, endpoint, since))
         if not listed and not endpoint.batch:
             self._explain_none(endpoint, place, now)
 
@@ -293,7 +305,7 @@ class Observer:
         if endpoint.ground_truth is None:
             return 0
         place = self._place(endpoint, endpoint.ground_truth)
-        listed = list(ingest.list_labels(place, now - _label_reach(endpoint)))
+        listed = list(ingest.list_labels(place, now - late.label_reach(endpoint)))
         return ingest.consume_labels(
             place,
             self._unseen(lease, ObjectKind.GROUND_TRUTH, listed),
@@ -429,17 +441,21 @@ class Observer:
         )
 
     def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime, problems: list[str]) -> None:
-        """Once a day: report what lies beyond the lateness and was never counted, and let go of the old."""
+        """Once a day: look for what came too late to be counted, and let go of the old.
+
+        What is too late the entry says: where it changed, that is looked for again at once.
+        """
         with reading(self.world.engine) as connection:
             monitor = monitors.by_name(connection, endpoint.name)
-        if monitor is None or (monitor.swept_at is not None and now - monitor.swept_at < _SWEEP):
+        if monitor is None:
             return
-        late, first = monitor.late_objects, monitor.late_key
-        with _noting(problems):
-            found = self._late(endpoint, lease, now)
-            late, first = len(found), found[0].name if found else None
+        due = monitor.swept_at is None or now - monitor.swept_at >= _SWEEP
+        if due or monitor.swept_digest != endpoint.digest:
+            self._look_for_late(endpoint, lease, monitor, now, problems)
+        if not due:
+            return
         with lease.transaction() as connection:
-            monitors.swept(connection, lease.key, now, late, first)
+            monitors.swept(connection, lease.key, now)
             retention.forget(
                 connection,
                 lease.key,
@@ -448,32 +464,23 @@ class Observer:
                 profiles_before=now - endpoint.retention.profiles,
                 metrics_before=now - endpoint.retention.metrics,
             )
-        if late:
-            log.warning("late_objects", endpoint=endpoint.name, count=late, first_key=first)
 
-    def _late(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[ingest.Found, ...]:
-        place = self._place(endpoint, endpoint.capture)
-        oldest = now - endpoint.retention.metrics
-        horizon = now - endpoint.lateness
-        every = _captures(place, endpoint, oldest)
-        beyond = [found for found in every if ingest.is_before(place, found, horizon)]
-        return (*self._unseen(lease, ObjectKind.CAPTURE, beyond), *self._late_labels(endpoint, lease, now))
-
-    def _late_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> tuple[ingest.Found, ...]:
-        if endpoint.ground_truth is None:
-            return ()
-        place = self._place(endpoint, endpoint.ground_truth)
-        every = ingest.list_labels(place, now - endpoint.retention.metrics)
-        horizon = now - _label_reach(endpoint)
-        beyond = [found for found in every if ingest.is_label_before(place, found, horizon)]
-        return self._unseen(lease, ObjectKind.GROUND_TRUTH, beyond)
-
-
-def _captures(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[ingest.Found]:
-    """What was captured of an endpoint, or of the batch transforms that stand for one."""
-    if endpoint.batch:
-        return ingest.list_transforms(place, since)
-    return ingest.list_captures(place, endpoint.name, endpoint.variant, since)
+    def _look_for_late(
+        self, endpoint: Endpoint, lease: Lease, monitor: Monitor, now: datetime, problems: list[str]
+    ) -> None:
+        captures = Late(monitor.late_objects, monitor.late_key)
+        labels = Late(monitor.late_labels, monitor.late_label_key)
+        unseen = partial(self._unseen, lease)
+        with _noting(problems):
+            captures = late.captures(endpoint, self._place(endpoint, endpoint.capture), unseen, now)
+        with _noting(problems):
+            truth = endpoint.ground_truth
+            labels = late.labels(endpoint, self._place(endpoint, truth), unseen, now) if truth else Late()
+        with lease.transaction() as connection:
+            monitors.found_late(connection, lease.key, captures, labels, endpoint.digest)
+        for event, found in (("late_objects", captures), ("late_labels", labels)):
+            if found.count:
+                log.warning(event, endpoint=endpoint.name, count=found.count, first_key=found.first)
 
 
 def _no_baseline(endpoint: Endpoint) -> BaselineError:
@@ -481,14 +488,6 @@ def _no_baseline(endpoint: Endpoint) -> BaselineError:
         f"endpoint {endpoint.name} has no baseline: give it one in kedge.yaml (baseline: s3://…), "
         f"or run 'kedge baseline import {endpoint.name} FOLDER'"
     )
-
-
-def _label_reach(endpoint: Endpoint) -> timedelta:
-    """How far back labels are looked for: as long as predictions wait for them.
-
-    But no farther than consumed objects are on record, so that none is counted again.
-    """
-    return min(max(endpoint.label_horizon, endpoint.lateness), endpoint.retention.metrics)
 
 
 @contextmanager

@@ -11,6 +11,13 @@ from store.records import Deployment
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The first era begins here: whatever was captured before Kedge came belongs to it."""
+AHEAD = timedelta(days=1)
+"""An inference can't lie further in the future than a clock goes wrong."""
+
+
+def inference_times(now: datetime) -> tuple[datetime, datetime]:
+    """The first and the last time that an inference can have."""
+    return EPOCH, now + AHEAD
 
 
 def window_start(at: datetime, length: timedelta) -> datetime:

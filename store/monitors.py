@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from store.records import Monitor
+from store.records import Late, Monitor
 from store.rows import one
 from store.schema import monitors
 
@@ -130,12 +130,21 @@ def saw_inference(connection: Connection, monitor_id: int, at: datetime) -> None
     )
 
 
-def swept(
-    connection: Connection, monitor_id: int, at: datetime, late_objects: int = 0, late_key: str | None = None
-) -> None:
-    """When the sweep for objects beyond the lateness last ran, how many it found, and the first of them."""
+def swept(connection: Connection, monitor_id: int, at: datetime) -> None:
+    """When the daily sweep last ran."""
+    connection.execute(update(monitors).where(monitors.c.id == monitor_id).values(swept_at=at))
+
+
+def found_late(connection: Connection, monitor_id: int, captures: Late, labels: Late, digest: str) -> None:
+    """What came too late, looked for by an entry with this digest."""
     connection.execute(
         update(monitors)
         .where(monitors.c.id == monitor_id)
-        .values(swept_at=at, late_objects=late_objects, late_key=late_key)
+        .values(
+            late_objects=captures.count,
+            late_key=captures.first,
+            late_labels=labels.count,
+            late_label_key=labels.first,
+            swept_digest=digest,
+        )
     )

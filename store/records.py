@@ -60,6 +60,14 @@ class IncidentChange(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Late:
+    """How many objects came so late that nobody counts them, and the key of the first."""
+
+    count: int = 0
+    first: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Monitor:
     """One endpoint of kedge.yaml, as the service last saw it."""
 
@@ -72,8 +80,13 @@ class Monitor:
     last_inference_at: datetime | None
     swept_at: datetime | None
     late_objects: int
-    """Objects beyond the lateness that the last sweep found and nobody counted."""
+    """Captures beyond the lateness that the last sweep found and nobody counted."""
     late_key: str | None
+    late_labels: int
+    """Labels beyond the label horizon, likewise."""
+    late_label_key: str | None
+    swept_digest: str | None
+    """The digest of the entry by which they were looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         constraints=_optional(root, told, "baseline_constraints"),
         endpoint=told.get("sagemaker_endpoint_name") or None,
         schedule=told.get("sagemaker_monitoring_schedule_name") or None,
-        period=Period(_moment(told, "start_time"), _moment(told, "end_time")),
+        period=_period(told),
         emits=_is_on(told.get("publish_cloudwatch_metrics", "Disabled")),
         preprocess=_optional(root, told, "record_preprocessor_script"),
         postprocess=_optional(root, told, "post_analytics_processor_script"),
@@ -200,6 +200,16 @@ def _is_on(value: object) -> bool:
     return value if isinstance(value, bool) else str(value).strip().lower() in ON
 
 
+def _period(told: Mapping[str, str]) -> Period:
+    start, end = _moment(told, "start_time"), _moment(told, "end_time")
+    if start is not None and end is not None and start >= end:
+        raise ContractError(
+            f"start_time is {told['start_time']!r} and end_time {told['end_time']!r}, which leaves no time: "
+            "give a start_time before end_time"
+        )
+    return Period(start, end)
+
+
 def _moment(told: Mapping[str, str], name: str) -> datetime | None:
     given = told.get(name)
     if not given:
@@ -208,7 +218,12 @@ def _moment(told: Mapping[str, str], name: str) -> datetime | None:
         found = datetime.fromisoformat(given)
     except ValueError:
         raise ContractError(f"{name} is {given!r}, which is no ISO 8601 time") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    try:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except OverflowError:
+        raise ContractError(
+            f"{name} is {given!r}, outside the calendar in UTC: give a time of the years 1 to 9999"
+        ) from None
 
 
 def _choice(kind: type[_E], value: str, name: str) -> _E:

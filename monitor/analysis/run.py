@@ -79,12 +79,12 @@ def _no_records(job: Job, found: Gathered) -> str:
         example = next((each for bad in found.bad for each in bad.rejects.examples), None)
         why = f": {example.detail}" if example else ""
         return (
-            f"Job inputs had no data: none of {lost} lines in {found.objects} objects can be used{why}; "
+            f"Job inputs had no data: none of {lost} lines in {found.read} objects can be used{why}; "
             "kedge check names each of them"
         )
     when = f"from {_told(period.start)} to {_told(period.end)}"
     return (
-        f"Job inputs had no data: {found.objects} objects below {job.source} hold no inference {when}; "
+        f"Job inputs had no data: {found.read} objects below {job.source} hold no inference {when}; "
         "check start_time, end_time and that the endpoint captured then"
     )
 

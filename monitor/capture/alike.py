@@ -81,10 +81,14 @@ def _read(
         if isinstance(cells, int):
             misfits.append(placed.select("@line", "@time", pl.lit(cells, pl.UInt32).alias("@width")))
             continue
+        # a record may have no value at all: nulls alone would be one row, whatever the number of units
         values = groups.select(
-            (pl.lit(None, pl.String) if cell is None else pl.col(cell)).alias(name)
-            for name, cell in zip(schema.names, cells, strict=True)
-        )
+            "@line",
+            *(
+                (pl.lit(None, pl.String) if cell is None else pl.col(cell)).alias(name)
+                for name, cell in zip(schema.names, cells, strict=True)
+            ),
+        ).drop("@line")
         records.append(pl.concat([placed, values], how="horizontal"))
 
 

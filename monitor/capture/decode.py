@@ -66,7 +66,7 @@ def decode(
         data: the object as stored.
         schema: the columns that its records should have.
         limit_bytes: what it may weigh unpacked; an object beyond it is refused whole.
-        need_time: reject lines whose inferenceTime cannot be read; otherwise keep them with a null "@time".
+        need_time: reject lines without an inferenceTime too; otherwise keep them with a null "@time".
         between: reject lines whose inferenceTime lies outside; None takes any.
     """
     unpacked = gunzip(data, limit_bytes)

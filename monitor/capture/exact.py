@@ -100,19 +100,19 @@ def read_id(metadata: dict[str, Json]) -> str:
 
 
 def read_time(value: Json, needed: bool) -> datetime | None:
-    """An ISO 8601 time as UTC; one without an offset is taken for UTC.
+    """An ISO 8601 time as UTC; one without an offset is taken for UTC. None where there is none.
 
     Raises:
-        RefusedError: BAD_TIME, where a time is needed.
+        RefusedError: BAD_TIME, for one that can't be read, and where a time is needed for none.
     """
+    if value is None and not needed:
+        return None
     try:
         time = datetime.fromisoformat(value if isinstance(value, str) else "")
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        if needed:
-            detail = "inferenceTime is missing or is no ISO 8601 time"
-            raise RefusedError(RejectKind.BAD_TIME, detail) from error
-        return None
+        detail = "inferenceTime is missing or is no ISO 8601 time"
+        raise RefusedError(RejectKind.BAD_TIME, detail) from error
 
 
 def _text(value: Json) -> str | None:

@@ -306,14 +306,14 @@ def _about(metadata: dict[str, Any], need_time: bool) -> tuple[str, str | None, 
 
 
 def _time(value: object, needed: bool) -> int | None:
+    if value is None and not needed:
+        return None
     try:
         time = datetime.fromisoformat(value if isinstance(value, str) else "")
         time = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        if needed:
-            detail = "inferenceTime is missing or is no ISO 8601 time"
-            raise _RefusedError(RejectKind.BAD_TIME, detail) from error
-        return None
+        detail = "inferenceTime is missing or is no ISO 8601 time"
+        raise _RefusedError(RejectKind.BAD_TIME, detail) from error
     gone = time - _EPOCH
     return (gone.days * 86_400 + gone.seconds) * 1_000_000 + gone.microseconds
 

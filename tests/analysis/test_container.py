@@ -196,6 +196,14 @@ def _drop(*names: str) -> dict[str, str]:
         ({**MONITORING, "dataset_format": "{"}, "dataset_format '{' is none that is known"),
         ({**MONITORING, "dataset_format": '{"avro": {}}'}, "dataset_format 'avro' is none that is known"),
         ({**MONITORING, "start_time": "noon"}, "start_time is 'noon', which is no ISO 8601 time"),
+        (
+            {**MONITORING, "start_time": "2026-03-02T14:00:00Z", "end_time": "2026-03-02T13:00:00Z"},
+            "start_time is '2026-03-02T14:00:00Z' and end_time '2026-03-02T13:00:00Z', which leaves no time",
+        ),
+        (
+            {**MONITORING, "start_time": "0001-01-01T00:00:00+23:00"},
+            "start_time is '0001-01-01T00:00:00+23:00', outside the calendar in UTC",
+        ),
         ({**MONITORING, "analysis_type": "BIAS"}, "analysis_type is 'BIAS': write one of DATA_QUALITY"),
         ({**MONITORING, "KEDGE_ASSUME": "colour=red"}, "KEDGE_ASSUME: 'colour=red' is no assumption"),
         (
@@ -243,7 +251,7 @@ def test_bad_lines_cost_no_good_one_and_are_told(container: Container) -> None:
     path.write_text(path.read_text() + "garbage\n")
     ended = container.run()
     assert (ended.status, ended.message) == (0, QUIET)
-    assert "580 records in 2 objects, 1 rejected" in ended.said
+    assert "580 records in 1 objects, 1 rejected" in ended.said
     assert "line 581: not_json" in ended.said
 
 

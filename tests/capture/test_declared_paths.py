@@ -77,6 +77,15 @@ def test_a_real_language_model_is_measured_by_what_its_texts_are_like(golden: Pa
 ONE = schema({"p": "predictions[].score"}, {"a": "instances[].a", "b": "instances[].deep.b"})
 
 
+def test_records_without_any_value_are_as_many_as_there_are() -> None:
+    whole = schema({"p": "score"}, {"a": "instances[].a"})
+    lines = [
+        line(event(side(asked, "JSON"), side("{}", "JSON", mode="OUTPUT")))
+        for asked in ('{"instances": [{}]}',) * 3
+    ]
+    assert cells(decode(captured(*lines), whole)) == [(None, None)] * 3
+
+
 def test_a_record_that_lacks_a_value_keeps_its_place() -> None:
     """JMESPath's own projections drop nulls, and would give the second record's value to the first."""
     asked = {"instances": [{"deep": {"b": 1}}, {"a": 2}, {"a": None, "deep": None}]}

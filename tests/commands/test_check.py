@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -184,9 +185,114 @@ def test_a_stretch_of_time_can_be_chosen_in_any_zone(folder: Path, baseline: Pat
         (("--start", "2026-03-02T14:00"), 8),
         (("--start", "2026-03-02T14:00Z", "--end", "2026-03-02T16:00Z"), 2),
         (("--end", "2026-03-02T15:30+02:00"), 2),
-        (("--start", "2026-03-03"), 0),
     ):
         assert json.loads(kedge(*given, *stretch).out)["records"] == records
+
+
+def test_only_the_objects_of_the_stretch_are_counted_and_told_of(folder: Path, baseline: Path) -> None:
+    for n in range(4):
+        capture(folder / "capture" / f"{n}.jsonl", line(NOON + n * HOUR), "garbage")
+    given = ("check", "--capture", "capture", "--baseline", "baseline", "--json")
+    told = json.loads(kedge(*given, "--start", "2026-03-02T13:00", "--end", "2026-03-02T15:00").out)
+    assert (told["objects"], told["records"], told["rejected"]) == (2, 2, 2)
+    assert {reject["key"] for reject in told["rejects"]} == {"1.jsonl", "2.jsonl"}
+
+
+BAD_TIMES = ["1969-12-31T23:59:59Z", "2999-01-01T00:00:00Z", "yesterday", "0001-01-01T00:00:00+23:00", ""]
+
+
+def _timed(value: str | None) -> str:
+    event = json.loads(line(NOON))
+    if value is None:
+        del event["eventMetadata"]["inferenceTime"]
+    else:
+        event["eventMetadata"]["inferenceTime"] = value
+    return json.dumps(event)
+
+
+@pytest.mark.parametrize("hook", [(), ("--preprocess", "pre.py")])
+def test_a_time_that_no_inference_can_have_is_lost_as_in_the_service(
+    folder: Path, baseline: Path, hook: tuple[str, ...]
+) -> None:
+    (folder / "pre.py").write_text(IDIOM)
+    capture(folder / "capture" / "1.jsonl", line(NOON), *map(_timed, BAD_TIMES), _timed(None))
+    given = ("check", "--capture", "capture", "--baseline", "baseline", "--json", *hook)
+    told = json.loads(kedge(*given).out)
+    assert (told["records"], told["rejected"]) == (2, 5)
+    assert {(reject["kind"], reject["line"]) for reject in told["rejects"]} == {
+        ("bad_time", at) for at in range(2, 7)
+    }
+    of_a_day = json.loads(kedge(*given, "--start", "2026-03-02").out)
+    assert (of_a_day["records"], of_a_day["rejected"]) == (1, 6), "a line without a time lies in no period"
+
+
+USABLE = "give captured objects, each line of them a JSON object with captureData and eventMetadata"
+
+
+@pytest.mark.parametrize(
+    ("held", "counted", "first"),
+    [
+        (b"", "1 empty_file", "1.jsonl: empty_file: the object holds no line"),
+        (b"rings,length\n9,0.5\n8,0.4\n", "3 not_json", "1.jsonl line 1: not_json: the line is not JSON"),
+        (
+            b'{"a": 1}\n[]\n{"b": 2}\n',
+            "3 not_capture",
+            "1.jsonl line 1: not_capture: the line has no captureData or no eventMetadata",
+        ),
+    ],
+    ids=["empty", "csv", "json"],
+)
+def test_a_capture_without_a_usable_record_is_no_success(
+    folder: Path, baseline: Path, held: bytes, counted: str, first: str
+) -> None:
+    (folder / "capture").mkdir()
+    (folder / "capture" / "1.jsonl").write_bytes(held)
+    ran = kedge("check", "--capture", "capture", "--baseline", "baseline", "--output", "out")
+    assert ran.sentence == (
+        f"capture holds no record that can be used: {counted}; the first is {first}; {USABLE}"
+    )
+    assert not (folder / "out").exists()
+
+
+def test_bytes_of_chance_are_no_success(folder: Path, baseline: Path) -> None:
+    (folder / "capture").mkdir()
+    (folder / "capture" / "1.jsonl").write_bytes(b"".join(sha256(bytes([n])).digest() for n in range(157)))
+    capture(folder / "capture" / "2.jsonl", "{}")
+    ran = kedge("check", "--capture", "capture", "--baseline", "baseline", "--fail-on-violations")
+    assert ran.sentence.startswith("capture (2 objects) holds no record that can be used: ")
+    assert "not_utf8" in ran.sentence
+    assert "; the first is 1.jsonl line 1: not_utf8: " in ran.sentence
+
+
+def test_a_stretch_without_records_is_no_success(folder: Path, baseline: Path) -> None:
+    capture(folder / "capture" / "1.jsonl", *(line(NOON + n * HOUR) for n in range(3)))
+    given = ("check", "--capture", "capture", "--baseline", "baseline")
+    lies = "its records are from 2026-03-02 12:00:00 UTC to 2026-03-02 14:00:00 UTC: check --start and --end"
+    assert kedge(*given, "--start", "2026-03-03").sentence == (
+        f"capture holds no record from 2026-03-03 00:00:00 UTC, {lies}"
+    )
+    assert kedge(*given, "--start", "2026-03-01", "--end", "2026-03-02").sentence == (
+        f"capture holds no record from 2026-03-01 00:00:00 UTC before 2026-03-02 00:00:00 UTC, {lies}"
+    )
+
+
+@pytest.mark.parametrize(("bad", "status"), [(3, 0), (4, 3)])
+def test_more_than_one_record_in_twenty_lost_counts_as_a_violation(
+    folder: Path, baseline: Path, bad: int, status: int
+) -> None:
+    good = (line(NOON, float(n), str(n * 0.37)) for n in range(60))
+    (folder / "training.csv").write_text(
+        "rings,length\n" + "".join(f"{float(n)},{n * 0.37}\n" for n in range(60))
+    )
+    assert kedge("baseline", "create", "training.csv", "--output", "own").status == 0
+    capture(folder / "capture" / "1.jsonl", *good, *["garbage"] * bad)
+    (folder / "capture" / "2.jsonl").write_text("")  # an object without a line loses nothing
+    given = ("check", "--capture", "capture", "--baseline", "own", "--fail-on-violations")
+    ran = kedge(*given)
+    assert ran.status == status
+    told = "Data fault: 4 of 64 records (6.2%) could not be used, and more than 5% is too many."
+    assert (told in ran.out) is bool(status)
+    assert json.loads(kedge(*given, "--json").out)["data_fault"] == (told if status else None)
 
 
 def test_it_runs_in_a_process_of_its_own(folder: Path, drifted: tuple[str, ...]) -> None:
@@ -273,11 +379,12 @@ def test_a_script_that_fails_is_named_with_its_line_and_the_record(folder: Path,
     (folder / "pre.py").write_text("def preprocess_handler(record):\n    return {}['absent']\n")
     given = ("check", "--capture", "capture", "--baseline", baseline)
     ran = kedge(*given, "--preprocess", "pre.py")
+    assert ran.status == 1
     assert (
-        "1.jsonl line 2: hook_failed: the preprocess script pre.py failed in its line 2 (KeyError)" in ran.err
+        "capture holds no record that can be used: 2 hook_failed; the first is 1.jsonl line 1: hook_failed: "
+        "the preprocess script pre.py failed in its line 2 (KeyError)" in ran.err
     )
     assert "KeyError: 'absent'" in ran.err
-    assert "0 records in 1 objects, 2 rejected" in ran.out
     (folder / "post.py").write_text("def postprocess_handler():\n    raise OSError\n")
     ending = ("--postprocess", "post.py", "--output", "results")
     assert (

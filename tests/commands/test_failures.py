@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import socket
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from commands.failures import TOLD, sentence_of
 from tests.clock import NOON
 from tests.commands.line import kedge, kedge_process
+from tests.conftest import ROOT
 from tests.judging.test_comparison import capture, line
 
 CHECK = ("check", "--capture", "capture", "--baseline", "baseline")
@@ -55,6 +59,34 @@ def test_each_error_that_is_told_exists_and_is_told() -> None:
 def test_a_fault_of_the_program_is_not_passed_off_as_the_users() -> None:
     assert sentence_of(ValueError("surprise")) is None
     assert sentence_of(OSError("no file is to blame")) is None
+
+
+class TestTimes:
+    @pytest.mark.parametrize(
+        "edge", [("--start", "0001-01-01T00:00+23:00"), ("--end", "9999-12-31T23:00-05:00")]
+    )
+    @pytest.mark.parametrize(
+        "command", [CHECK, ("run", "abalone-prod"), ("report", "abalone-prod", "--output", "report.html")]
+    )
+    def test_the_edge_of_the_calendar(
+        self, imported: Path, command: tuple[str, ...], edge: tuple[str, str]
+    ) -> None:
+        ran = kedge(*command, *edge)
+        assert ran.status == 2
+        told = " ".join(ran.err.replace("│", " ").split())
+        assert "lies outside the calendar in UTC: give a time of the years 1 to 9999" in told
+
+    @pytest.mark.parametrize("start", ["2026-03-03", "2026-03-02T13:00"])
+    @pytest.mark.parametrize(
+        "command", [CHECK, ("run", "abalone-prod"), ("report", "abalone-prod", "--output", "report.html")]
+    )
+    def test_a_period_that_ends_before_it_begins(
+        self, captured: Path, imported: Path, command: tuple[str, ...], start: str
+    ) -> None:
+        ran = kedge(*command, "--start", start, "--end", "2026-03-02T13:00")
+        assert ran.status == 2
+        told = " ".join(ran.err.replace("│", " ").split())
+        assert "to 2026-03-02 13:00:00 UTC holds no time: give a --start before --end" in told
 
 
 class TestFiles:
@@ -108,6 +140,25 @@ class TestFiles:
         sentence = kedge("check", "--capture", address, "--baseline", "baseline").sentence
         assert "secret" not in sentence
 
+    @pytest.mark.parametrize("options", [(), ("--json",)])
+    def test_standard_output_that_takes_nothing(self, captured: Path, options: tuple[str, ...]) -> None:
+        command = [sys.executable, "-c", "from commands import main; main()", *CHECK, *options]
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                command,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        assert (done.returncode, done.stderr) == (
+            1,
+            "kedge: the output can't be written (No space left on device): "
+            "free space there, or write it elsewhere\n",
+        )
+
     def test_in_a_process_of_its_own(self, folder: Path) -> None:
         ran = kedge_process("check", "--capture", "nowhere", "--baseline", "nowhere", cwd=folder)
         assert "nowhere" in ran.sentence
@@ -160,7 +211,42 @@ class TestAws:
         assert not (folder / "kedge.yaml").exists()
 
     def test_no_region_to_ask_in(self, folder: Path) -> None:
-        assert "region" in kedge("watch", "abalone-prod", "--print").sentence
+        assert kedge("watch", "abalone-prod", "--print").sentence == (
+            "AWS can't be asked: no region is given: set AWS_REGION or give --region"
+        )
+
+    def test_the_region_of_the_environment(
+        self, folder: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of both names of the variable AWS_REGION goes first, as in AWS's other tools."""
+        monkeypatch.setenv("AWS_REGION", "eu-north-1")
+        assert "in eu-north-1" in kedge("watch", "abalone-prod", "--print").sentence
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        assert "in eu-north-1" in kedge("watch", "abalone-prod", "--print").sentence
+        given = ("--region", "eu-west-3")
+        assert "in eu-west-3" in kedge("watch", "abalone-prod", "--print", *given).sentence
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("watch", "abalone-prod", "--print"),
+            ("check", "--capture", "s3://logs/capture", "--baseline", "baseline"),
+            ("check", "--capture", "capture", "--baseline", "s3://logs/baseline"),
+        ],
+    )
+    def test_advice_fits_what_is_wrong(
+        self, captured: Path, identity: None, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+        assert kedge(*command).sentence == (
+            "AWS can't be asked: Invalid endpoint configuration: Invalid endpoint: nonsense: "
+            "check AWS_ENDPOINT_URL and the network"
+        )
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+        monkeypatch.setenv("AWS_PROFILE", "nobody")
+        assert kedge(*command).sentence == (
+            "AWS can't be asked: The config profile (nobody) could not be found: check AWS_PROFILE"
+        )
 
 
 class TestConfiguration:

@@ -79,3 +79,18 @@ def test_without_a_baseline_nothing_is_judged(configured: Path) -> None:
     sentence = kedge("run", "abalone-prod").sentence
     assert sentence.startswith("endpoint abalone-prod has no baseline")
     assert "kedge baseline import abalone-prod" in sentence
+
+
+def test_a_report_of_a_period_without_windows_overwrites_none(traffic: Path) -> None:
+    kedge("run", "abalone-prod")
+    given = ("report", "abalone-prod", "--output", "report.html")
+    assert kedge(*given).status == 0
+    written = (traffic / "report.html").read_bytes()
+    sentence = kedge(*given, "--start", "2026-03-01", "--end", "2026-03-02").sentence
+    assert sentence == (
+        "no judged window of abalone-prod lies between 2026-03-01 00:00 and 2026-03-02 00:00 UTC, "
+        "so nothing is written: give another --start and --end"
+    )
+    assert (traffic / "report.html").read_bytes() == written
+    assert kedge(*given, "--start", "0001-01-01", "--end", "9999-12-31").status == 0
+    assert "no judged window" in kedge(*given, "--end", "0001-01-02").sentence

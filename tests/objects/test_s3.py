@@ -108,6 +108,16 @@ def test_a_role_is_assumed_first(bucket: str) -> None:
     assert used.token
 
 
+def test_a_role_is_assumed_in_the_region_of_the_environment(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    client: Any = s3_client(role="arn:aws:iam::123456789012:role/reader")
+    assert client.meta.region_name == "us-east-1"
+    S3Objects(bucket, client).write("k", b"data")
+
+
 @pytest.mark.usefixtures("aws")
 def test_the_client_does_not_wait_for_ever() -> None:
     client: Any = s3_client()

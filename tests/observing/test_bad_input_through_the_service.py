@@ -167,10 +167,21 @@ def test_objects_beyond_the_lateness_are_told_on_the_page_and_by_the_api(
     kedge: service.Service, bucket: Yard
 ) -> None:
     key = bucket.capture("abalone", records(1, NOON - 72 * HOUR))
-    watch(kedge, entry())
-    assert f"{key}</bdi> being the first" in shown(kedge, "/endpoints/abalone").text
+    labels = [bucket.labels(NOON - days * 24 * HOUR, [("old", 7.0)]) for days in (20, 19)]
+    watch(kedge, entry(more=f", ground_truth: 's3://{BUCKET}/labels', label_horizon: 5d"))
+    page = shown(kedge, "/endpoints/abalone").text
+    assert (
+        f'1 captured object came after the lateness and is not counted, <bdi class="key">{key}</bdi> '
+        "being the first: give the endpoint a longer lateness in kedge.yaml to count it." in page
+    )
+    assert (
+        f'2 objects of labels came after the label horizon and are not counted, <bdi class="key">{labels[0]}'
+        "</bdi> being the first: give the endpoint a longer label_horizon in kedge.yaml to count them."
+        in page
+    )
     found = rejects(kedge)
     assert (found["late_objects"], found["late_key"]) == (1, key)
+    assert (found["late_labels"], found["late_label_key"]) == (2, labels[0])
     assert state(kedge, "abalone")[2] is None
 
 

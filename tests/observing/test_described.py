@@ -12,6 +12,7 @@ import service
 from config.model import Endpoint
 from monitor.eras import InForce
 from monitor.observer import World
+from tests.clock import NOON
 from tests.observing.conftest import Watch
 from tests.observing.test_bad_input_through_the_service import refusing
 
@@ -95,3 +96,31 @@ def test_a_refusal_is_told_once(watch: Watch, aws: str, monkeypatch: pytest.Monk
 
 def test_folders_are_nobodys_endpoint(watch: Watch) -> None:
     assert _world(watch).in_force(watch.yard.endpoint(), None) is None
+
+
+def test_without_a_region_that_is_the_advice(watch: Watch, aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    world = service.aws_world(watch.engine, watch.clock, None)
+    with capture_logs() as logs:
+        assert world.in_force(_entry(), None) is None
+        assert world.in_force(_entry(role=ROLE), None) is None
+        world.failed(_entry(schedule="hourly", schedule_results="s3://logs/results"), NOON)
+    assert [line["event"] for line in logs] == ["endpoint_not_described", "failed_executions_not_listed"]
+    advice = "no region is given: set AWS_REGION, or 'region' in kedge.yaml"
+    assert logs[0]["advice"] == f"deployments are not told apart: {advice}"
+    assert logs[1]["reason"] == advice
+
+
+def test_the_region_of_the_environment_is_asked(
+    watch: Watch, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _deploy(boto3.client("sagemaker"), "here")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    world = service.aws_world(watch.engine, watch.clock, None)
+    assert _config(world.in_force(_entry(), None)) == "here"
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    world = service.aws_world(watch.engine, watch.clock, None)
+    assert _config(world.in_force(_entry(), None)) is None
+    assert _config(world.in_force(_entry(role=ROLE), None)) is None

@@ -81,7 +81,8 @@ def test_labels_beyond_their_horizon_are_told_by_the_sweep(watch: Watch) -> None
     key = watch.yard.labels(NOON - 6 * DAY, [("old", 7.0)])
     watch.yard.labels(NOON - 4 * DAY, [("young", 7.0)])
     assert watch.fine(entry, NOON).objects == 1
-    assert (watch.monitor().late_objects, watch.monitor().late_key) == (1, key)
+    assert (watch.monitor().late_labels, watch.monitor().late_label_key) == (1, key)
+    assert (watch.monitor().late_objects, watch.monitor().late_key) == (0, None)
 
 
 def test_labels_are_counted_once_however_soon_objects_are_forgotten(watch: Watch) -> None:

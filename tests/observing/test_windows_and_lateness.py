@@ -65,6 +65,20 @@ def test_the_sweep_is_daily(watch: Watch) -> None:
     assert watch.monitor().late_objects == 1
 
 
+def test_what_is_too_late_is_looked_for_again_as_soon_as_the_entry_changes(watch: Watch) -> None:
+    entry = watch.yard.endpoint()
+    watch.yard.capture("abalone", records(2, NOON - 72 * HOUR, 12))
+    watch.yard.labels(NOON - 20 * 24 * HOUR, [("old", 7.0)])
+    watch.fine(entry, NOON)
+    assert (watch.monitor().late_objects, watch.monitor().late_labels) == (1, 0)
+    labelled = watch.yard.endpoint(ground_truth=f"{watch.yard.uri}/labels", label_horizon="5d")
+    watch.fine(labelled, NOON + MINUTE)
+    assert (watch.monitor().late_objects, watch.monitor().late_labels) == (1, 1)
+    watch.fine(watch.yard.endpoint(lateness="5d"), NOON + 2 * MINUTE)
+    assert (watch.monitor().late_objects, watch.monitor().late_labels) == (0, 0)
+    assert watch.monitor().swept_at == NOON, "only the daily sweep lets go of anything"
+
+
 def test_a_longer_lateness_counts_what_the_sweep_reported_and_keeps_what_there_was(watch: Watch) -> None:
     """The window's segments were let go by then: nothing can be added to it, and nothing is lost from it."""
     watch.yard.capture("abalone", records(1, NOON))

@@ -120,6 +120,20 @@ def test_a_host_that_is_none_is_one_sentence(tmp_path: Path, yard: Yard) -> None
     assert "192.0.2.1" in refused.stderr
 
 
+@pytest.mark.parametrize("held", [None, "noon", "2026-03-02T12:00:00"])
+def test_a_clock_that_is_none_is_one_sentence_that_names_its_file(
+    tmp_path: Path, yard: Yard, held: str | None
+) -> None:
+    config = _config(tmp_path, ["abalone"])
+    clock = tmp_path / "other-clock"
+    if held is not None:
+        clock.write_text(held)
+    refused = _refused(tmp_path, config, "--port", "0", KEDGE_CLOCK=str(clock))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert refused.stderr.startswith(f"kedge: {clock}: ")
+    assert not (tmp_path / "kedge.db").exists()
+
+
 @contextmanager
 def _silent() -> Iterator[int]:
     """A server that takes connections and never answers."""

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from store import captures, monitors
 from store.engine import reading, writing
-from store.records import Monitor
+from store.records import Late, Monitor
 from tests.clock import HOUR, NOON
 from tests.store import world
 
@@ -95,13 +95,18 @@ def test_the_newest_inference_never_goes_back(database: Engine) -> None:
     assert _found(database).last_inference_at == NOON + 3 * HOUR
 
 
-def test_a_sweep_tells_what_came_too_late_and_the_next_one_anew(database: Engine) -> None:
+def test_what_came_too_late_is_told_and_the_next_time_anew(database: Engine) -> None:
     with writing(database) as connection:
         monitor = world.watched(connection)
-        monitors.swept(connection, monitor.id, NOON, late_objects=2, late_key="2026/01/01/00/late.jsonl")
+        monitors.swept(connection, monitor.id, NOON)
+        captures, labels = Late(2, "2026/01/01/00/late.jsonl"), Late(1, "2026/01/01/00/labels.jsonl")
+        monitors.found_late(connection, monitor.id, captures, labels, "digest")
     found = _found(database)
-    assert (found.swept_at, found.late_objects, found.late_key) == (NOON, 2, "2026/01/01/00/late.jsonl")
+    assert (found.swept_at, found.swept_digest) == (NOON, "digest")
+    assert (found.late_objects, found.late_key) == (2, "2026/01/01/00/late.jsonl")
+    assert (found.late_labels, found.late_label_key) == (1, "2026/01/01/00/labels.jsonl")
     with writing(database) as connection:
-        monitors.swept(connection, monitor.id, NOON + HOUR)
+        monitors.found_late(connection, monitor.id, Late(), Late(), "another")
     found = _found(database)
-    assert (found.swept_at, found.late_objects, found.late_key) == (NOON + HOUR, 0, None)
+    assert (found.late_objects, found.late_key, found.late_labels, found.late_label_key) == (0, None, 0, None)
+    assert (found.swept_at, found.swept_digest) == (NOON, "another")

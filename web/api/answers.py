@@ -255,11 +255,14 @@ class EraAnswer:
 class RejectsAnswer:
     """Bad input by kind, and the newest objects with something bad in them: where, never what.
 
-    `late_objects` came after the lateness, as the last daily sweep saw it, and are not counted.
+    `late_objects` came after the lateness and `late_labels` after the label horizon, as they were last
+    looked for (daily, and when the endpoint's entry changes); neither are counted.
     """
 
     late_objects: int
     late_key: str | None
+    late_labels: int
+    late_label_key: str | None
     counts: dict[str, int]
     objects: tuple[RejectedObject, ...]
 

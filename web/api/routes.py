@@ -147,7 +147,14 @@ def show_rejects(
         monitor = lookup.endpoint(connection, name)
         counts = captures.reject_counts(connection, monitor.id)
         recent = captures.recent_rejects(connection, monitor.id, limit)
-        return answers.RejectsAnswer(monitor.late_objects, monitor.late_key, counts, recent)
+        return answers.RejectsAnswer(
+            monitor.late_objects,
+            monitor.late_key,
+            monitor.late_labels,
+            monitor.late_label_key,
+            counts,
+            recent,
+        )
 
 
 @router.post(_OneEndpoint + "/judge")
