@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from baselines.constraints import Constraints
 from baselines.profile.profile import Profile, profile_frame
 from config.assumptions import CONSERVATIVE, Assume
 from config.model import Distance
+from monitor.capture.ahead import ahead
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, Times, decode
 from monitor.capture.rejects import RejectKind, Rejects
@@ -23,6 +24,7 @@ from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
 EXACT_RECORDS = 1 << 16
 """Records up to which the spread is taken value by value, as one of Spark's partitions does; beyond, 1e-9."""
+_BATCH_BYTES = 16 << 20
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 
@@ -143,15 +145,15 @@ def gather(
     profile, bad, read, count, lost, said = Profile.empty(kept), [], 0, 0, 0, []
     widths = Counter[int]()  # of whole records: columns that are left out hold their place
     spans: list[pl.DataFrame] = []
-    for key, decoded, printed in _decoded(place, keys, schema, period, preprocess, between):
-        read += 1
+    for batch, decoded, printed in _decoded(place, keys, schema, period, preprocess, between):
+        read += len(batch)
         if printed:
-            said.append(Said(key, printed))
+            said.append(Said(batch[0], printed))
         spans.append(decoded.records.select(first=pl.col("@time").min(), last=pl.col("@time").max()))
         records, misfits = period.of(decoded.records), period.of(decoded.misfits)
         if not _is_of(period, decoded, records, misfits):
             continue
-        count += 1
+        count += len(batch)
         records = records.select(kept)
         widths.update(dict(misfits.group_by("@width").len().iter_rows()))
         widths.update({len(schema.names): records.height})
@@ -164,7 +166,7 @@ def gather(
             plain=decoded.plain,
         )
         if decoded.rejects.counts:
-            bad.append(Bad(key, decoded.rejects))
+            bad.append(Bad(batch[0], decoded.rejects))
             outside = decoded.misfits["@time"].count() - misfits["@time"].count()
             lost += decoded.rejects.lost - decoded.rejects.count(RejectKind.EMPTY_FILE) - outside
     profile = replace(profile, widths={width: rows for width, rows in sorted(widths.items()) if rows})
@@ -239,12 +241,44 @@ def _decoded(
     period: Period,
     preprocess: Script | None,
     between: Times | None,
-) -> Iterator[tuple[str, Decoded, str]]:
+) -> Iterator[tuple[tuple[str, ...], Decoded, str]]:
+    """What objects hold, in order, with their keys: several at once where nothing is to be said of any."""
     timed = not period.is_open
+    if preprocess is not None:
+        for key in keys:
+            found = decode_through(
+                preprocess, place.objects.read(key), schema, need_time=timed, between=between
+            )
+            yield (key,), found.decoded, found.said
+        return
+
+    def read(batch: _Batch) -> list[tuple[tuple[str, ...], Decoded, str]]:
+        if len(batch) > 1:
+            joined = b"".join(data for _, data in batch)
+            together = decode(joined, schema, need_time=timed, between=between)
+            if not together.rejects.counts:
+                return [(tuple(key for key, _ in batch), together, "")]
+        return [((key,), decode(data, schema, need_time=timed, between=between), "") for key, data in batch]
+
+    for each in ahead(read, _batches(place, keys, together=period.is_open)):
+        yield from each
+
+
+_Batch = Sequence[tuple[str, bytes]]
+
+
+def _batches(place: Place, keys: Iterable[str], *, together: bool) -> Iterator[_Batch]:
+    """Objects with their keys, in order; neighbours that may be read as one are together, up to a size."""
+    batch: list[tuple[str, bytes]] = []
     for key in keys:
         data = place.objects.read(key)
-        if preprocess is None:
-            yield key, decode(data, schema, need_time=timed, between=between), ""
-        else:
-            found = decode_through(preprocess, data, schema, need_time=timed, between=between)
-            yield key, found.decoded, found.said
+        joins = together and data.startswith(b"{") and data.endswith(b"}\n")
+        if batch and not (joins and sum(len(other) for _, other in batch) + len(data) <= _BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append((key, data))
+        if not joins:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
