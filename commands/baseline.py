@@ -92,8 +92,9 @@ def create(
 
     Example: kedge baseline create training.csv --output baseline
     """
-    from baselines import constraints, statistics, versions
+    from baselines import constraints, statistics
     from baselines.create import create as create_baseline
+    from baselines.folder import CONSTRAINTS, STATISTICS
 
     asked = _QualityAsked(
         problem_type,
@@ -115,7 +116,7 @@ def create(
         _source(dataset), header=not no_header, where=dataset, histogram_bound=histogram_bound
     )
     written = statistics.write(profile, histogram_bound=histogram_bound)
-    write_files(output, {versions.STATISTICS: written, versions.CONSTRAINTS: constraints.write(suggested)})
+    write_files(output, {STATISTICS: written, CONSTRAINTS: constraints.write(suggested)})
     if as_json:
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:
@@ -188,7 +189,7 @@ def _create_on_sagemaker(
 ) -> None:
     from datetime import UTC, datetime
 
-    from baselines import versions
+    from baselines.folder import CONSTRAINTS, STATISTICS, parse, read_files
     from baselines.processing_job import BaseliningJob, format_of, job_name, run
     from objects import aws_client, open_place, s3_client
 
@@ -198,16 +199,16 @@ def _create_on_sagemaker(
             "your region), --role (the ARN of the job's role) and --results s3://bucket/prefix"
         )
     name = job_name(datetime.now(UTC))
-    folder = f"{results.rstrip('/')}/{name}/results"
-    job = BaseliningJob(name, image, role, dataset, format_of(dataset, header=header), folder)
+    written = f"{results.rstrip('/')}/{name}/results"
+    job = BaseliningJob(name, image, role, dataset, format_of(dataset, header=header), written)
     typer.echo(f"{name} runs on AWS; this takes some minutes", err=True)
     run(aws_client("sagemaker", region), job)
-    files = versions.read_files(open_place(folder, s3_client(region)))
-    profile, found = versions.parse(files)
-    write_files(output, {versions.STATISTICS: files.statistics, versions.CONSTRAINTS: files.constraints})
+    files = read_files(open_place(written, s3_client(region)))
+    profile, found = parse(files)
+    write_files(output, {STATISTICS: files.statistics, CONSTRAINTS: files.constraints})
     if as_json:
         told = {"records": profile.rows, "features": len(found.features), "output": str(output)}
-        print_json({**told, "results": folder})
+        print_json({**told, "results": written})
     else:
         typer.echo(f"{profile.rows} records, {len(found.features)} features, written to {output}")
 
@@ -235,6 +236,7 @@ def import_(
     Example: kedge baseline import abalone-prod-endpoint s3://logs/baselining/results
     """
     from baselines import versions
+    from baselines.folder import read_files
     from config.clock import clock_from_environment
     from monitor.eras import adopt, follow
     from objects import open_place
@@ -243,7 +245,7 @@ def import_(
 
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
-    files = versions.read_files(open_place(folder))
+    files = read_files(open_place(folder))
     engine, now = open_current(loaded), clock_from_environment(dict(os.environ)).now()
     with writing(engine) as connection:
         monitor = monitors.register(connection, entry.name, entry.digest, now)
@@ -338,12 +340,13 @@ def export(
     Example: kedge baseline export abalone-prod-endpoint --output baseline
     """
     from baselines import versions
+    from baselines.folder import CONSTRAINTS, STATISTICS
     from store.engine import reading
 
     engine, baseline_id = _chosen(config, endpoint, version)
     with reading(engine) as connection:
         statistics, constraints = versions.texts(connection, baseline_id)
-    write_files(output, {versions.STATISTICS: statistics, versions.CONSTRAINTS: constraints})
+    write_files(output, {STATISTICS: statistics, CONSTRAINTS: constraints})
     typer.echo(f"written to {output}")
 
 
@@ -386,11 +389,11 @@ def _both(given: list[str], config: Path) -> tuple[Baseline, Baseline]:
 
 
 def _in_folder(folder: str) -> Baseline:
-    from baselines import versions
+    from baselines.folder import parse, read_files
     from monitor.baseline_difference import Baseline
     from objects import open_place
 
-    return Baseline(*versions.parse(versions.read_files(open_place(folder))))
+    return Baseline(*parse(read_files(open_place(folder))))
 
 
 def _version(config: Path, endpoint: str, version: int) -> Baseline:

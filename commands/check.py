@@ -80,7 +80,7 @@ def check(
 
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
-    from baselines import versions
+    from baselines import folder
     from config.clock import clock_from_environment
     from monitor.capture.schema import schema_of, schema_of_baseline
     from monitor.comparison import Period, find, gather, held_against, judged
@@ -95,8 +95,8 @@ def check(
     ending = None if postprocess is None else read_script(postprocess)
     period = Period(moment(start), moment(end))
     require_order(period.start, period.end)
-    files = versions.read_files(open_place(baseline))
-    profile, constraints = versions.parse(files)
+    files = folder.read_files(open_place(baseline))
+    profile, constraints = folder.parse(files)
     schema = (
         schema_of_baseline(constraints, files.source)
         if endpoint is None
@@ -132,15 +132,15 @@ def check(
 
 
 def _write(output: Path, found: Comparison) -> None:
-    from baselines import constraints, statistics, versions
+    from baselines import constraints, folder, statistics
     from monitor import violations
     from monitor.publish import VIOLATIONS
 
     write_files(
         output,
         {
-            versions.STATISTICS: statistics.write(found.profile),
-            versions.CONSTRAINTS: constraints.write(constraints.suggest(found.profile)),
+            folder.STATISTICS: statistics.write(found.profile),
+            folder.CONSTRAINTS: constraints.write(constraints.suggest(found.profile)),
             VIOLATIONS: violations.write(found.verdict.violations),
         },
     )

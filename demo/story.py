@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from baselines import constraints, statistics, versions
+from baselines import constraints, folder, statistics
 from baselines.create import create
 from demo import aws_process
 from demo.aws import Aws
@@ -103,8 +103,8 @@ def _put_baseline(s3: Any, stage: Stage, played: Cast) -> bytes:  # noqa: ANN401
     profile, suggested = create(dataset, where="baseline.csv")
     prefix = stage.baseline.removeprefix(f"s3://{stage.bucket}/")
     for name, text in (
-        (versions.STATISTICS, statistics.write(profile)),
-        (versions.CONSTRAINTS, constraints.write(suggested)),
+        (folder.STATISTICS, statistics.write(profile)),
+        (folder.CONSTRAINTS, constraints.write(suggested)),
     ):
         s3.put_object(Bucket=stage.bucket, Key=f"{prefix}/{name}", Body=text.encode())
     return dataset

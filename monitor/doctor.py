@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from baselines import versions
+from baselines import folder
 from baselines.constraints import Constraints, ConstraintsError
+from baselines.folder import BaselineError
 from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
-from baselines.versions import BaselineError
 from config.discovery import look_up
 from config.facts import DiscoveryError
 from config.model import Endpoint
@@ -201,8 +201,8 @@ def _baseline(entry: Endpoint, by: Instruments) -> tuple[Profile, Constraints, F
     if entry.baseline is None:
         return skipped(BASELINE, "the entry names none; one that was imported is in the database")
     try:
-        files = versions.read_files(_open(entry, by, entry.baseline))
-        profile, constraints = versions.parse(files)
+        files = folder.read_files(_open(entry, by, entry.baseline))
+        profile, constraints = folder.parse(files)
     except PlaceError as error:
         return _refused(BASELINE, error)
     except (BaselineError, StatisticsError, ConstraintsError) as error:

@@ -14,11 +14,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from baselines import statistics as statistics_file
+from baselines.folder import STATISTICS
 from baselines.profile import codec
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
-from baselines.versions import STATISTICS
 from config.model import Distance, Endpoint
 from config.schedules import FailedExecution
 from monitor import executions, violations

@@ -12,13 +12,14 @@ from functools import partial
 import structlog
 from sqlalchemy import Engine
 
-from baselines import versions
+from baselines import folder, versions
 from baselines.constraints import Constraints, ConstraintsError
+from baselines.folder import BaselineError
 from baselines.quality import constraints as quality_constraints
 from baselines.quality.constraints import QualityConstraints
 from baselines.quality.problem import QualityError
 from baselines.statistics import StatisticsError
-from baselines.versions import BaselineError, LoadedBaseline
+from baselines.versions import LoadedBaseline
 from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
@@ -228,7 +229,7 @@ class Observer:
         fresh = digest == endpoint.digest and time.monotonic() - looked < _BASELINE_LOOK
         if endpoint.baseline is None or (known[-1].baseline_id is not None and fresh):
             return known
-        files = versions.read_files(self._place(endpoint, endpoint.baseline))
+        files = folder.read_files(self._place(endpoint, endpoint.baseline))
         with lease.transaction() as connection:
             changed = versions.changed(connection, lease.key, files)
             version = versions.import_files(connection, lease.key, files, now)
@@ -416,8 +417,8 @@ class Observer:
         digest, looked, bounds = self._bounds.get(endpoint.name, ("", 0.0, None))
         if bounds is None or digest != endpoint.digest or time.monotonic() - looked >= _BASELINE_LOOK:
             place = self._place(endpoint, endpoint.quality_baseline)
-            text = place.objects.read(place.key(versions.CONSTRAINTS))
-            bounds = quality_constraints.read(text, f"{place.uri}/{versions.CONSTRAINTS}")
+            text = place.objects.read(place.key(folder.CONSTRAINTS))
+            bounds = quality_constraints.read(text, f"{place.uri}/{folder.CONSTRAINTS}")
             measuring.fit(bounds, endpoint)
             self._bounds[endpoint.name] = (endpoint.digest, time.monotonic(), bounds)
         return bounds

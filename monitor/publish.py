@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
+from baselines.folder import CONSTRAINTS, STATISTICS
 from baselines.profile import codec
-from baselines.versions import CONSTRAINTS, STATISTICS
 from config.model import Endpoint
 from monitor import measuring
 from monitor.capture.layout import result_prefix

@@ -10,7 +10,8 @@ import polars as pl
 
 from baselines import constraints, statistics
 from baselines.create import create
-from baselines.versions import CONSTRAINTS, STATISTICS, BaselineFiles, import_files, read_files
+from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
+from baselines.versions import import_files
 from config.retraining import Approval, RolloutKind
 from retrain import registry, rollout
 from retrain.bench import Bench, RunFailedError

@@ -8,8 +8,8 @@ import structlog
 
 from baselines.constraints import ConstraintsError
 from baselines.datasets import DatasetError
+from baselines.folder import BaselineError
 from baselines.statistics import StatisticsError
-from baselines.versions import BaselineError
 from config.model import Endpoint
 from config.retraining import Retrain
 from monitor.capture.schema import SchemaError

@@ -8,8 +8,8 @@ from pathlib import Path
 from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
 from baselines.constraints import Constraints
+from baselines.folder import CONSTRAINTS, STATISTICS
 from baselines.profile.profile import Profile
-from baselines.versions import CONSTRAINTS, STATISTICS
 from monitor import metric_values
 from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job

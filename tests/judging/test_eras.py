@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 from sqlalchemy import Engine
 
-from baselines.versions import BaselineFiles, import_files
+from baselines.folder import BaselineFiles
+from baselines.versions import import_files
 from monitor.eras import Change, InForce, change, follow
 from monitor.windows import EPOCH
 from store import deployments

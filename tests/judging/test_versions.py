@@ -8,19 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from baselines.constraints import ConstraintsError
+from baselines.folder import CONSTRAINTS, STATISTICS, BaselineError, BaselineFiles, parse, read_files
 from baselines.statistics import StatisticsError
-from baselines.versions import (
-    CONSTRAINTS,
-    STATISTICS,
-    BaselineError,
-    BaselineFiles,
-    import_files,
-    known,
-    load,
-    parse,
-    read_files,
-    texts,
-)
+from baselines.versions import import_files, known, load, texts
 from objects import PlaceError, open_place
 from store.engine import writing
 from tests.clock import HOUR, NOON

@@ -11,9 +11,10 @@ import polars as pl
 from sqlalchemy import Connection, Engine
 
 from baselines import constraints, statistics, versions
+from baselines.folder import BaselineFiles
 from baselines.profile import codec
 from baselines.profile.profile import Profile, profile_frame
-from baselines.versions import BaselineFiles, LoadedBaseline
+from baselines.versions import LoadedBaseline
 from config.model import Distance, Endpoint
 from monitor.executions import Bench, judge_window
 from store import captures, deployments, executions, monitors, windows

@@ -11,8 +11,8 @@ import polars as pl
 from sqlalchemy import Connection, Engine
 
 from baselines import constraints as constraints_file
+from baselines import folder, versions
 from baselines import statistics as statistics_file
-from baselines import versions
 from baselines.profile.codec import decode, encode
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile, profile_frame
@@ -152,7 +152,7 @@ def tell(
 
 
 def _baseline(connection: Connection, monitor: Monitor, reference: Profile) -> Baseline:
-    files = versions.BaselineFiles(
+    files = folder.BaselineFiles(
         statistics_file.write(reference),
         constraints_file.write(constraints_file.suggest(reference)),
         f"s3://logs/baselining/{monitor.name}",
