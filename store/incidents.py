@@ -97,7 +97,8 @@ def worsen(
 ) -> None:
     """Another window breached, or one that is counted `again` was judged anew.
 
-    The incident keeps its worst, and all features that were touched.
+    The incident keeps its worst, and all features that were touched. It worsened where it is further off
+    than before or touches more; else it went on, and of a window judged anew nothing is told then.
     """
     connection.execute(
         update(incidents)
@@ -111,7 +112,10 @@ def worsen(
             breached_windows=incident.breached_windows + (not again),
         )
     )
-    _event(connection, incident.id, IncidentChange.WORSENED, summary, execution_id, now)
+    if severity > incident.severity or not set(features) <= set(incident.features):
+        _event(connection, incident.id, IncidentChange.WORSENED, summary, execution_id, now)
+    elif not again:
+        _event(connection, incident.id, IncidentChange.CONTINUED, summary, execution_id, now)
 
 
 def close(

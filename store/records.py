@@ -56,6 +56,7 @@ class IncidentChange(StrEnum):
 
     OPENED = "opened"
     WORSENED = "worsened"
+    CONTINUED = "continued"
     CLOSED = "closed"
 
 

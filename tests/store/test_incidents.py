@@ -52,18 +52,20 @@ def test_each_further_breach_keeps_the_worst_and_the_widest_span(database: Engin
     with world.began(database) as (connection, monitor, deployment):
         execution = world.judge(connection, world.window(connection, monitor, deployment))
         incident = _open(connection, monitor, deployment)
-        for window, severity in ((NOON + HOUR, 3.0), (NOON - HOUR, 0.5)):
+        for window, severity, features in (
+            (NOON + HOUR, 3.0, ("length",)), (NOON - HOUR, 0.5, ("height",)), (NOON, 3.0, ("height",)),
+        ):  # fmt: skip
             incidents.worsen(
                 connection, _reread(connection, incident), window=window, severity=severity,
-                features=("height",), summary="1 feature drifted", execution_id=execution.id,
+                features=features, summary="1 feature drifted", execution_id=execution.id,
                 now=NOON + 5 * HOUR,
             )  # fmt: skip
         worse = _reread(connection, incident)
         assert (worse.first_window, worse.last_window) == (NOON - HOUR, NOON + HOUR)
-        assert (worse.severity, worse.breached_windows) == (3.0, 3)
+        assert (worse.severity, worse.breached_windows) == (3.0, 4)
         assert (worse.features, worse.summary) == (("height",), "1 feature drifted")
         assert [event.change for event in incidents.events(connection, incident.id)] == [
-            IncidentChange.OPENED, IncidentChange.WORSENED, IncidentChange.WORSENED,
+            IncidentChange.OPENED, IncidentChange.WORSENED, IncidentChange.WORSENED, IncidentChange.CONTINUED,
         ]  # fmt: skip
         assert incidents.events(connection, incident.id)[1].execution_id == execution.id
 
@@ -77,6 +79,13 @@ def test_a_window_judged_anew_is_counted_once(database: Engine) -> None:
         )  # fmt: skip
         worse = _reread(connection, incident)
         assert (worse.breached_windows, worse.severity, worse.summary) == (1, 2.0, "worse")
+        incidents.worsen(
+            connection, worse, window=NOON, severity=1.0, features=("length",), summary="as before",
+            execution_id=None, now=NOON + 6 * HOUR, again=True,
+        )  # fmt: skip
+        assert [event.change for event in incidents.events(connection, incident.id)] == [
+            IncidentChange.OPENED, IncidentChange.WORSENED,
+        ]  # fmt: skip
 
 
 def test_a_closed_incident_is_history(database: Engine) -> None:

@@ -115,7 +115,7 @@ def test_incidents(visitor: httpx.Client, told: Told) -> None:
     detail = get(visitor, f"incidents/{told.drift_incident}")
     assert detail["incident"]["breached_windows"] == 3
     assert detail["incident"]["closed_at"] is None
-    assert [event["change"] for event in detail["events"]] == ["opened", "worsened", "worsened"]
+    assert [event["change"] for event in detail["events"]] == ["opened", "worsened", "continued"]
     assert detail["events"][0]["execution"] == told.judged[30].id
 
 

@@ -320,7 +320,7 @@ def test_an_execution_of_quality_shows_its_metrics(visitor: httpx.Client, told: 
 def test_an_incident_tells_its_story(visitor: httpx.Client, told: Told) -> None:
     drift = read(visitor.get(f"/incidents/{told.drift_incident}"))
     fault = read(visitor.get(f"/incidents/{told.fault_incident}"))
-    assert [row.split()[2] for row in drift.rows[1:]] == ["opened", "worsened", "worsened"]
+    assert [row.split()[2] for row in drift.rows[1:]] == ["opened", "worsened", "continued"]
     assert "abalone-prod-endpoint-2026-03" in drift.text
     assert f"/endpoints/{ENDPOINT}?feature=length#distribution" in drift.links
     assert "two windows in a row are complete again" in fault.text
