@@ -11,7 +11,7 @@ TOLD = frozenset(
         "baselines.processing_job.ProcessingJobError",
         "baselines.quality.problem.QualityError",
         "baselines.statistics.StatisticsError",
-        "baselines.versions.BaselineError",
+        "baselines.folder.BaselineError",
         "commands.failures.CommandError",
         "config.clock.ClockError",
         "config.errors.ConfigError",
