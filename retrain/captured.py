@@ -92,7 +92,7 @@ def captured_rows(
     columns = [*RECORD, "@time", *schema.inputs]
     frames = [pl.DataFrame(schema=_record_types(schema))]
     sources = []
-    for bucket, key, _ in counted.keys_between(connection, monitor_id, start, end, variant):
+    for bucket, key, _ in counted.keys_between(connection, monitor_id, start, end, variant, deployment_id):
         for data, etag in _read(captures, key):
             records = _identified(decode(data, schema, limit_bytes=limit_bytes).records).select(columns)
             frames.append(records.join(labelled.select(RECORD), on=RECORD, how="semi"))

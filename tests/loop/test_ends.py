@@ -107,6 +107,14 @@ def test_a_run_waits_for_labels_and_begins_when_they_come(rig: Rig) -> None:
     assert rig.until(RunState.DEPLOYED).judged_start == rig.hours[-1].start
 
 
+def test_labels_that_come_days_later_are_trained_on(breached: Rig) -> None:
+    """Long after the windows were settled: the ledger waits for them as long as label_horizon."""
+    breached.clock.at += timedelta(days=5)
+    breached.observe()  # and its daily sweep
+    run = breached.until(RunState.DEPLOYED)
+    assert run.judged_start == breached.hours[-1].start
+
+
 def test_a_run_whose_labels_never_come_fails(breached: Rig) -> None:
     breached.training = {"minimum": 5000, "wait": "6h"}
     asked = breached.until(RunState.REQUESTED)

@@ -125,7 +125,7 @@ QUESTIONS: dict[str, Question] = {
         c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
     "capture objects of a day": lambda c: captures.keys_between(
-        c, 7, DAY["start"], DAY["end"], world.VARIANT
+        c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
     "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
     "captures read with other columns": lambda c: captures.read_otherwise(c, 7, "digest"),
