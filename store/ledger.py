@@ -25,7 +25,13 @@ PREDICTIONS = pl.Schema(
 LABELS = pl.Schema({"join_hash": pl.String(), "row": pl.Int64(), "label": pl.Float64()})
 """A label by what it is joined by; null where the label is missing."""
 _LABELLED = pl.Schema(
-    {"join_hash": pl.String(), "row": pl.Int64(), "prediction": pl.Float64(), "label": pl.Float64()}
+    {
+        "join_hash": pl.String(),
+        "row": pl.Int64(),
+        "window_start": pl.Datetime("us", "UTC"),
+        "prediction": pl.Float64(),
+        "label": pl.Float64(),
+    }
 )
 
 _AT_ONCE = 100_000
@@ -92,13 +98,17 @@ def labelled(
 
     Of several labels for one record the one in the last key counts.
     """
-    return _labelled(connection, monitor_id, predictions.c.window_start == start, variant, deployment_id)
+    period = predictions.c.window_start == start
+    return _labelled(connection, monitor_id, period, variant, deployment_id).drop("window_start")
 
 
 def labelled_between(
     connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str, deployment_id: int
 ) -> pl.DataFrame:
-    """The same of all windows that begin in [start, end)."""
+    """The same of all windows that begin in [start, end), with "window_start" (UTC).
+
+    A record that lies in two windows is in the first of them.
+    """
     period = and_(predictions.c.window_start >= start, predictions.c.window_start < end)
     return _labelled(connection, monitor_id, period, variant, deployment_id)
 
@@ -108,7 +118,13 @@ def _labelled(
 ) -> pl.DataFrame:
     # first the windows' predictions, then their labels: without statistics a planner may go the long way
     mine = (
-        select(predictions.c.monitor_id, predictions.c.join_hash, predictions.c.row, predictions.c.prediction)
+        select(
+            predictions.c.monitor_id,
+            predictions.c.join_hash,
+            predictions.c.row,
+            predictions.c.window_start,
+            predictions.c.prediction,
+        )
         .where(
             predictions.c.monitor_id == monitor_id,
             period,
@@ -124,10 +140,10 @@ def _labelled(
         labels.c.row == mine.c.row,
     )
     rows = connection.execute(
-        select(mine.c.join_hash, mine.c.row, mine.c.prediction, labels.c.label)
+        select(mine.c.join_hash, mine.c.row, mine.c.window_start, mine.c.prediction, labels.c.label)
         .join(labels, theirs)
         .join(objects, objects.c.id == labels.c.object_id)
-        .order_by(objects.c.key, labels.c.id)
+        .order_by(objects.c.key, labels.c.id, mine.c.window_start.desc())
     )
     found = pl.DataFrame(list(map(tuple, rows)), schema=_LABELLED, orient="row")
     return found.unique(["join_hash", "row"], keep="last", maintain_order=True).sort("join_hash", "row")

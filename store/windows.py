@@ -86,6 +86,20 @@ def span(connection: Connection, monitor_id: int) -> tuple[datetime, datetime] |
     return None if start is None else (start, end)
 
 
+def judged_until(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int
+) -> datetime | None:
+    """The end of the newest judged window of an era's variant, or None before the first."""
+    newest = select(func.max(windows.c.end)).where(
+        windows.c.monitor_id == monitor_id,
+        windows.c.variant == variant,
+        windows.c.deployment_id == deployment_id,
+        windows.c.revision > 0,
+    )
+    found: datetime | None = connection.execute(newest).scalar_one()
+    return found
+
+
 def mark(
     connection: Connection, monitor_id: int, start: datetime | None = None, end: datetime | None = None
 ) -> int:

@@ -107,6 +107,17 @@ def test_a_run_waits_for_labels_and_begins_when_they_come(rig: Rig) -> None:
     assert rig.until(RunState.DEPLOYED).judged_start == rig.hours[-1].start
 
 
+def test_a_run_that_waits_for_labels_asks_the_ledger_alone(rig: Rig) -> None:
+    """Captures are read when there are enough: here they are out of reach until then."""
+    rig.pass_hours("quiet", "changed", "changed", "changed", labels=30)
+    away = (rig.folder / "captures").rename(rig.folder / "away")
+    asked = rig.until(RunState.REQUESTED)
+    assert "90 captured records have a label so far: 100 to train on and 60 to judge on" in asked.told
+    away.rename(rig.folder / "captures")
+    rig.label_all()
+    rig.until(RunState.DEPLOYED)
+
+
 def test_labels_that_come_days_later_are_trained_on(breached: Rig) -> None:
     """Long after the windows were settled: the ledger waits for them as long as label_horizon."""
     breached.clock.at += timedelta(days=5)
