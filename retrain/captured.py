@@ -55,12 +55,15 @@ class Captured:
 class Truth:
     """Labels and the champion's predictions of the records of a scored file; all of one length.
 
-    `positions` are their places in that file: a record whose label was taken back is left out.
+    `positions` are their places in that file, which has `scored` rows: a record whose label was taken back is
+    left out. `requests` tell which records came in one request.
     """
 
     positions: npt.NDArray[np.int64]
     labels: Floats
     champion: Floats
+    requests: tuple[str, ...]
+    scored: int
 
 
 def captured_rows(
@@ -199,4 +202,6 @@ def fresh_truth(
         usable["@position"].cast(pl.Int64).to_numpy(),
         usable["@label"].to_numpy(),
         usable["@prediction"].to_numpy(),
+        tuple(usable["@id"]),
+        scored.height,
     )

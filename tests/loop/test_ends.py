@@ -52,7 +52,8 @@ def test_a_challenger_that_is_no_better_leaves_everything_as_it_is(breached: Rig
         ("fails", RunReason.TARGET_FAILED, "CommandFailed: the command ended with status 7"),
         ("no image", RunReason.BAD_OUTPUT, "lacks image: see docs/retraining.md"),
         ("no numbers", RunReason.BAD_OUTPUT, "no CSV with a column of numbers called prediction"),
-        ("too few rows", RunReason.BAD_OUTPUT, "fewer than fresh.csv: score every row, in order"),
+        ("too few rows", RunReason.BAD_OUTPUT, "fewer than fresh.csv's 80: score every row, in order"),
+        ("another file", RunReason.BAD_OUTPUT, "has 160 rows, more than fresh.csv's 80: score every row"),
         ("no file", RunReason.BAD_OUTPUT, "there is no file"),
     ],
 )
