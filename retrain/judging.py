@@ -194,7 +194,7 @@ def _resampled_whole(
     requests: _Requests,
     seed: int,
 ) -> Floats:
-    """The same, of requests with all of their records: resamples differ in length, and are made one by one."""
+    """The same, of requests with all of their records: resamples differ in length, so one by one."""
     generator = np.random.default_rng(seed)
     found = np.empty(RESAMPLES)
     count = requests.sizes.size

@@ -238,8 +238,8 @@ def test_ties_lose_also_where_the_records_of_a_request_err_alike(requests: int, 
     """200 records of 8 requests say what 8 requests say."""
 
     def lost(seed: int) -> bool:
-        *models, ids = in_requests(seed, requests, records)
-        return judged(paired(*models, seed=seed, requests=ids))[0] is Judgement.LOST
+        labels, champion, challenger, ids = in_requests(seed, requests, records)
+        return judged(paired(labels, champion, challenger, seed=seed, requests=ids))[0] is Judgement.LOST
 
     assert sum(map(lost, range(200))) >= 0.95 * 200
 
@@ -254,8 +254,8 @@ def test_requests_of_one_record_are_as_records_are(metric: str) -> None:
 
 
 def test_one_request_shows_nothing_however_many_records_it_has() -> None:
-    *models, _ = in_requests(9, 4, 50)
-    trial = paired(*models, requests=["one"] * 200)
+    labels, champion, challenger, _ = in_requests(9, 4, 50)
+    trial = paired(labels, champion, challenger, requests=["one"] * 200)
     assert (trial.low, trial.high, trial.count) == (-np.inf, np.inf, 200)
 
 
