@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from store import incidents, monitors
 from store.engine import reading
 from store.records import IncidentKind
 from store.retraining import DecisionReason, RunState
 from tests.clock import HOUR
+from tests.faults import Fault
 from tests.loop.rig import ENDPOINT, Rig
 
 
@@ -98,3 +101,27 @@ def test_two_replicas_at_one_moment_ask_for_one_run(rig: Rig) -> None:
     rig.at_once(rig.another("one"), rig.another("other"))
     assert reasons(rig) == [DecisionReason.BREACH]
     assert len(rig.runs()) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.FAIL, Fault.REFUSE])
+def test_a_decision_waits_while_the_registry_does_not_answer(breached: Rig, fault: Fault) -> None:
+    breached.aws.meets("DescribeModelPackage", fault, fault)
+    breached.act()
+    breached.act()
+    assert breached.decided() == ()
+    breached.act()
+    assert reasons(breached) == [DecisionReason.BREACH]
+    assert len(breached.runs()) == 1
+
+
+def test_a_version_that_is_gone_holds_no_decision_up(breached: Rig) -> None:
+    breached.aws.direct.client("sagemaker").delete_model_package(ModelPackageName=breached.package)
+    breached.act()
+    assert reasons(breached) == [DecisionReason.UNKNOWN]
+
+
+def test_the_registry_is_not_asked_for_what_no_condition_asks_for(breached: Rig) -> None:
+    breached.retrain = {"when": ("rmse > 1.15",)}
+    breached.aws.meets("DescribeModelPackage", Fault.THROTTLE)
+    breached.act()
+    assert reasons(breached) == [DecisionReason.BREACH]
