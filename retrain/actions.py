@@ -57,6 +57,16 @@ def cancel(connection: Connection, name: str) -> Run:
 
 
 def _say(connection: Connection, name: str, what: str) -> Run:
+    run = _listening(connection, name, what)
+    if not runs.say(connection, run.id, what, _ALLOWED[what]):
+        # another word, or the service's next step, came in this very moment
+        _listening(connection, name, what)
+        raise ActionError(f"{name} changed in this moment: look at it, and say {what} again")
+    return replace(run, approval=what)
+
+
+def _listening(connection: Connection, name: str, what: str) -> Run:
+    """The run, where it can be told so now."""
     run = runs.by_name(connection, name)
     if run is None:
         raise ActionError(f"there is no retraining run {name}: 'kedge retrain list' shows those there are")
@@ -64,8 +74,7 @@ def _say(connection: Connection, name: str, what: str) -> Run:
         raise ActionError(f"{name} is {run.state} and can't be told to {what}: {run.told}")
     if run.approval is not None and run.approval != what:
         raise ActionError(f"{name} was told to {run.approval} already")
-    runs.say(connection, run.id, what)
-    return replace(run, approval=what)
+    return run
 
 
 def start(
