@@ -85,7 +85,10 @@ def start(
     time_limit: timedelta,
     now: datetime,
 ) -> Run:
-    """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it."""
+    """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it.
+
+    Without a variant it is of the one that has an open incident, or else has the newest window.
+    """
     monitor = monitors.by_name(connection, endpoint)
     if monitor is None:
         raise ActionError(f"the database knows no endpoint {endpoint}: start 'kedge serve' first")
@@ -99,14 +102,15 @@ def start(
         raise ActionError(
             f"{endpoint} has an open data fault, and training on it would do harm: {fault.summary}"
         )
-    drift = next((incident for incident in found if incident.deployment_id == eras[-1].id), None)
+    mine = [each for each in found if each.deployment_id == eras[-1].id and variant in (None, each.variant)]
+    drift = next(iter(mine), None)
     seen = windows.between(connection, monitor.id, *period)
     try:
         return runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint,
-            variant=variant or seen[-1].variant,
+            variant=variant or (drift.variant if drift else seen[-1].variant),
             deployment_id=eras[-1].id,
             incident_id=drift.id if drift else None,
             reason=RunReason.BY_HAND,
