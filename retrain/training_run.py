@@ -13,7 +13,7 @@ from objects import Place
 from retrain import training_set
 from retrain.bench import Bench, RunFailedError
 from retrain.registry import describe
-from retrain.targets.base import Cancelled, Failed, Running, Succeeded, Target, TimedOut
+from retrain.targets.base import Cancelled, ElsewhereError, Failed, Running, Succeeded, Target, TimedOut
 from retrain.training_set import Period, TooFew, TrainingSetError, Written
 from store import incidents, windows
 from store.engine import reading
@@ -42,8 +42,8 @@ def begin(run: Run, bench: Bench) -> Run | None:
     target = bench.world.open_target(bench.retrain)
     started = bench.effects.once(
         "start",
-        lambda: {"name": run.name, "input": run.input},
-        lambda request: {"handle": target.start(request["name"], request["input"])},
+        lambda: {"name": run.name, "input": run.input, "place": target.place()},
+        partial(_start, target),
     )
     return bench.move(
         run,
@@ -53,6 +53,13 @@ def begin(run: Run, bench: Bench) -> Run | None:
         handle=started["handle"],
         deadline=bench.now + bench.retrain.training.time_limit,
     )
+
+
+def _start(target: Target, request: dict[str, Any]) -> dict[str, Any]:
+    name, meant, here = request["name"], request.get("place"), target.place()
+    if meant and here and meant != here:
+        raise ElsewhereError(f"run {name} was to be started on another machine, and may have been")
+    return {"handle": target.start(name, request["input"])}
 
 
 def _prepare(run: Run, bench: Bench) -> Run | None:
