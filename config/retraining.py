@@ -182,8 +182,8 @@ class Training(Part):
     `original` is the champion's own training set and `test` its test set: CSV with a header of the label's
     column (the endpoint's `prediction`) and the inputs. `output` is the folder that training sets, manifests
     and models go to (default: `retraining` below the endpoint's results, or its captures). So many labelled
-    captured records are wanted to train on (`minimum`) and to judge on (`judging`); a run waits for them at
-    most `wait`. The training itself may take `time_limit`.
+    captured records are wanted to train on (`minimum`) and to judge on (`judging`); a run waits for them, and
+    for the end of a data fault, at most `wait`. The training itself may take `time_limit`.
     """
 
     original: Folder | None = None

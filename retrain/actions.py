@@ -57,6 +57,16 @@ def cancel(connection: Connection, name: str) -> Run:
 
 
 def _say(connection: Connection, name: str, what: str) -> Run:
+    run = _listening(connection, name, what)
+    if not runs.say(connection, run.id, what, _ALLOWED[what]):
+        # another word, or the service's next step, came in this very moment
+        _listening(connection, name, what)
+        raise ActionError(f"{name} changed in this moment: look at it, and say {what} again")
+    return replace(run, approval=what)
+
+
+def _listening(connection: Connection, name: str, what: str) -> Run:
+    """The run, where it can be told so now."""
     run = runs.by_name(connection, name)
     if run is None:
         raise ActionError(f"there is no retraining run {name}: 'kedge retrain list' shows those there are")
@@ -64,8 +74,7 @@ def _say(connection: Connection, name: str, what: str) -> Run:
         raise ActionError(f"{name} is {run.state} and can't be told to {what}: {run.told}")
     if run.approval is not None and run.approval != what:
         raise ActionError(f"{name} was told to {run.approval} already")
-    runs.say(connection, run.id, what)
-    return replace(run, approval=what)
+    return run
 
 
 def start(
@@ -76,7 +85,10 @@ def start(
     time_limit: timedelta,
     now: datetime,
 ) -> Run:
-    """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it."""
+    """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it.
+
+    Without a variant it is of the one that has an open incident, or else has the newest window.
+    """
     monitor = monitors.by_name(connection, endpoint)
     if monitor is None:
         raise ActionError(f"the database knows no endpoint {endpoint}: start 'kedge serve' first")
@@ -90,14 +102,15 @@ def start(
         raise ActionError(
             f"{endpoint} has an open data fault, and training on it would do harm: {fault.summary}"
         )
-    drift = next((incident for incident in found if incident.deployment_id == eras[-1].id), None)
+    mine = [each for each in found if each.deployment_id == eras[-1].id and variant in (None, each.variant)]
+    drift = next(iter(mine), None)
     seen = windows.between(connection, monitor.id, *period)
     try:
         return runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint,
-            variant=variant or seen[-1].variant,
+            variant=variant or (drift.variant if drift else seen[-1].variant),
             deployment_id=eras[-1].id,
             incident_id=drift.id if drift else None,
             reason=RunReason.BY_HAND,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,9 @@ from store import captures as counted
 from store import ledger
 
 Floats = npt.NDArray[np.float64]
+
+Period = tuple[datetime, datetime]
+"""From the first moment to the one after the last."""
 
 RECORD = ("@id", "@row")
 """What tells one record from another: the join hash, and its place in its request."""
@@ -41,7 +44,7 @@ class Captured:
     Attributes:
         rows: "@id" (join hash), "@row", "@time" (UTC), the input columns as text, "@prediction" and "@label"
             (Float64; the champion's answer may be null); each (id, row) once, sorted by them.
-        sources: in the order of their keys.
+        sources: those that gave a record, in the order of their keys.
     """
 
     rows: pl.DataFrame
@@ -52,12 +55,15 @@ class Captured:
 class Truth:
     """Labels and the champion's predictions of the records of a scored file; all of one length.
 
-    `positions` are their places in that file: a record whose label was taken back is left out.
+    `positions` are their places in that file, which has `scored` rows: a record whose label was taken back is
+    left out. `requests` tell which records came in one request.
     """
 
     positions: npt.NDArray[np.int64]
     labels: Floats
     champion: Floats
+    requests: tuple[str, ...]
+    scored: int
 
 
 def captured_rows(
@@ -70,6 +76,7 @@ def captured_rows(
     deployment_id: int,
     start: datetime,
     end: datetime,
+    left_out: Sequence[Period] = (),
     limit_bytes: int = GIB,
 ) -> Captured:
     """The labelled records of one era's variant that were inferred in the windows of [start, end).
@@ -83,24 +90,60 @@ def captured_rows(
         deployment_id: the era's; records of another model are left out.
         start: the start of the first window.
         end: the end of the last one.
+        left_out: stretches of whole windows in between whose records are not wanted.
         limit_bytes: what an object may weigh unpacked.
 
     Raises:
         PlaceError: where the captures can't be read; an object that is gone is passed over.
     """
-    labelled = _labelled(connection, monitor_id, variant, deployment_id, start, end)
+    labelled = labelled_rows(
+        connection,
+        monitor_id=monitor_id,
+        variant=variant,
+        deployment_id=deployment_id,
+        start=start,
+        end=end,
+        left_out=left_out,
+    ).drop("@time")
     columns = [*RECORD, "@time", *schema.inputs]
     frames = [pl.DataFrame(schema=_record_types(schema))]
     sources = []
-    for bucket, key, _ in counted.keys_between(connection, monitor_id, start, end, variant):
+    for bucket, key, _ in counted.keys_between(connection, monitor_id, start, end, variant, deployment_id):
         for data, etag in _read(captures, key):
             records = _identified(decode(data, schema, limit_bytes=limit_bytes).records).select(columns)
-            frames.append(records.join(labelled.select(RECORD), on=RECORD, how="semi"))
-            sources.append(Source(bucket, key, etag))
-    # an object may reach into the hours beside the period; an id that came twice counts where it came first
-    inside = pl.concat(frames).filter(pl.col("@time").is_between(start, end, closed="left"))
-    once = inside.sort("@time", maintain_order=True).unique(RECORD, keep="first", maintain_order=True)
+            # an object may reach into the hours beside the period
+            inside = records.filter(_within(start, end, left_out))
+            found = inside.join(labelled.select(RECORD), on=RECORD, how="semi")
+            if found.height:
+                frames.append(found)
+                sources.append(Source(bucket, key, etag))
+    # an id that came twice counts where it came first
+    once = (
+        pl.concat(frames).sort("@time", maintain_order=True).unique(RECORD, keep="first", maintain_order=True)
+    )
     return Captured(once.join(labelled, on=RECORD, how="inner").sort(RECORD), tuple(sources))
+
+
+def labelled_rows(
+    connection: Connection,
+    *,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    start: datetime,
+    end: datetime,
+    left_out: Sequence[Period] = (),
+) -> pl.DataFrame:
+    """What the ledger alone knows of `captured_rows`: no inputs, and "@time" is the start of the window."""
+    known = _labelled(connection, monitor_id, variant, deployment_id, start, end)
+    return known.filter(_within(start, end, left_out))
+
+
+def _within(start: datetime, end: datetime, left_out: Sequence[Period]) -> pl.Expr:
+    """Whether "@time" lies in [start, end) and in none of the stretches that are left out."""
+    time = pl.col("@time")
+    without = [time.is_between(*stretch, closed="left").not_() for stretch in left_out]
+    return pl.all_horizontal(time.is_between(start, end, closed="left"), *without)
 
 
 def _read(captures: Place, key: str) -> Iterator[tuple[bytes, str]]:
@@ -125,11 +168,12 @@ def _identified(records: pl.DataFrame) -> pl.DataFrame:
 def _labelled(
     connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, end: datetime
 ) -> pl.DataFrame:
-    """ "@id", "@row", "@prediction", "@label" of the period's records that have a label."""
+    """ "@id", "@row", "@time", "@prediction", "@label" of the period's records that have a label."""
     found = ledger.labelled_between(connection, monitor_id, start, end, variant, deployment_id)
     named = found.select(
         pl.col("join_hash").alias("@id"),
         pl.col("row").alias("@row"),
+        pl.col("window_start").alias("@time"),
         pl.col("prediction").alias("@prediction"),
         pl.col("label").alias("@label"),
     )
@@ -158,4 +202,6 @@ def fresh_truth(
         usable["@position"].cast(pl.Int64).to_numpy(),
         usable["@label"].to_numpy(),
         usable["@prediction"].to_numpy(),
+        tuple(usable["@id"]),
+        scored.height,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -62,15 +63,23 @@ def _decide(
     newest: int,
     now: datetime,
 ) -> Run | None:
-    variant = endpoint.variant or _variant(connection, monitor.id, era)
-    if variant is None:
+    variants = (endpoint.variant,) if endpoint.variant else windows.variants(connection, monitor.id, era.id)
+    if not variants:
         return None
-    seen = of_windows(connection, monitor.id, variant, era.id, _LOOKED_AT, quality)
     found = incidents.open_ones(connection, monitor.id)
-    verdict = decide(retrain, seen, _facts(connection, monitor, era, found), now)
-    drift = next(
-        (i for i in found if i.kind is not IncidentKind.DATA_FAULT and i.deployment_id == era.id), None
-    )
+    facts = _facts(connection, monitor, era, found)
+
+    def asked(variant: str) -> Verdict:
+        seen = of_windows(connection, monitor.id, variant, era.id, _LOOKED_AT, quality)
+        return decide(retrain, seen, facts, now)
+
+    verdicts = {variant: asked(variant) for variant in variants}
+    variant = max(variants, key=lambda name: _gravity(verdicts[name]))
+    verdict = verdicts[variant]
+    if len(variants) > 1:
+        verdict = replace(verdict, words=f"{verdict.words} The variant is {variant}.")
+    mine = [i for i in found if i.deployment_id == era.id and i.variant == variant]
+    drift = next((i for i in mine if i.kind is not IncidentKind.DATA_FAULT), None)
     run = None
     if verdict.reason is DecisionReason.BREACH:
         run = runs.request(
@@ -101,12 +110,10 @@ def _decide(
     return run
 
 
-def _variant(connection: Connection, monitor_id: int, era: Deployment) -> str | None:
-    """The variant whose windows are looked at: the one judged last in this era."""
-    period = windows.span(connection, monitor_id)
-    seen = windows.between(connection, monitor_id, *period) if period else ()
-    mine = [window for window in seen if window.deployment_id == era.id]
-    return mine[-1].variant if mine else None
+def _gravity(verdict: Verdict) -> tuple[bool, bool, bool]:
+    """What is most worth telling of an era's variants; of equals it is the first by name."""
+    reason = verdict.reason
+    return bool(verdict.breached), reason is DecisionReason.NOT_LASTING, reason is not DecisionReason.UNKNOWN
 
 
 def _facts(connection: Connection, monitor: Monitor, era: Deployment, found: tuple[Incident, ...]) -> Facts:

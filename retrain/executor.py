@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from config.conditions import Reference, comparisons
 from config.model import Endpoint
-from objects import PlaceError, open_place
+from objects import PlaceError, PlaceProblem, open_place
 from retrain.bench import World
 from retrain.deciding import decide_endpoint
 from retrain.registry import describe, reference_quality
@@ -40,6 +41,9 @@ class Executor:
             decide_endpoint(self.world.engine, endpoint, self._reference(endpoint), self.world.clock.now())
         except StoreError:
             raise
+        except (CallError, PlaceError) as error:
+            # each execution is decided on once: it waits for what its windows are held against
+            log.warning("decision_waits", endpoint=endpoint.name, reason=str(error))
         except Exception:
             log.exception("decision_failed", endpoint=endpoint.name)
 
@@ -47,9 +51,12 @@ class Executor:
         return lambda era: self._quality_of(endpoint, era)
 
     def _quality_of(self, endpoint: Endpoint, era: Deployment) -> Mapping[str, float]:
-        """What the era's model was registered with; asked once, since a version does not change."""
+        """What the era's model was registered with; asked once, since a version does not change.
+
+        Raises CallError or PlaceError where it may be known a moment later.
+        """
         package = era.model_package
-        if package is None:
+        if package is None or not _asks_for_baseline(endpoint):
             return {}
         if package not in self._quality:
 
@@ -61,6 +68,17 @@ class Executor:
             try:
                 self._quality[package] = reference_quality(describe(self.world.sagemaker(), package), read)
             except (CallError, PlaceError) as error:
+                if _may_pass(error):
+                    raise
                 log.warning("reference_unknown", endpoint=endpoint.name, reason=str(error))
                 return {}
         return self._quality[package]
+
+
+def _asks_for_baseline(endpoint: Endpoint) -> bool:
+    wanted = endpoint.retrain.when if endpoint.retrain else ()
+    return any(each.against is Reference.BASELINE for condition in wanted for each in comparisons(condition))
+
+
+def _may_pass(error: CallError | PlaceError) -> bool:
+    return error.retryable if isinstance(error, CallError) else error.kind is PlaceProblem.UNREACHABLE

@@ -16,6 +16,7 @@ from config.expressions import Reading, Truth, evaluate
 from store.retraining import Trial
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
 
 RESAMPLES: Final = 1000
 COVERAGE: Final = 0.95
@@ -81,27 +82,33 @@ def paired(
     metric: str = "rmse",
     seed: int = 0,
     dataset: str = FRESH,
+    requests: Sequence[str] | None = None,
 ) -> Trial:
     """The metric of both, and the percentile bootstrap interval of challenger less champion.
 
-    95 %, 1000 resamples of records, reproducible by `seed`; each resample draws the same records for both, so
-    that what is hard for both cancels out. The three have shape (records,) and one order. A record without a
-    label, or without an answer of the champion, is left out; a challenger that gives no number is at fault.
+    95 %, 1000 resamples of requests, reproducible by `seed`; each resample draws the same ones for both, so
+    that what is hard for both cancels out. The three have shape (records,) and one order, and so have
+    `requests`, which name the request of each record: the records of one are drawn together, since models err
+    alike on them. Without them each record is a request. A record without a label, or without an answer of
+    the champion, is left out; a challenger that gives no number is at fault.
 
     Raises:
         JudgingError: where shapes differ, the challenger gave no number, or nothing is left to compare by.
     """
-    truth, one, other = _comparable(labels, champion, challenger)
+    known = _comparable(labels, champion, challenger)
+    truth, one, other = labels[known], champion[known], challenger[known]
     measure = METRICS[metric].of
     centred = truth - truth.mean()
     ours, theirs = float(measure(other - truth, centred)), float(measure(one - truth, centred))
     if not (np.isfinite(ours) and np.isfinite(theirs)):
         raise JudgingError(f"{metric} can't be told of these {truth.size} labels: they are all alike")
-    low, high = _interval(measure, centred, one - truth, other - truth, seed)
+    together = None if requests is None else _Requests.of(np.asarray(requests, dtype=np.str_)[known])
+    low, high = _interval(measure, centred, one - truth, other - truth, together, seed)
     return Trial(dataset, metric, theirs, ours, ours - theirs, low, high, int(truth.size))
 
 
-def _comparable(labels: Floats, champion: Floats, challenger: Floats) -> tuple[Floats, Floats, Floats]:
+def _comparable(labels: Floats, champion: Floats, challenger: Floats) -> NDArray[np.bool_]:
+    """Which records have a label and an answer of the champion."""
     if not labels.shape == champion.shape == challenger.shape:
         sizes = f"{labels.size} labels, {champion.size} and {challenger.size} predictions"
         raise JudgingError(f"there are {sizes} of champion and challenger; give one of each for every record")
@@ -111,21 +118,54 @@ def _comparable(labels: Floats, champion: Floats, challenger: Floats) -> tuple[F
     dumb = int((~np.isfinite(challenger[known])).sum())
     if dumb:
         raise JudgingError(f"the challenger gave no number for {dumb} of {int(known.sum())} records")
-    return labels[known], champion[known], challenger[known]
+    return np.asarray(known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """Records by their request: `order` are their places, those of one request together."""
+
+    order: Places
+    starts: Places
+    sizes: Places
+
+    @classmethod
+    def of(cls, names: NDArray[np.str_]) -> _Requests | None:
+        """None where each request has one record."""
+        _, request, sizes = np.unique(names, return_inverse=True, return_counts=True)
+        if sizes.size == names.size:
+            return None
+        return cls(np.argsort(request, kind="stable"), np.cumsum(sizes) - sizes, sizes)
+
+    def drawn(self, chosen: Places) -> Places:
+        """The places of all records of these requests."""
+        sizes = self.sizes[chosen]
+        ends = np.cumsum(sizes)
+        firsts = np.repeat(self.starts[chosen] - (ends - sizes), sizes)
+        return np.asarray(self.order[firsts + np.arange(ends[-1])])
 
 
 def _interval(
-    measure: Callable[[Floats, Floats], Floats], labels: Floats, one: Floats, other: Floats, seed: int
+    measure: Callable[[Floats, Floats], Floats],
+    labels: Floats,
+    one: Floats,
+    other: Floats,
+    requests: _Requests | None,
+    seed: int,
 ) -> tuple[float, float]:
     """The percentiles of the resampled difference, drawn apart as Student's t is wider than the normal.
 
     A bootstrap mean varies by (n - 1)/n of what means do, and few records show little of the tails, so that
     plain percentiles let more ties win than they say.
     """
-    size = labels.size
+    size = labels.size if requests is None else requests.sizes.size
     if size < 2:
         return -np.inf, np.inf
-    differences = _resampled(measure, labels, one, other, seed)
+    differences = (
+        _resampled(measure, labels, one, other, seed)
+        if requests is None
+        else _resampled_whole(measure, labels, one, other, requests, seed)
+    )
     tail = (1 - COVERAGE) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail])
     middle = float(measure(other, labels) - measure(one, labels))
@@ -144,6 +184,25 @@ def _resampled(
         truth = labels[drawn]
         found.append(measure(other[drawn], truth) - measure(one[drawn], truth))
     return np.concatenate(found)
+
+
+def _resampled_whole(
+    measure: Callable[[Floats, Floats], Floats],
+    labels: Floats,
+    one: Floats,
+    other: Floats,
+    requests: _Requests,
+    seed: int,
+) -> Floats:
+    """The same, of requests with all of their records: resamples differ in length, so one by one."""
+    generator = np.random.default_rng(seed)
+    found = np.empty(RESAMPLES)
+    count = requests.sizes.size
+    for at in range(RESAMPLES):
+        drawn = requests.drawn(generator.integers(0, count, count))
+        truth = labels[drawn]
+        found[at] = measure(other[drawn], truth) - measure(one[drawn], truth)
+    return found
 
 
 def verdict(

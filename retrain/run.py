@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import structlog
 
@@ -18,7 +19,7 @@ from retrain import adoption, release, training_run, trial_run
 from retrain.bench import Bench, RunFailedError, World
 from retrain.registry import decline
 from retrain.sagemaker_calls import CallError
-from retrain.targets.base import TargetError
+from retrain.targets.base import ElsewhereError, TargetError
 from retrain.training_run import outputs
 from store import monitors, runs
 from store.engine import StoreError, reading
@@ -43,6 +44,8 @@ STEPS: Mapping[RunState, Step] = {
 _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 """Where a run waits for people or for labels: nobody knows since when something does not answer."""
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
+_TO_CANCEL = timedelta(minutes=1)
+"""The machine that a run is on has so long to end it."""
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
 
@@ -90,6 +93,8 @@ def _step(bench: Bench) -> Run | None:
         return STEPS[run.state](run, bench)
     except RunFailedError as error:
         return bench.move(run, RunState.FAILED, error.reason, str(error))
+    except ElsewhereError as error:
+        return _leave(run, bench, str(error))
     except (TargetError, CallError) as error:
         if not error.retryable:
             return bench.move(run, RunState.FAILED, _blamed(run), str(error))
@@ -120,6 +125,22 @@ def _wait(run: Run, bench: Bench, told: str) -> Run | None:
     if bench.now <= last or run.state in _RESTING:
         return None
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
+
+
+def _leave(run: Run, bench: Bench, told: str) -> Run | None:
+    """Another machine's replica sees to the run; it may be gone, and what it was to do be past its time."""
+    if run.approval == "cancel" and run.reason is not RunReason.CANCELLED_BY_HAND:
+        told = "To be cancelled by the machine that it is on."
+        return bench.move(run, run.state, RunReason.CANCELLED_BY_HAND, told)
+    if run.approval == "cancel" and bench.now > run.updated_at + _TO_CANCEL:
+        told = "Cancelled by hand; the machine that it was on did not answer."
+        return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
+    last = max(run.deadline, run.updated_at + bench.retrain.training.time_limit) + _TO_CANCEL
+    if bench.now <= last:
+        return None
+    return bench.move(
+        run, RunState.TIMED_OUT, RunReason.OUT_OF_TIME, f"Training did not end in time: {told}."
+    )
 
 
 def _may_cancel(run: Run, bench: Bench) -> bool:

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypedDict
 
 from monitor.capture.columns import Schema
 from objects import Place
 from retrain import training_set
 from retrain.bench import Bench, RunFailedError
 from retrain.registry import describe
-from retrain.targets.base import Cancelled, Failed, Running, Succeeded, Target, TimedOut
-from retrain.training_set import TooFew, TrainingSetError, Written
-from store import incidents
+from retrain.targets.base import Cancelled, ElsewhereError, Failed, Running, Succeeded, Target, TimedOut
+from retrain.training_set import Period, TooFew, TrainingSetError, Written
+from store import incidents, windows
 from store.engine import reading
-from store.records import Deployment
+from store.records import Deployment, Incident
 from store.retraining import Run, RunReason, RunState
+
+
+class _Chosen(TypedDict):
+    """Which records a run learns from."""
+
+    monitor_id: int
+    variant: str
+    deployment_id: int
+    start: datetime
+    end: datetime
+    left_out: Sequence[Period]
 
 
 def begin(run: Run, bench: Bench) -> Run | None:
@@ -28,8 +42,8 @@ def begin(run: Run, bench: Bench) -> Run | None:
     target = bench.world.open_target(bench.retrain)
     started = bench.effects.once(
         "start",
-        lambda: {"name": run.name, "input": run.input},
-        lambda request: {"handle": target.start(request["name"], request["input"])},
+        lambda: {"name": run.name, "input": run.input, "place": target.place()},
+        partial(_start, target),
     )
     return bench.move(
         run,
@@ -39,6 +53,13 @@ def begin(run: Run, bench: Bench) -> Run | None:
         handle=started["handle"],
         deadline=bench.now + bench.retrain.training.time_limit,
     )
+
+
+def _start(target: Target, request: dict[str, Any]) -> dict[str, Any]:
+    name, meant, here = request["name"], request.get("place"), target.place()
+    if meant and here and meant != here:
+        raise ElsewhereError(f"run {name} was to be started on another machine, and may have been")
+    return {"handle": target.start(name, request["input"])}
 
 
 def _prepare(run: Run, bench: Bench) -> Run | None:
@@ -53,21 +74,32 @@ def _prepare(run: Run, bench: Bench) -> Run | None:
     # what nothing looks at is left out of judging alone: the model takes all of its inputs
     features = list(schema.inputs)
     _require_columns(bench, schema, label)
-    with reading(bench.world.engine) as connection:
-        captured = training_set.captured_rows(
-            connection,
-            bench.place(bench.endpoint.capture),
-            monitor_id=run.monitor_id,
-            schema=schema,
-            variant=run.variant,
-            deployment_id=run.deployment_id,
-            start=run.change_at,
-            end=bench.now,
-        )
     wanted = bench.retrain.training
-    parts = training_set.split(
-        captured.rows, window=bench.endpoint.window, minimum=wanted.minimum, judging=wanted.judging
+    split = partial(
+        training_set.split, window=bench.endpoint.window, minimum=wanted.minimum, judging=wanted.judging
     )
+    with reading(bench.world.engine) as connection:
+        faults = incidents.data_faults(connection, run.monitor_id, run.variant, run.deployment_id)
+        if open_one := next((fault for fault in faults if fault.closed_at is None), None):
+            return _wait_for_data(run, bench, open_one)
+        left_out = _stretches(faults, run, bench)
+        # of a window that was not judged yet nobody knows whether its data is at fault
+        judged = windows.judged_until(connection, run.monitor_id, run.variant, run.deployment_id)
+        period: _Chosen = {
+            "monitor_id": run.monitor_id,
+            "variant": run.variant,
+            "deployment_id": run.deployment_id,
+            "start": run.change_at,
+            "end": judged or run.change_at,
+            "left_out": left_out,
+        }
+        # the ledger first: a run may wait for days, and to read captures takes its time
+        known = split(training_set.labelled_rows(connection, **period))
+        if isinstance(known, TooFew):
+            return _wait_for_labels(run, bench, known)
+        place = bench.place(bench.endpoint.capture)
+        captured = training_set.captured_rows(connection, place, schema=schema, **period)
+    parts = split(captured.rows)
     if isinstance(parts, TooFew):
         return _wait_for_labels(run, bench, parts)
     original = bench.read_named(wanted.original, RunReason.BAD_TRAINING_SET) if wanted.original else None
@@ -78,6 +110,7 @@ def _prepare(run: Run, bench: Bench) -> Run | None:
             label=label,
             features=features,
             sources=captured.sources,
+            left_out=left_out,
             original=original,
             original_uri=wanted.original,
         )
@@ -108,14 +141,35 @@ def _require_columns(bench: Bench, schema: Schema, label: str) -> None:
         )
 
 
+def _stretches(faults: Sequence[Incident], run: Run, bench: Bench) -> tuple[Period, ...]:
+    """The windows since the change that lie within a data fault: first to last of each."""
+    each = [(fault.first_window, fault.last_window + bench.endpoint.window) for fault in faults]
+    return tuple(sorted(stretch for stretch in each if stretch[1] > run.change_at))
+
+
+def _wait_for_data(run: Run, bench: Bench, fault: Incident) -> Run | None:
+    if _is_over(run, bench):
+        told = f"The data was still at fault when the wait was over. {fault.summary}"
+        raise RunFailedError(RunReason.DATA_FAULT, told)
+    if run.reason is RunReason.DATA_FAULT:
+        return None
+    told = f"Waiting while the data is at fault. {fault.summary}"
+    return bench.move(run, RunState.REQUESTED, RunReason.DATA_FAULT, told)
+
+
 def _wait_for_labels(run: Run, bench: Bench, short: TooFew) -> Run | None:
-    if bench.now > run.requested_at + bench.retrain.training.wait:
+    if _is_over(run, bench):
         raise RunFailedError(RunReason.NO_LABELS, f"The labels did not come in time: {short.sentence}")
     if run.reason is RunReason.WAITING_FOR_LABELS:
         return None
     return bench.move(
         run, RunState.REQUESTED, RunReason.WAITING_FOR_LABELS, f"Waiting for labels: {short.sentence}"
     )
+
+
+def _is_over(run: Run, bench: Bench) -> bool:
+    """Whether the run has waited for as long as it may."""
+    return bench.now > run.requested_at + bench.retrain.training.wait
 
 
 def _input(

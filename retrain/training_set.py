@@ -13,10 +13,20 @@ from typing import Any
 import polars as pl
 
 from objects import Place
-from retrain.captured import RECORD, Captured, Source, Truth, captured_rows, fresh_truth
+from retrain.captured import (
+    RECORD,
+    Captured,
+    Period,
+    Source,
+    Truth,
+    captured_rows,
+    fresh_truth,
+    labelled_rows,
+)
 
 __all__ = [
     "Captured",
+    "Period",
     "Source",
     "Split",
     "TooFew",
@@ -27,6 +37,7 @@ __all__ = [
     "build",
     "captured_rows",
     "fresh_truth",
+    "labelled_rows",
     "require_disjoint",
     "split",
     "write",
@@ -42,7 +53,10 @@ class TrainingSetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Labelled records (`Captured.rows`) to train on, and the newest, of [start, end), to judge on."""
+    """Labelled records (`Captured.rows`) to train on, and the newest, of [start, end), to judge on.
+
+    Those to judge on were all answered by the champion.
+    """
 
     training: pl.DataFrame
     judging: pl.DataFrame
@@ -90,18 +104,20 @@ class Written:
 def split(rows: pl.DataFrame, *, window: timedelta, minimum: int, judging: int) -> Split | TooFew:
     """Take the newest whole windows that hold at least `judging` records off; the rest is to train on.
 
+    A record that the champion did not answer can be trained on and has nothing to be judged by.
+
     Args:
-        rows: labelled records, as `Captured.rows`.
+        rows: labelled records, as `Captured.rows` or as `labelled_rows` has them.
         window: the length of the endpoint's windows.
         minimum: so many must be left to train on.
         judging: so many are wanted to judge on.
     """
-    start, end = _judging_window(rows, window, judging)
-    newest = rows.filter(pl.col("@time") >= start) if start else rows
-    rest = rows.height - newest.height
-    if start is None or end is None or rest < minimum:
-        return TooFew(_too_few(rows.height, rest, minimum, judging))
-    return Split(rows.filter(pl.col("@time") < start), newest, start, end)
+    answered = rows.filter(pl.col("@prediction").is_finite())
+    start, end = _judging_window(answered, window, judging)
+    older = rows.filter(pl.col("@time") < start) if start else rows.clear()
+    if start is None or end is None or older.height < minimum:
+        return TooFew(_too_few(rows.height, answered.height, older.height, minimum, judging))
+    return Split(older, answered.filter(pl.col("@time") >= start), start, end)
 
 
 def _judging_window(
@@ -116,10 +132,12 @@ def _judging_window(
     return enough["@window"][0], counts["@window"][0] + window
 
 
-def _too_few(count: int, rest: int, minimum: int, judging: int) -> str:
+def _too_few(count: int, answered: int, rest: int, minimum: int, judging: int) -> str:
     wanted = f"{minimum} to train on and {judging} to judge on are wanted"
     if count < minimum + judging:
         return f"{count} captured records have a label so far: {wanted}"
+    if answered < judging:
+        return f"the champion answered only {answered} of {count} labelled records: {wanted}"
     return f"only {rest} of {count} labelled records are older than the windows to judge on: {wanted}"
 
 
@@ -153,6 +171,7 @@ def build(
     label: str,
     features: Sequence[str],
     sources: Sequence[Source],
+    left_out: Sequence[Period] = (),
     original: bytes | None = None,
     original_uri: str | None = None,
 ) -> TrainingSet:
@@ -164,6 +183,7 @@ def build(
         label: the label's column in the training set: the endpoint's `prediction`.
         features: the input columns, in the order the model takes them.
         sources: the captured objects, for the manifest.
+        left_out: the stretches whose records a data fault touched, for the manifest.
         original: the champion's own training set: CSV with a header of the label and the features.
         original_uri: its address.
 
@@ -184,6 +204,7 @@ def build(
         "training": _told(parts.training),
         "judging": _told(parts.judging) | {"start": _at(parts.start), "end": _at(parts.end)},
         "original": None if original is None else _told_original(original, original_uri, first.height),
+        "left_out": [{"start": _at(start), "end": _at(end), "why": "data fault"} for start, end in left_out],
         "objects": [asdict(source) for source in sources],
         "files": {name: {"sha256": _digest(data), "bytes": len(data)} for name, data in files.items()},
     }

@@ -70,15 +70,17 @@ def _on_fresh(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], int]:
             ids=ids,
         )
     answers = predictions(bench, outputs(run)["predictions"]["fresh"])
-    if truth.positions.size and truth.positions.max() >= answers.size:
+    if answers.size != truth.scored:
+        off = "fewer" if answers.size < truth.scored else "more"
         raise RunFailedError(
             RunReason.BAD_OUTPUT,
-            f"predictions.fresh has {answers.size} rows, fewer than fresh.csv: score every row, in order",
+            f"predictions.fresh has {answers.size} rows, {off} than fresh.csv's {truth.scored}: "
+            "score every row, in order",
         )
     if not truth.labels.size:  # they were there when the run began, and were taken back
         return (), 0
     trials = tuple(
-        paired(truth.labels, truth.champion, answers[truth.positions], metric, SEED)
+        paired(truth.labels, truth.champion, answers[truth.positions], metric, SEED, requests=truth.requests)
         for metric in _metrics(bench.retrain)
     )
     return trials, int(truth.labels.size)

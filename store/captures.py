@@ -202,14 +202,18 @@ def profiles(
 
 
 def keys_between(
-    connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str
+    connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str, deployment_id: int
 ) -> tuple[tuple[str, str, str], ...]:
-    """(bucket, key, ETag) of what gave a variant's windows that begin in [start, end), in key order."""
-    gave = select(segments.c.object_id).where(
-        segments.c.monitor_id == monitor_id,
-        segments.c.window_start >= start,
-        segments.c.window_start < end,
-        segments.c.variant == variant,
+    """(bucket, key, ETag) of what the ledger has of an era's variant, windows in [start, end), in key order.
+
+    Asked of the ledger, which waits for labels: segments go when their window is settled, long before.
+    """
+    gave = select(predictions.c.object_id).where(
+        predictions.c.monitor_id == monitor_id,
+        predictions.c.window_start >= start,
+        predictions.c.window_start < end,
+        predictions.c.variant == variant,
+        predictions.c.deployment_id == deployment_id,
     )
     rows = connection.execute(
         select(objects.c.bucket, objects.c.key, objects.c.etag)

@@ -33,6 +33,19 @@ def history(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:
     return fetch(connection, incidents.c.monitor_id == monitor_id)
 
 
+def data_faults(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int
+) -> tuple[Incident, ...]:
+    """The data faults of an era's variant, open or over, oldest first."""
+    return fetch(
+        connection,
+        incidents.c.monitor_id == monitor_id,
+        incidents.c.kind == IncidentKind.DATA_FAULT,
+        incidents.c.variant == variant,
+        incidents.c.deployment_id == deployment_id,
+    )
+
+
 def by_id(connection: Connection, incident_id: int) -> Incident | None:
     """The incident with this key."""
     found = fetch(connection, incidents.c.id == incident_id)

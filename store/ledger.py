@@ -32,6 +32,7 @@ _LABELLED = pl.Schema(
     {
         "join_hash": pl.String(),
         "row": pl.Int64(),
+        "window_start": pl.Datetime("us", "UTC"),
         "prediction": pl.Float64(),
         "label": pl.Float64(),
         **ANSWERS,
@@ -110,13 +111,17 @@ def labelled(
     A class that is no number stands in "answer" or "truth" instead, what is known of it in "probability".
     Of several labels for one record the one in the last key counts.
     """
-    return _labelled(connection, monitor_id, predictions.c.window_start == start, variant, deployment_id)
+    period = predictions.c.window_start == start
+    return _labelled(connection, monitor_id, period, variant, deployment_id).drop("window_start")
 
 
 def labelled_between(
     connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str, deployment_id: int
 ) -> pl.DataFrame:
-    """The same of all windows that begin in [start, end)."""
+    """The same of all windows that begin in [start, end), with "window_start" (UTC).
+
+    A record that lies in two windows is in the first of them.
+    """
     period = and_(predictions.c.window_start >= start, predictions.c.window_start < end)
     return _labelled(connection, monitor_id, period, variant, deployment_id)
 
@@ -130,6 +135,7 @@ def _labelled(
             predictions.c.monitor_id,
             predictions.c.join_hash,
             predictions.c.row,
+            predictions.c.window_start,
             predictions.c.prediction,
             predictions.c.answer,
             predictions.c.probability,
@@ -152,6 +158,7 @@ def _labelled(
         select(
             mine.c.join_hash,
             mine.c.row,
+            mine.c.window_start,
             mine.c.prediction,
             labels.c.label,
             mine.c.answer,
@@ -160,7 +167,7 @@ def _labelled(
         )
         .join(labels, theirs)
         .join(objects, objects.c.id == labels.c.object_id)
-        .order_by(objects.c.key, labels.c.id)
+        .order_by(objects.c.key, labels.c.id, mine.c.window_start.desc())
     )
     found = pl.DataFrame(list(map(tuple, rows)), schema=_LABELLED, orient="row")
     return found.unique(["join_hash", "row"], keep="last", maintain_order=True).sort("join_hash", "row")

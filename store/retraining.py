@@ -55,6 +55,7 @@ class RunReason(StrEnum):
     BY_HAND = "by_hand"
     TRAINING = "training"
     WAITING_FOR_LABELS = "waiting_for_labels"
+    DATA_FAULT = "data_fault"
     BETTER = "better"
     NOT_BETTER = "not_better"
     WAITING_FOR_APPROVAL = "waiting_for_approval"

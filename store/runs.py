@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -125,10 +126,16 @@ def _event(
     )
 
 
-def say(connection: Connection, run_id: int, approval: str) -> bool:
-    """Note what a person wants of a run (approve, reject, cancel); False where it has ended already."""
+def say(connection: Connection, run_id: int, approval: str, states: Iterable[RunState]) -> bool:
+    """Note what a person wants of a run (approve, reject, cancel) that is in one of these states.
+
+    False where it is in none of them, or where another word was said before.
+    """
+    unsaid = or_(runs.c.approval.is_(None), runs.c.approval == approval)
     noted = connection.execute(
-        update(runs).where(runs.c.id == run_id, runs.c.open.is_not(None)).values(approval=approval)
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.state.in_(sorted(states)), unsaid)
+        .values(approval=approval)
     )
     return noted.rowcount == 1
 

@@ -86,6 +86,27 @@ def span(connection: Connection, monitor_id: int) -> tuple[datetime, datetime] |
     return None if start is None else (start, end)
 
 
+def variants(connection: Connection, monitor_id: int, deployment_id: int) -> tuple[str, ...]:
+    """The variants that have windows in an era, by name."""
+    chosen = windows.c.monitor_id == monitor_id, windows.c.deployment_id == deployment_id
+    found = select(windows.c.variant).where(*chosen).distinct().order_by(windows.c.variant)
+    return tuple(connection.execute(found).scalars())
+
+
+def judged_until(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int
+) -> datetime | None:
+    """The end of the newest judged window of an era's variant, or None before the first."""
+    newest = select(func.max(windows.c.end)).where(
+        windows.c.monitor_id == monitor_id,
+        windows.c.variant == variant,
+        windows.c.deployment_id == deployment_id,
+        windows.c.revision > 0,
+    )
+    found: datetime | None = connection.execute(newest).scalar_one()
+    return found
+
+
 def mark(
     connection: Connection, monitor_id: int, start: datetime | None = None, end: datetime | None = None
 ) -> int:

@@ -52,8 +52,21 @@ class TargetError(Exception):
         self.retryable = retryable
 
 
+class ElsewhereError(TargetError):
+    """The run is on a machine that another replica sees to: here nothing is to be done but to wait."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
 class Target(Protocol):
     """What can run a training. Every method may raise `TargetError`."""
+
+    def place(self) -> str | None:
+        """What tells this replica's runs from another's, where they can't see each other's; else None.
+
+        A start that was meant for one place must not be made good in another.
+        """
 
     def start(self, name: str, input: str) -> str:
         """Start the run called `name` on this JSON and give its handle; starting twice is starting once.

@@ -1,5 +1,8 @@
 """A command on this machine as the target: detached from Kedge, so that it outlives Kedge's restarts.
 
+The folder of all runs has a mark, `<folder>/.place`, which their handles carry: a replica on another machine,
+with a folder of its own, knows by it that a run is not its to see to.
+
 A run has a folder, `<folder>/<run name>/`, which is the command's working directory:
 
     input.json    what was handed over, exactly
@@ -17,6 +20,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import shlex
 import subprocess
 import sys
@@ -29,6 +33,7 @@ from pathlib import Path
 from retrain.targets import local_runner
 from retrain.targets.base import (
     Cancelled,
+    ElsewhereError,
     Failed,
     Running,
     Status,
@@ -55,15 +60,24 @@ class LocalTarget:
         self._folder = folder.absolute()
         self._time_limit = time_limit
 
+    def place(self) -> str:
+        """See `Target.place`: the mark of the folder, made where there is none."""
+        mark = self._folder / ".place"
+        with _faults(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if not mark.exists():
+                _write_first(mark, secrets.token_hex(8))
+            return mark.read_text()
+
     def start(self, name: str, input: str) -> str:
-        """See `Target.start`; the handle is the run's name."""
+        """See `Target.start`; the handle is the run's name and the folder's mark."""
         folder = self._of(name)
         with _faults(folder):
             folder.mkdir(parents=True, exist_ok=True)
             _hand_over(folder / "input.json", input, name)
             if not (folder / "started").exists():
                 self._run(folder, name)
-        return name
+        return f"{name}@{self.place()}"
 
     def _run(self, folder: Path, name: str) -> None:
         """Start the process that watches over the command, and wait until it has the run."""
@@ -91,11 +105,11 @@ class LocalTarget:
 
     def status(self, handle: str) -> Status:
         """See `Target.status`."""
-        folder = self._of(handle)
+        folder = self._at(handle)
         with _faults(folder):
             if not (folder / "started").exists():
                 message = (
-                    f"no run {handle} was started in {self._folder}: see that the folder is the same one"
+                    f"no run {folder.name} was started in {self._folder}: see that the folder is the same one"
                 )
                 raise TargetError(message, retryable=False)
             # The lock before the exit: the runner writes the exit and then lets go.
@@ -108,10 +122,17 @@ class LocalTarget:
 
     def cancel(self, handle: str, reason: str) -> None:
         """See `Target.cancel`; the process that watches over the command ends it within seconds."""
-        folder = self._of(handle)
+        folder = self._at(handle)
         with _faults(folder):
             if folder.is_dir():
                 local_runner.write(folder / "cancel", reason)
+
+    def _at(self, handle: str) -> Path:
+        """The folder of a run that was started here; a handle without a mark is an older version's."""
+        name, _, place = handle.partition("@")
+        if place not in ("", self.place()):
+            raise ElsewhereError(f"run {name} is on another machine: its folder is not in {self._folder}")
+        return self._of(name)
 
     def _of(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
@@ -122,18 +143,24 @@ class LocalTarget:
 
 def _hand_over(path: Path, input: str, name: str) -> None:
     """Write the input where there is none; a differing one is an error."""
-    handle, temporary = tempfile.mkstemp(prefix="input.", dir=path.parent)
+    if not _write_first(path, input) and not same_json(path.read_text(encoding="utf-8"), input):
+        message = f"{path} holds another input than run {name}'s: move that folder away"
+        raise TargetError(message, retryable=False)
+
+
+def _write_first(path: Path, text: str) -> bool:
+    """Write a file whole where there is none; whether there was none."""
+    handle, temporary = tempfile.mkstemp(prefix=f"{path.stem}.", dir=path.parent)
     part = Path(temporary)
     with os.fdopen(handle, "wb") as file:
-        file.write(input.encode())
+        file.write(text.encode())
     try:
         path.hardlink_to(part)
     except FileExistsError:
-        if not same_json(path.read_text(encoding="utf-8"), input):
-            message = f"{path} holds another input than run {name}'s: move that folder away"
-            raise TargetError(message, retryable=False) from None
+        return False
     finally:
         part.unlink()
+    return True
 
 
 def _told(folder: Path, name: str) -> dict[str, str]:

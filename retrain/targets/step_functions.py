@@ -37,6 +37,9 @@ class StepFunctionsTarget:
         self._client = client
         self._machine = machine
 
+    def place(self) -> None:
+        """See `Target.place`: every replica sees the same executions."""
+
     def start(self, name: str, input: str) -> str:
         """See `Target.start`; the handle is the execution's ARN."""
         size = len(input.encode())

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from retrain import actions
 from store import incidents, monitors
-from store.engine import reading
+from store.engine import reading, writing
 from store.records import IncidentKind
 from store.retraining import DecisionReason, RunState
-from tests.clock import HOUR
-from tests.loop.rig import ENDPOINT, Rig
+from tests.clock import HOUR, NOON
+from tests.faults import Fault
+from tests.loop import world
+from tests.loop.rig import ENDPOINT, VARIANT, Rig
 
 
 def reasons(rig: Rig) -> list[DecisionReason]:
@@ -98,3 +106,69 @@ def test_two_replicas_at_one_moment_ask_for_one_run(rig: Rig) -> None:
     rig.at_once(rig.another("one"), rig.another("other"))
     assert reasons(rig) == [DecisionReason.BREACH]
     assert len(rig.runs()) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.THROTTLE, Fault.FAIL, Fault.REFUSE])
+def test_a_decision_waits_while_the_registry_does_not_answer(breached: Rig, fault: Fault) -> None:
+    breached.aws.meets("DescribeModelPackage", fault, fault)
+    breached.act()
+    breached.act()
+    assert breached.decided() == ()
+    breached.act()
+    assert reasons(breached) == [DecisionReason.BREACH]
+    assert len(breached.runs()) == 1
+
+
+def test_a_version_that_is_gone_holds_no_decision_up(breached: Rig) -> None:
+    breached.aws.direct.client("sagemaker").delete_model_package(ModelPackageName=breached.package)
+    breached.act()
+    assert reasons(breached) == [DecisionReason.UNKNOWN]
+
+
+def test_the_registry_is_not_asked_for_what_no_condition_asks_for(breached: Rig) -> None:
+    breached.retrain = {"when": ("rmse > 1.15",)}
+    breached.aws.meets("DescribeModelPackage", Fault.THROTTLE)
+    breached.act()
+    assert reasons(breached) == [DecisionReason.BREACH]
+
+
+def beside(rig: Rig, variant: str, hours: int) -> None:
+    """So many hours from noon on of another variant, whose model is always right."""
+    for start in (NOON + at * HOUR for at in range(hours)):
+        hour = world.hour(6, start)
+        hour = replace(hour, ids=tuple(f"{variant}-{name}" for name in hour.ids))
+        day = f"{start:%Y/%m/%d/%H}"
+        rig.write(
+            f"captures/{ENDPOINT}/{variant}/{day}/00-00-000-a.jsonl", hour.captured(hour.truth.tolist())
+        )
+        rig.write(f"labels/{day}/00-00-000-{variant}.jsonl", hour.labelled())
+
+
+@pytest.mark.parametrize("other", ["Aardvark", "Zebra"])
+def test_each_variant_is_asked_about(rig: Rig, other: str) -> None:
+    beside(rig, other, 5)
+    rig.breach()
+    rig.act()
+    assert reasons(rig) == [DecisionReason.BREACH]
+    (run,) = rig.runs()
+    assert run.variant == VARIANT
+    assert run.change_at == rig.hours[2].start
+    assert rig.decided()[0].words.endswith(f"The variant is {VARIANT}.")
+
+
+def test_a_variant_that_is_named_is_the_only_one(rig: Rig) -> None:
+    rig.entry = {"variant": "Zebra"}
+    beside(rig, "Zebra", 5)
+    rig.breach()
+    rig.act()
+    assert reasons(rig) == [DecisionReason.NO_BREACH]
+
+
+def test_a_run_by_hand_is_of_the_variant_that_drifted(rig: Rig) -> None:
+    beside(rig, "Zebra", 5)
+    rig.breach()
+    with writing(rig.engine) as connection:
+        run = actions.start(
+            connection, ENDPOINT, variant=None, time_limit=timedelta(days=1), now=rig.clock.at
+        )
+    assert run.variant == VARIANT

@@ -52,7 +52,8 @@ def test_a_challenger_that_is_no_better_leaves_everything_as_it_is(breached: Rig
         ("fails", RunReason.TARGET_FAILED, "CommandFailed: the command ended with status 7"),
         ("no image", RunReason.BAD_OUTPUT, "lacks image: see docs/retraining.md"),
         ("no numbers", RunReason.BAD_OUTPUT, "no CSV with a column of numbers called prediction"),
-        ("too few rows", RunReason.BAD_OUTPUT, "fewer than fresh.csv: score every row, in order"),
+        ("too few rows", RunReason.BAD_OUTPUT, "fewer than fresh.csv's 80: score every row, in order"),
+        ("another file", RunReason.BAD_OUTPUT, "has 160 rows, more than fresh.csv's 80: score every row"),
         ("no file", RunReason.BAD_OUTPUT, "there is no file"),
     ],
 )
@@ -105,6 +106,25 @@ def test_a_run_waits_for_labels_and_begins_when_they_come(rig: Rig) -> None:
     assert rig.act() == 0
     rig.label_all()
     assert rig.until(RunState.DEPLOYED).judged_start == rig.hours[-1].start
+
+
+def test_a_run_that_waits_for_labels_asks_the_ledger_alone(rig: Rig) -> None:
+    """Captures are read when there are enough: here they are out of reach until then."""
+    rig.pass_hours("quiet", "changed", "changed", "changed", labels=30)
+    away = (rig.folder / "captures").rename(rig.folder / "away")
+    asked = rig.until(RunState.REQUESTED)
+    assert "90 captured records have a label so far: 100 to train on and 60 to judge on" in asked.told
+    away.rename(rig.folder / "captures")
+    rig.label_all()
+    rig.until(RunState.DEPLOYED)
+
+
+def test_labels_that_come_days_later_are_trained_on(breached: Rig) -> None:
+    """Long after the windows were settled: the ledger waits for them as long as label_horizon."""
+    breached.clock.at += timedelta(days=5)
+    breached.observe()  # and its daily sweep
+    run = breached.until(RunState.DEPLOYED)
+    assert run.judged_start == breached.hours[-1].start
 
 
 def test_a_run_whose_labels_never_come_fails(breached: Rig) -> None:

@@ -68,6 +68,8 @@ def main(wrong: str) -> None:
     predictions["champion_test"] = scored("test", champion, "champion_test")
     if wrong == "no file":
         predictions["fresh"] = f"{output}/elsewhere.csv"
+    if wrong == "another file":
+        predictions["fresh"] = predictions["captured"]
     answer = {
         "model_data": write(f"{output}/model.csv", "\n".join(map(repr, weights.tolist()))),
         "image": "registry/linear:1",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from retrain import actions
 from store import deployments, monitors, runs
 from store.engine import open_engine, reading, writing
 from store.retraining import Run, RunReason, RunState
+from tests.postgresql import PostgresServer
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WORDS = {"approve": actions.approve, "reject": actions.reject, "cancel": actions.cancel}
@@ -107,6 +110,65 @@ def test_the_first_word_counts_and_repeating_it_does_no_harm(
         found = runs.by_name(connection, run.name)
     assert found is not None
     assert found.approval == first
+
+
+@pytest.fixture
+def postgresql(postgres: PostgresServer) -> Iterator[Engine]:
+    """On SQLite there is one writer at a time, who has looked and written before the next one looks."""
+    engine = open_engine(postgres.migrated_database())
+    yield engine
+    engine.dispose()
+
+
+def said_too_late(engine: Engine, word: str, state: RunState, first: Callable[[Connection, Run], Run]) -> Run:
+    """The run after a refused word that was said while `first` had happened and was not to be seen yet."""
+
+    def say() -> None:
+        with writing(engine) as connection, pytest.raises(actions.ActionError, match="told to"):
+            WORDS[word](connection, run.name)
+
+    with writing(engine) as connection:
+        run = run_in(connection, state)
+    with ThreadPoolExecutor(1) as pool:
+        with writing(engine) as connection:
+            first(connection, run)
+            too_late = pool.submit(say)
+            until_somebody_waits(engine)
+        too_late.result()
+    with reading(engine) as connection:
+        found = runs.by_name(connection, run.name)
+    assert found is not None
+    return found
+
+
+def until_somebody_waits(engine: Engine) -> None:
+    waiting = text(
+        "select count(*) from pg_stat_activity "
+        "where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    deadline = time.monotonic() + 20
+    while True:
+        with reading(engine) as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        assert time.monotonic() < deadline, "nobody came to wait"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("first", "second"), [("approve", "reject"), ("cancel", "approve")])
+def test_of_two_words_at_one_moment_the_first_counts(postgresql: Engine, first: str, second: str) -> None:
+    def other(connection: Connection, run: Run) -> Run:
+        return WORDS[first](connection, run.name)
+
+    assert said_too_late(postgresql, second, RunState.REGISTERED, other).approval == first
+
+
+def test_a_word_that_the_next_step_overtakes_is_refused(postgresql: Engine) -> None:
+    def step(connection: Connection, run: Run) -> Run:
+        return runs.move(connection, run, RunState.APPROVED, RunReason.ROLLING_OUT, "Approved.", NOW)
+
+    found = said_too_late(postgresql, "cancel", RunState.WON, step)
+    assert (found.state, found.approval) == (RunState.APPROVED, None)
 
 
 def test_a_run_that_is_not_there_is_said(migrated_engine: Engine) -> None:

@@ -63,6 +63,28 @@ def test_a_record_delivered_twice_counts_once(endpoint: Endpoint) -> None:
     assert len(found.sources) == 2
 
 
+def test_records_of_a_settled_window_are_found(endpoint: Endpoint) -> None:
+    """Segments go a day after the lateness; the ledger waits for labels, and captures lie where they lay."""
+    requests = inferred(30, NOON)
+    key = endpoint.capture(requests)
+    labelled(endpoint, requests)
+    endpoint.ingest()
+    endpoint.settle(NOON + 2 * HOUR)
+    found = endpoint.rows(*DAY)
+    assert found.rows.height == 30
+    assert [source.key for source in found.sources] == [key]
+
+
+def test_only_the_era_s_own_captures_are_read(endpoint: Endpoint) -> None:
+    second = endpoint.begin_era(NOON + HOUR)
+    old, new = inferred(2, NOON, "old"), inferred(2, NOON + HOUR, "new")
+    endpoint.capture(old)
+    key = endpoint.capture(new)
+    labelled(endpoint, [*old, *new])
+    endpoint.ingest()
+    assert [source.key for source in endpoint.rows(*DAY, era=second).sources] == [key]
+
+
 def test_the_period_holds_its_start_and_not_its_end(endpoint: Endpoint) -> None:
     requests = [Inferred(f"h{n}", NOON + n * HOUR, a=str(n)) for n in range(4)]
     for each in requests:

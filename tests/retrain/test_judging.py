@@ -219,3 +219,62 @@ def test_a_large_set_is_judged_in_bounded_memory() -> None:
     tracemalloc.stop()
     assert trial.high < 0
     assert peak < 200e6  # all at once it would be 60,000 × 1000 × 8 bytes, several times
+
+
+def in_requests(seed: int, requests: int, records: int) -> tuple[Floats, Floats, Floats, list[str]]:
+    """Requests of so many records each, and two equally good models that err alike within a request."""
+    rng = np.random.default_rng(seed)
+    labels = rng.normal(10, 3, requests * records)
+
+    def errors() -> Floats:
+        return np.repeat(rng.normal(0, 1.4, requests), records) + rng.normal(0, 1.4, labels.size)
+
+    ids = [f"{n:032x}" for n in range(requests) for _ in range(records)]
+    return labels, labels + errors(), labels + errors(), ids
+
+
+@pytest.mark.parametrize(("requests", "records"), [(20, 10), (8, 25)])
+def test_ties_lose_also_where_the_records_of_a_request_err_alike(requests: int, records: int) -> None:
+    """200 records of 8 requests say what 8 requests say."""
+
+    def lost(seed: int) -> bool:
+        labels, champion, challenger, ids = in_requests(seed, requests, records)
+        return judged(paired(labels, champion, challenger, seed=seed, requests=ids))[0] is Judgement.LOST
+
+    assert sum(map(lost, range(200))) >= 0.95 * 200
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_requests_of_one_record_are_as_records_are(metric: str) -> None:
+    labels, champion, challenger = answers(8, 300)
+    ids = [f"{n:032x}" for n in range(300)]
+    assert paired(labels, champion, challenger, metric, 3, requests=ids) == paired(
+        labels, champion, challenger, metric, 3
+    )
+
+
+def test_one_request_shows_nothing_however_many_records_it_has() -> None:
+    labels, champion, challenger, _ = in_requests(9, 4, 50)
+    trial = paired(labels, champion, challenger, requests=["one"] * 200)
+    assert (trial.low, trial.high, trial.count) == (-np.inf, np.inf, 200)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_requests_of_unequal_length_are_drawn_whole(metric: str) -> None:
+    """Beside a plain loop over resamples of requests."""
+    labels, champion, challenger, _ = in_requests(10, 20, 10)
+    ids = [f"{n:02}" for n, size in enumerate(range(1, 20)) for _ in range(size)]
+    ids += ["99"] * (200 - len(ids))
+    order = np.random.default_rng(1).permutation(200)  # records of a request need not lie together
+    trial = paired(
+        labels[order], champion[order], challenger[order], metric, requests=[ids[at] for at in order]
+    )
+    names, of = np.unique(ids, return_inverse=True)
+    rng, measure, found = np.random.default_rng(2), METRICS[metric].of, []
+    for _ in range(2000):
+        rows = np.concatenate([np.flatnonzero(of == at) for at in rng.integers(0, names.size, names.size)])
+        truth = labels[rows]
+        found.append(measure(challenger[rows] - truth, truth) - measure(champion[rows] - truth, truth))
+    # the program draws the interval apart by Student's t of 19 degrees
+    plain = float(np.subtract(*np.quantile(found, [0.975, 0.025])))
+    assert trial.high - trial.low == pytest.approx(plain * 2.093 / 1.960 * (20 / 19) ** 0.5, rel=0.1)

@@ -89,6 +89,23 @@ def test_an_hour_without_labels_in_between_does_not_matter() -> None:
     assert (parts.start, parts.end) == (NOON + HOUR, NOON + 4 * HOUR)
 
 
+def test_records_that_the_champion_did_not_answer_judge_nothing() -> None:
+    """They have nothing to be compared with: a window with too few others is no judging window."""
+    rows = hours(50, 40, 40).with_columns(
+        pl.when(pl.col("@time") >= NOON + 2 * HOUR, pl.int_range(pl.len()) % 2 == 0)
+        .then(None)
+        .otherwise("@prediction")
+        .alias("@prediction")
+    )
+    parts = parted(rows, minimum=50, judging=40)
+    assert (parts.start, parts.end) == (NOON + HOUR, NOON + 3 * HOUR)
+    assert (parts.training.height, parts.judging.height) == (50, 60)
+    unanswered = rows.with_columns(pl.lit(None, pl.Float64).alias("@prediction"))
+    found = split(unanswered, window=HOUR, minimum=50, judging=40)
+    assert isinstance(found, TooFew)
+    assert found.sentence.startswith("the champion answered only 0 of 130 labelled records")
+
+
 @pytest.mark.parametrize(
     ("counts", "told"),
     [

@@ -16,6 +16,7 @@ from monitor.capture.columns import Schema
 from monitor.digest import Recipe
 from objects import Place, open_place
 from retrain.captured import Captured, Truth, captured_rows, fresh_truth
+from store import retention, windows
 from store.engine import reading, writing
 from store.records import Deployment, Monitor
 from tests.capture.events import ABC, captured, csv_line
@@ -117,6 +118,21 @@ class Endpoint:
             now=NOON,
             limit_bytes=1 << 30,
         )
+
+    def settle(self, before: datetime) -> None:
+        """Judge every window, and let go of what gave those before, as the service's daily sweep does."""
+        with writing(self.engine) as connection:
+            period = windows.span(connection, self.monitor.id)
+            for window in windows.between(connection, self.monitor.id, *period) if period else ():
+                world.judge(connection, window)
+            retention.forget(
+                connection,
+                self.monitor.id,
+                segments_before=before,
+                predictions_before=SINCE,
+                profiles_before=SINCE,
+                metrics_before=SINCE,
+            )
 
     def rows(self, start: datetime, end: datetime, era: Deployment | None = None) -> Captured:
         with reading(self.engine) as connection:

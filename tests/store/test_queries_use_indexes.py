@@ -125,7 +125,7 @@ QUESTIONS: dict[str, Question] = {
         c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
     "capture objects of a day": lambda c: captures.keys_between(
-        c, 7, DAY["start"], DAY["end"], world.VARIANT
+        c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
     "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
     "captures read with other columns": lambda c: captures.read_otherwise(c, 7, "digest"),
@@ -136,6 +136,9 @@ QUESTIONS: dict[str, Question] = {
     "windows due": lambda c: windows.due(c, 7, DUE),
     "windows due for quality": lambda c: windows.due_for_quality(c, 7, DUE),
     "windows of a day": lambda c: windows.between(c, 7, DAY["start"], DAY["end"]),
+    "variants of an era": lambda c: windows.variants(c, 7, 7),
+    "the last judged window of an era": lambda c: windows.judged_until(c, 7, world.VARIANT, 7),
+    "data faults of an era": lambda c: incidents.data_faults(c, 7, world.VARIANT, 7),
     "span of the windows": lambda c: windows.span(c, 7),
     "a judgement": lambda c: world.judge(c, _window(c), world.verdict(metrics=(MetricRow("r", 1, 1, 1, 1),))),
     "latest judgements": lambda c: executions.latest(c, 7, ExecutionKind.DATA_QUALITY, limit=50),

@@ -17,7 +17,16 @@ from pathlib import Path
 
 import pytest
 
-from retrain.targets.base import Cancelled, Failed, Running, Status, Succeeded, TargetError, TimedOut
+from retrain.targets.base import (
+    Cancelled,
+    ElsewhereError,
+    Failed,
+    Running,
+    Status,
+    Succeeded,
+    TargetError,
+    TimedOut,
+)
 from retrain.targets.local import LocalTarget
 from tests.conftest import ROOT
 
@@ -81,10 +90,10 @@ def test_the_command_gets_the_input_and_its_answer_comes_back(target: Make, tmp_
 
 def test_starting_twice_is_starting_once(target: Make, tmp_path: Path) -> None:
     local = target(COUNT + ANSWER)
-    handles = {local.start(RUN, INPUT), local.start(RUN, INPUT)}
-    end_of(local, handles.pop())
-    assert not handles
-    assert local.start(RUN, json.dumps(json.loads(INPUT))) == RUN  # the same JSON, spelled otherwise
+    handle = local.start(RUN, INPUT)
+    assert local.start(RUN, INPUT) == handle
+    end_of(local, handle)
+    assert local.start(RUN, json.dumps(json.loads(INPUT))) == handle  # the same JSON, spelled otherwise
     assert isinstance(local.status(RUN), Succeeded)
     assert (tmp_path / "runs" / RUN / "count").read_text() == "x"
 
@@ -92,7 +101,8 @@ def test_starting_twice_is_starting_once(target: Make, tmp_path: Path) -> None:
 def test_starting_at_the_same_moment_starts_once(target: Make, tmp_path: Path) -> None:
     local = target(COUNT + ANSWER)
     with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(lambda _: local.start(RUN, INPUT), range(8))) == {RUN}
+        handles = set(pool.map(lambda _: local.start(RUN, INPUT), range(8)))
+    assert handles == {f"{RUN}@{local.place()}"}
     assert isinstance(end_of(local, RUN), Succeeded)
     assert (tmp_path / "runs" / RUN / "count").read_text() == "x"
     assert not list((tmp_path / "runs" / RUN).glob("input.*[!n]"))
@@ -132,8 +142,21 @@ os.killpg(0, signal.SIGKILL)
     assert killed.returncode == -signal.SIGKILL
     after = LocalTarget(command(ANSWER), runs, HOUR)
     assert after.status(RUN) == Running()
-    assert after.start(RUN, INPUT) == RUN
+    assert after.start(RUN, INPUT) == f"{RUN}@{after.place()}"
     assert isinstance(end_of(after, RUN), Succeeded)
+
+
+def test_another_machine_leaves_a_run_alone(target: Make, tmp_path: Path) -> None:
+    here, shared = target(ANSWER), target(ANSWER)
+    handle = here.start(RUN, INPUT)
+    there = LocalTarget(command(ANSWER), tmp_path / "elsewhere", HOUR)
+    for ask in (there.status, lambda handle: there.cancel(handle, "by hand")):
+        with pytest.raises(ElsewhereError, match="run kedge-abalone-1 is on another machine") as told:
+            ask(handle)
+        assert told.value.retryable
+    assert there.place() not in (None, here.place())
+    assert not (tmp_path / "elsewhere" / RUN).exists()
+    assert isinstance(end_of(shared, handle), Succeeded)
 
 
 def test_a_start_that_was_cut_off_before_the_command_is_made_good(target: Make, tmp_path: Path) -> None:
