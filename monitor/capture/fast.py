@@ -7,7 +7,7 @@ Nearly every line is cut by a `stencil`. What has none goes to `requests`, and w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from monitor.capture.records import META, MISFITS, Part
 from monitor.capture.rejects import EXAMPLES, NONE, RejectKind, Rejects, many
 from monitor.capture.requests import read_requests
 from monitor.capture.rows import EVEN, SIDES, one_row_a_record
-from monitor.capture.stencil import agreed, cut
+from monitor.capture.stencil import Cut, agreed, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Taken:
 
 def read_fast(block: Block, schema: Schema) -> Taken:
     """The records of those lines of `block` that are plain."""
-    found = cut(block.text, schema)
+    found = _cut(block, schema)
     if found.left.is_empty() and not block.text.is_empty():
         return Taken(Part(found.records, pl.DataFrame(schema=MISFITS), NONE, found.plain), _no_lines(block))
     requests = read_requests(found.left)
@@ -45,6 +45,15 @@ def read_fast(block: Block, schema: Schema) -> Taken:
     plain = agreed([(found.records, found.plain), (records, {})])
     part = Part(pl.concat([found.records, records]), misfits, _rejects(misfits, schema), plain)
     return Taken(part, left)
+
+
+def _cut(block: Block, schema: Schema) -> Cut:
+    """What stencils give; lines with a control character, which JSON does not have, are kept from them."""
+    if block.is_clean:
+        return cut(block.text, schema)
+    dirty = block.text["text"].str.contains(r"[\x00-\x1f]")
+    found = cut(block.text.filter(~dirty), schema)
+    return replace(found, left=pl.concat([found.left, block.text.filter(dirty)]).sort("@line"))
 
 
 def _no_lines(block: Block) -> pl.Series:

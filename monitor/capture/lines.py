@@ -39,6 +39,11 @@ class Block:
     first: int
     last: bool
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether no control character stands in it but line ends."""
+        return int(np.count_nonzero(np.frombuffer(self.raw, np.uint8) < ord(" "))) == self.raw.count(b"\n")
+
     def lines(self, numbers: pl.Series) -> Iterator[Line]:
         """The lines of these numbers, as stored."""
         if numbers.is_empty():

@@ -1,4 +1,4 @@
-"""Captured CSV lines that are alike but for their payloads, ids and times: cut along the first of them.
+"""Captured lines that are alike but for their payloads, ids and times: cut along the first of them.
 
 SageMaker writes every line of an object with the same words around what differs. Whoever has read one of
 them knows those words, and comparing with them is many times cheaper than parsing or matching. A line is
@@ -20,17 +20,19 @@ from numpy.typing import NDArray
 
 from baselines.profile.types import Plain
 from monitor.capture.columns import Schema
+from monitor.capture.grid import MARK, WORDS, Grid, Layout, code
+from monitor.capture.outline import Outline, outline_of
+from monitor.capture.payload import JSON_LINES, media_type
 from monitor.capture.records import TIME, record_types
+from monitor.capture.shapes import shape_of
 
 Bytes = NDArray[np.uint8]
-Places = NDArray[np.int64]
 
 _ROUNDS: Final = 4
 """Stencils tried on one block; what has none of them is left."""
 _FEWEST: Final = 16
 """Lines below which a stencil is not worth making."""
 _SAMPLES: Final = 8
-_MARK: Final = "\x1f"  # may not stand in JSON, so a block that has it has a broken line
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,17 @@ class Cut:
 
 
 def cut(lines: pl.DataFrame, schema: Schema) -> Cut:
-    """The records of those of `lines` ("@line", "text") that stencils fit."""
+    """The records of those of `lines` ("@line", "text") that stencils fit; they hold no control character."""
     taken: list[tuple[pl.DataFrame, Mapping[str, Plain]]] = []
     left = lines
-    if not lines["text"].str.contains(_MARK, literal=True).any():
-        for _ in range(_ROUNDS):
-            stencil = _first_stencil(left)
-            if stencil is None:
-                break
-            records, plain, left = stencil.apply(left, schema)
-            if records.is_empty():
-                break
-            taken.append((records, plain))
+    for _ in range(_ROUNDS):
+        stencil = _first_stencil(left, schema)
+        if stencil is None:
+            break
+        records, plain, left = stencil.apply(left, schema)
+        if records.is_empty():
+            break
+        taken.append((records, plain))
     if not taken:
         return Cut(pl.DataFrame(schema=record_types(schema)), {}, lines)
     records = pl.concat(part for part, _ in taken)
@@ -80,42 +81,66 @@ def agreed(parts: Sequence[tuple[pl.DataFrame, Mapping[str, Plain]]]) -> dict[st
 
 
 _SAFE = r"[ !#-\[\]-~]"
+_DATA = rf'(?:{_SAFE}|\\")*'
 _TEXT = f'"{_SAFE}*"'
-_ABOUT = rf'"observedContentType":(?:{_TEXT}|null),"mode":{_TEXT}'
+_ENDED = r'(?:\\n)*","encoding":"'
 _LINE = re.compile(
-    rf'(?P<head>\{{"captureData":\{{"endpointInput":\{{{_ABOUT},"data":")(?P<into>{_SAFE}*)'
-    rf'(?P<between>(?:\\n)*","encoding":"CSV"\}},"endpointOutput":\{{{_ABOUT},"data":")(?P<out>{_SAFE}*)'
-    rf'(?P<after>(?:\\n)*","encoding":"CSV"\}}\}},"eventMetadata":\{{"eventId":")(?P<event>{_SAFE}+)'
+    rf'(?P<head>\{{"captureData":\{{"endpointInput":\{{"observedContentType":(?P<into_media>{_TEXT}|null)'
+    rf',"mode":{_TEXT},"data":")(?P<into>{_DATA})'
+    rf'(?P<between>{_ENDED}(?P<into_kind>CSV|JSON)"\}},"endpointOutput":\{{'
+    rf'"observedContentType":(?P<out_media>{_TEXT}|null),"mode":{_TEXT},"data":")(?P<out>{_DATA})'
+    rf'(?P<after>{_ENDED}(?P<out_kind>CSV|JSON)"\}}\}},"eventMetadata":\{{"eventId":")(?P<event>{_SAFE}+)'
     rf'(?:(?P<inference_key>","inferenceId":")(?P<inference>{_SAFE}+))?'
     r'(?P<time_key>","inferenceTime":")(?P<time>.{20})'
     rf'(?P<foot>"\}},"eventVersion":{_TEXT}\}})'
 )
 
 
-def _first_stencil(lines: pl.DataFrame) -> _Stencil | None:
+def _first_stencil(lines: pl.DataFrame, schema: Schema) -> _Stencil | None:
     """Of the first lines, the words around what differs; None where none of them has any."""
     if lines.height < _FEWEST:
         return None
     found = map(_LINE.fullmatch, lines["text"].head(_SAMPLES))
-    match = next((match for match in found if match is not None), None)
-    if match is None:
+    stencils = (_stencil_of(match, schema) for match in found if match is not None)
+    return next((stencil for stencil in stencils if stencil is not None), None)
+
+
+def _stencil_of(match: re.Match[str], schema: Schema) -> _Stencil | None:
+    """The stencil of a line; None where its cells are no record of the schema."""
+    into, out = (_outline(match, side) for side in ("into", "out"))
+    if into is None or out is None or len({*into.words, *out.words}) > WORDS:
         return None
+    shape = shape_of(schema, out.payload, into.payload)
+    if shape is None or len(shape.records) != 1 or isinstance(shape.records[0], int):
+        return None
+    if not into.payload.json and not out.payload.json and into.cells + out.cells < 3:
+        return None  # it may be blank
     inference = match["inference"]
     return _Stencil(
-        match["head"],
-        match["between"],
-        match["after"],
+        match["head"] + into.first,
+        into.last + match["between"] + out.first,
+        out.last + match["after"],
         len(match["event"]),
         None if inference is None else (match["inference_key"], len(inference)),
         match["time_key"],
         match["foot"],
-        (match["into"].count(",") + 1, match["out"].count(",") + 1),
+        (into, out),
+        tuple(shape.records[0]),
     )
+
+
+def _outline(match: re.Match[str], side: str) -> Outline | None:
+    media = media_type(match[f"{side}_media"].strip('"'))
+    return outline_of(match[side], json=match[f"{side}_kind"] == "JSON", lines=media.endswith(JSON_LINES))
 
 
 @dataclass(frozen=True, slots=True)
 class _Stencil:
-    """The words of a line, in order, and the lengths of its ids; `cells` are those of input and output."""
+    """The words of a line, in order, and the lengths of its ids.
+
+    `sides` are the outlines of input and output; `places` the cells of a record in the order of the schema's
+    names, as a `Shape` names them.
+    """
 
     head: str
     between: str
@@ -124,32 +149,52 @@ class _Stencil:
     inference: tuple[str, int] | None
     time_key: str
     foot: str
-    cells: tuple[int, int]
+    sides: tuple[Outline, Outline]
+    places: tuple[str | None, ...]
 
     def apply(
         self, lines: pl.DataFrame, schema: Schema
     ) -> tuple[pl.DataFrame, Mapping[str, Plain], pl.DataFrame]:
         """The records of the lines that it fits, what is known of their columns, and the other lines."""
-        nothing = pl.DataFrame(schema=record_types(schema)), dict[str, Plain](), lines
-        if sum(self.cells) != len(schema.names) or len(schema.names) < 3:  # two cells may be a blank record
-            return nothing
         pieces = lines.select("@line", self._fits(), **self._pieces())
         pieces = _where(pieces, pieces["fits"])
         read = _read(pieces)
         pieces = _where(pieces, read.fits)
-        grid = _Grid.of(pieces["sides"], self.cells)
-        if not grid.whole.all():
+        layout = self._layout()
+        grid = Grid.of(pieces["sides"], layout)
+        while not grid.whole.all():
             pieces = pieces.filter(pl.Series(grid.whole))
-            grid = _Grid.of(pieces["sides"], self.cells)
+            grid = Grid.of(pieces["sides"], layout)
         if pieces.is_empty():
-            return nothing
+            return pl.DataFrame(schema=record_types(schema)), {}, lines
         times = read.times if len(read.times) == pieces.height else _times(pieces["time"])
         about = [pieces["@line"], _zeros(pieces.height), pieces["@event_id"], pieces["@inference_id"], times]
-        out = self.cells[1]
-        names = (*schema.names[out:], *schema.names[:out])
-        texts = grid.texts(names)
-        records = pl.DataFrame([*about, *(texts[name] for name in schema.names)])
-        return records, grid.known(names), _without(lines, pieces)
+        into, out = layout.into, layout.out
+        cells = [f"in{at}" for at in range(into)] + [f"out{at}" for at in range(out)]
+        texts, known = grid.texts(cells), grid.known(cells)
+        named = list(zip(schema.names, self.places, strict=True))
+        missing = pl.Series([None], dtype=pl.String).new_from_index(0, pieces.height)
+        values = [(missing if cell is None else texts[cell]).alias(name) for name, cell in named]
+        plain = {name: known[cell] for name, cell in named if cell in known}
+        return pl.DataFrame([*about, *values]), plain, _without(lines, pieces)
+
+    def _words(self) -> dict[str, str]:
+        """The words between cells and what is put in their place, longer ones first."""
+        words = dict.fromkeys(word for side in self.sides for word in side.words)
+        codes = {word: code(number) for number, word in enumerate(words)} | {self.between: MARK}
+        return dict(sorted(codes.items(), key=lambda each: -len(each[0])))
+
+    def _layout(self) -> Layout:
+        into, out = self.sides
+        words = self._words()
+        codes = "".join(words[word] for word in (*into.words, self.between, *out.words))
+        return Layout(
+            into.cells,
+            out.cells,
+            codes if into.words or out.words else "",
+            tuple(number for side in self.sides for number in side.numbers or (False,) * side.cells),
+            tuple(side.payload.json for side in self.sides for _ in range(side.cells)),
+        )
 
     def _tail(self) -> int:
         """The length of what follows the output."""
@@ -178,6 +223,7 @@ class _Stencil:
         """What differs from line to line; "sides" are input and output with a mark between them."""
         text = pl.col("text")
         sides = text.str.slice(len(self.head)).str.head(-self._tail())
+        words = self._words()
         inference: pl.Expr = pl.lit(None, pl.String)
         if self.inference is not None:
             length = self.inference[1]
@@ -186,7 +232,7 @@ class _Stencil:
             "@event_id": text.str.tail(self._tail() - len(self.after)).str.head(self.event),
             "@inference_id": inference,
             "time": text.str.tail(_TIME_LENGTH + len(self.foot)).str.head(_TIME_LENGTH),
-            "sides": sides.str.replace_many([self.between], [_MARK]),
+            "sides": sides.str.replace_many(list(words), list(words.values()), leftmost=len(words) > 1),
         }
 
 
@@ -219,8 +265,8 @@ def _read(pieces: pl.DataFrame) -> _Ids:
     times = _times(pieces["time"])
     fits = times.is_not_null()
     raw = np.frombuffer(ids.str.join("").item().encode(), np.uint8)
-    if (raw < ord(" ")).any() or (raw == _QUOTE).any() or (raw == _ESCAPE).any():
-        unlike = r'[\x00-\x1f"\\]'
+    if (raw == ord('"')).any() or (raw == ord("\\")).any():
+        unlike = r'["\\]'
         fits &= ~pieces["@event_id"].str.contains(unlike)
         fits &= ~pieces["@inference_id"].str.contains(unlike).fill_null(False)
     return _Ids(fits, times if fits.all() else times.clear())
@@ -269,118 +315,3 @@ def _times_of_one_day(texts: Bytes) -> pl.Series | None:
     since = (hours * 3600 + minutes * 60 + seconds) * 1_000_000
     start = (midnight - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     return pl.Series("@time", since + start).cast(TIME)
-
-
-_LINE_END, _COMMA, _POINT, _MINUS, _PLUS, _SMALL_E, _LARGE_E, _QUOTE, _ESCAPE = b'\n,.-+eE"\\'
-_NO_DIGIT: Final = bytes(char not in b"0123456789" for char in range(256))
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """Payloads as bytes, and where in them something else than a digit stands.
-
-    Attributes:
-        raw: the rows, each ended by a line end.
-        places: where in `raw` no digit stands.
-        chars: what stands there.
-        ends: which of these end a cell.
-        whole: of each row, whether it has its cells and nothing that JSON escapes.
-        cells: the number of cells of a row.
-    """
-
-    raw: bytes
-    places: Places
-    chars: Bytes
-    ends: NDArray[np.bool_]
-    whole: NDArray[np.bool_]
-    cells: int
-
-    @classmethod
-    def of(cls, sides: pl.Series, cells: tuple[int, int]) -> _Grid:
-        """The grid of rows `input MARK output`, which should have so many cells on either side."""
-        raw = (sides.str.join("\n").item() + "\n").encode()
-        places = np.flatnonzero(np.frombuffer(raw.translate(_NO_DIGIT), np.bool_))
-        chars = np.frombuffer(raw, np.uint8)[places]
-        ends = (chars == _COMMA) | (chars == _LINE_END) | (chars == ord(_MARK))
-        row = np.frombuffer(b"," * (cells[0] - 1) + _MARK.encode() + b"," * (cells[1] - 1) + b"\n", np.uint8)
-        whole = _rows_like(row, chars[ends], len(sides))
-        forbidden = ((chars < ord(" ")) & ~ends) | (chars == _QUOTE) | (chars == _ESCAPE)
-        if forbidden.any():
-            whole &= ~_has(forbidden, chars, len(sides))
-        return cls(raw, places, chars, ends, whole, sum(cells))
-
-    def texts(self, names: Sequence[str]) -> pl.DataFrame:
-        """The cells of whole rows, an empty one as null."""
-        return pl.read_csv(
-            self.raw.replace(_MARK.encode(), b","),
-            has_header=False,
-            quote_char=None,
-            schema=dict.fromkeys(names, pl.String),
-        )
-
-    def known(self, names: Sequence[str]) -> dict[str, Plain]:
-        """What is known of the columns of whole rows that hold plain numbers alone."""
-        chars, ends = self.chars, self.ends
-        near = np.diff(self.places, prepend=-1) == 1  # no digit stands between this and what is before it
-        digit_follows = np.append(~near[1:], np.False_)
-        after_end = np.concatenate([[True], ends[:-1]])
-        minus, point = chars == _MINUS, chars == _POINT
-        power = (chars == _SMALL_E) | (chars == _LARGE_E)
-        sign = minus & near & after_end
-        power_sign = (minus | (chars == _PLUS)) & near & _shifted(power)
-        whole_before = ~near & (after_end | _shifted(sign))
-        fits = ends | ((sign | power_sign | (point & whole_before)) & digit_follows)
-        fits |= (
-            power
-            & (whole_before | (~near & _shifted(point)))
-            & (digit_follows | np.append(power_sign[1:], np.False_))
-        )
-        fraction = point | (power & ~_shifted(point))
-        if fits.all() and np.count_nonzero(fraction) == self.whole.size * self.cells:  # one a cell
-            return dict.fromkeys(names, Plain.FRACTIONS)
-        fractions, empty, odd = (
-            self._by_column(marks) for marks in (fraction, ends & near & after_end, ~fits)
-        )
-        present = self.whole.size - empty
-        return {
-            name: _plain(int(fractions[at]), int(present[at])) for at, name in enumerate(names) if not odd[at]
-        }
-
-    def _by_column(self, marks: NDArray[np.bool_]) -> Places:
-        """How many marks each column has."""
-        marked = int(np.count_nonzero(marks))
-        if not marked:
-            return np.zeros(self.cells, np.int64)
-        cell = np.cumsum(self.ends, dtype=np.int32)[marks] - self.ends[marks]
-        return np.bincount(cell % self.cells, minlength=self.cells)
-
-
-def _plain(fractions: int, present: int) -> Plain:
-    if not fractions:
-        return Plain.WHOLE
-    return Plain.FRACTIONS if fractions == present else Plain.NUMBERS
-
-
-def _shifted(marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Of each place whether the one before it is marked."""
-    return np.concatenate([[False], marks[:-1]])
-
-
-def _rows_like(row: Bytes, ends: Bytes, rows: int) -> NDArray[np.bool_]:
-    """Which rows have the ends of `row`, in its order."""
-    if ends.size == rows * row.size:
-        alike = ends.reshape(rows, row.size) == row
-        if alike.all():
-            return np.ones(rows, dtype=np.bool_)
-    last = np.flatnonzero(ends == _LINE_END)
-    sized = np.diff(last, prepend=-1) == row.size
-    found = np.zeros(rows, dtype=np.bool_)
-    at = last[sized][:, None] + np.arange(1 - row.size, 1)
-    found[sized] = (ends[at] == row).all(axis=1)
-    return found
-
-
-def _has(marked: NDArray[np.bool_], chars: Bytes, rows: int) -> NDArray[np.bool_]:
-    """Which rows have a mark."""
-    row = np.cumsum(chars == _LINE_END) - (chars == _LINE_END)
-    return np.asarray(np.bincount(row[marked], minlength=rows) > 0)

@@ -15,7 +15,7 @@ from monitor.capture.exact import read_exactly
 from monitor.capture.lines import blocks
 from monitor.capture.rejects import RejectKind
 from monitor.capture.stencil import cut
-from tests.capture.events import ABC, captured, csv_line, numbered
+from tests.capture.events import ABC, captured, csv_line, event, json_line, line, numbered, side
 
 MANY = 40
 NUMBERS = st.one_of(
@@ -66,6 +66,44 @@ def alike(draw: st.DrawFn) -> list[bytes]:
     ]
 
 
+TOKENS = st.one_of(
+    NUMBERS.filter(lambda text: not text.startswith(("0", "-0")) or text in {"0", "-0", "0.5"}),
+    st.sampled_from(["0", "1.10", "-0.5", "1E+05"]),
+)
+ODD_TOKENS = st.sampled_from(
+    ["null", "true", "NaN", "Infinity", "-Infinity", "01", "-01.5", "+1", ".5", "1.", "1e", "[1]", "{}", " 1"]
+) | st.sampled_from(["", '""', '"x"', '"1"', '"a,b"', '"\\u00e9"', '"\\""'])
+DOCUMENTS = {
+    "flat": ('{{"a":{a},"b":{b}}}', '{{"p":{p}}}'),
+    "spaced": ('{{"a": {a}, "b": {b}}}', '{{"p": {p}}}'),
+    "other order": ('{{"b":{b},"a":{a}}}', '{{"p":{p}}}'),
+    "lists": ("[{a},{b}]", "[{p}]"),
+    "nested": ('{{"instances":[{{"a":{a},"b":{b}}}]}}', '{{"predictions":[{{"p":{p}}}]}}'),
+    "two in one": ('{{"instances":[{{"a":{a},"b":{b}}},{{"a":1,"b":2}}]}}', '{{"predictions":[{p},3]}}'),
+    "a key too many": ('{{"a":{a},"b":{b},"c":1}}', '{{"p":{p}}}'),
+    "a key too few": ('{{"a":{a},"p":{b}}}', "{p}"),
+    "twice": ('{{"a":{a},"a":{b},"b":1}}', '{{"p":{p}}}'),
+    "texts": ('{{"a":"{a}","b":"x{b}"}}', '{{"p":{p}}}'),
+    "csv answer": ('{{"a":{a},"b":{b}}}', None),
+}
+
+
+@st.composite
+def alike_json(draw: st.DrawFn) -> list[bytes]:
+    """Lines of one kind of document, most of them with numbers for values."""
+    asked, answered = DOCUMENTS[draw(st.sampled_from(sorted(DOCUMENTS)))]
+    tokens = draw(st.sampled_from([TOKENS, st.one_of(TOKENS, TOKENS, ODD_TOKENS)]))
+    cells = draw(st.lists(st.tuples(tokens, tokens, tokens), min_size=1, max_size=6))
+    media = draw(st.sampled_from(["application/json", "application/jsonlines"]))
+    found = []
+    for at in range(MANY):
+        p, a, b = cells[at % len(cells)]
+        into = side(asked.format(a=a, b=b), "JSON", media)
+        out = side(p) if answered is None else side(answered.format(p=p), "JSON", media)
+        found.append(line(event(into, out, event_id=f"e-{at:03}")))
+    return found
+
+
 @st.composite
 def spoiled(draw: st.DrawFn, line: bytes) -> bytes:
     """A line with something taken out of it, put into it, or swapped."""
@@ -79,13 +117,13 @@ def spoiled(draw: st.DrawFn, line: bytes) -> bytes:
 
 @st.composite
 def blocks_of_lines(draw: st.DrawFn) -> bytes:
-    lines = draw(alike())
+    lines = draw(alike() | alike_json())
     for place in draw(st.lists(st.integers(0, MANY - 1), max_size=4)):
         lines[place] = draw(spoiled(lines[place]))
     return captured(*lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(blocks_of_lines())
 def test_what_is_cut_is_what_is_read_one_at_a_time(data: bytes) -> None:
     [block] = blocks(data)
@@ -99,7 +137,7 @@ def test_what_is_cut_is_what_is_read_one_at_a_time(data: bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(alike())
+@given(alike() | alike_json())
 def test_what_is_said_of_a_column_is_so(lines: list[bytes]) -> None:
     found = decode(captured(*lines), ABC)
     for name, kind in found.plain.items():
@@ -137,6 +175,11 @@ def test_columns_of_plain_numbers_are_known(values: list[str], kind: Plain | Non
 LINES = {
     "as SageMaker writes them": lambda at: csv_line(f"{at},0.5", "1.5", event_id=f"{at:036}"),
     "answers that end with a line end": lambda at: csv_line(f"{at},0.5", "1.5\n", event_id=f"{at:036}"),
+    "JSON": lambda at: json_line({"a": at, "b": 0.5 + at}, {"p": 1.5}, event_id=f"{at:036}"),
+    "lists of JSON": lambda at: json_line([at, 0.5], [1.5], event_id=f"{at:036}"),
+    "JSON in, CSV out": lambda at: line(
+        event(side(f'{{"a":{at},"b":2}}', "JSON"), side("1.5"), event_id=f"{at:036}")
+    ),
     "ids of the caller": lambda at: csv_line(
         "1,2", "3", event_id=f"{at:036}", inference_id=str(at // 10 * 7)
     ),
