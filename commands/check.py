@@ -167,14 +167,15 @@ def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) ->
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
     typer.echo(completion_message(len(found.verdict.violations)))
-    if both:
+    differing = [pair for pair in both if pair.why]
+    if differing:
         typer.echo("\nModel Monitor's verdict (compat) beside the right one (correct), where they differ:")
-    for pair in (each for each in both if each.why):
+    for pair in differing:
         typer.echo(
             f"{pair.feature}  {pair.check}  {_short(pair.compat)} | {_short(pair.correct)}  {pair.why}"
         )
-    if both and not any(each.why for each in both):
-        typer.echo("They agree on every check.")
+    if both and not differing:
+        typer.echo("Model Monitor's verdict (compat) and the right one (correct) agree on every check.")
 
 
 def _short(row: CheckRow | None) -> str:

@@ -333,7 +333,10 @@ def test_where_both_distances_agree_that_is_said(folder: Path) -> None:
     assert kedge("baseline", "create", "training.csv", "--output", "own").status == 0
     capture(folder / "capture" / "1.jsonl", *(line(NOON, float(n), str(n * 0.37)) for n in range(400)))
     ran = kedge("check", "--capture", "capture", "--baseline", "own", "--distance", "both")
-    assert ran.out.endswith("They agree on every check.\n")
+    assert ran.out.endswith(
+        "\nModel Monitor's verdict (compat) and the right one (correct) agree on every check.\n"
+    )
+    assert "where they differ" not in ran.out
 
 
 def test_what_is_not_public_is_read_as_the_owner_says(folder: Path, baseline: Path) -> None:
@@ -349,7 +352,8 @@ def test_what_is_not_public_is_read_as_the_owner_says(folder: Path, baseline: Pa
     [
         ("colour=red", "'colour=red' is no assumption: write NAME=VALUE"),
         ("non_negative", "is no assumption"),
-        ("non_negative=perhaps", "non_negative: Input should be a valid boolean"),
+        ("non_negative=perhaps", "non_negative is 'perhaps': write true or false"),
+        ("non_negative=[", "non_negative is '[': write true or false"),
         ("chi_squared=up", "chi_squared: 'up' is none of p_value_below, value_above"),
     ],
 )
