@@ -146,9 +146,10 @@ def _nothing(job: Job, wanted: str) -> str:
             "give the input that holds the data set this LocalPath"
         )
     others = sorted(str(path.relative_to(job.source)) for path in job.source.rglob("*") if path.is_file())
-    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "") or "nothing"
+    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "")
+    held = f"holds no {wanted}, but {there}" if others else "is an empty folder"
     return (
-        f"Job inputs had no data: {job.source} holds no {wanted}, but {there}; "
+        f"Job inputs had no data: {job.source} {held}; "
         "check the input's S3 prefix and, for captures, that the endpoint captured in this hour"
     )
 
