@@ -23,6 +23,7 @@ from commands.options import (
     require_order,
     write_files,
 )
+from config.counting import counted
 from config.model import Distance
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) ->
             line = f" line {example.line}" if example.line else ""
             column = f" column {example.column}" if example.column else ""
             typer.echo(f"{bad.key}{line}{column}: {example.kind}: {example.detail}", err=True)
-    typer.echo(f"{found.profile.rows} records in {found.objects} objects, {_lost(found)} rejected")
+    typer.echo(
+        f"{counted(found.profile.rows, 'record')} in {counted(found.objects, 'object')}, "
+        f"{_lost(found)} rejected"
+    )
     if fault is not None:
         typer.echo(fault)
     for violation in found.verdict.violations:

@@ -267,7 +267,7 @@ def test_bad_lines_cost_no_good_one_and_are_told(container: Container) -> None:
     path.write_text(path.read_text() + "garbage\n")
     ended = container.run()
     assert (ended.status, ended.message) == (0, QUIET)
-    assert "580 records in 1 objects, 1 rejected" in ended.said
+    assert "580 records in 1 object, 1 rejected" in ended.said
     assert "line 581: not_json" in ended.said
 
 

@@ -88,7 +88,7 @@ def test_a_real_capture_against_a_baseline_of_its_own_rows(
     given = ("--capture", captured, "--baseline", made, "--output", folder / "out", "--distance", distance)
     ran = kedge("check", *given, "--fail-on-violations")
     assert ran.status == 0
-    assert ran.out.startswith(f"{CAPTURES[name][2]} records in 1 objects, 0 rejected\n")
+    assert ran.out.startswith(f"{CAPTURES[name][2]} records in 1 object, 0 rejected\n")
     assert ran.out.endswith(QUIET)
     assert {path.name for path in (folder / "out").iterdir()} == RESULTS
     for written in ("statistics.json", "constraints.json"):
@@ -135,7 +135,7 @@ def test_violations_are_told_and_are_an_exit_status_where_that_is_asked_for(drif
 
 def test_bad_lines_are_told_on_standard_error_without_what_they_held(drifted: tuple[str, ...]) -> None:
     ran = kedge(*drifted)
-    assert "60 records in 1 objects, 1 rejected\n" in ran.out
+    assert "60 records in 1 object, 1 rejected\n" in ran.out
     assert ran.err.startswith("1.jsonl line 61: not_json: ")
     assert "garbage" not in ran.err
 
