@@ -94,17 +94,34 @@ def test_an_endpoint_that_hangs_holds_up_no_other(
 
 def test_what_nothing_acts_on_is_told_when_the_file_is_taken_up(kedge: service.Service, here: Yard) -> None:
     with capture_logs() as logs:
-        _write(kedge, _entry(here.uri, more=", problem_type: binary_classification"))
+        _write(kedge, _entry(here.uri))
         with kedge.file.path.open("a") as file:
             file.write("discover: {name_glob: 'a*'}\n")
         kedge.tick()
         kedge.tick()
     told = [(line.get("endpoint"), line["reason"]) for line in logs if line["event"] == "config_key_ignored"]
-    assert [(name, reason.partition(" ")[0]) for name, reason in told] == [
-        (None, "discover"),
-        ("abalone", "problem_type"),
-    ]
+    assert [(name, reason.partition(" ")[0]) for name, reason in told] == [(None, "discover")]
     assert _judged(kedge) == 1
+
+
+def test_a_second_entry_of_an_endpoint_is_told_at_it_while_the_first_is_observed(
+    kedge: service.Service, here: Yard
+) -> None:
+    _write(kedge, _entry(here.uri), _entry(here.uri, more=", sample_rows: 5"))
+    kedge.tick()
+    assert _judged(kedge) == 1
+    told = f"{kedge.file.path}, line 3, endpoints[1].name: abalone has an entry on line 2 already; keep one"
+    assert (_problem(kedge) or "").startswith(told)
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+    assert _problem(kedge) is None
+
+
+def _problem(kedge: service.Service) -> str | None:
+    with reading(kedge.engine) as connection:
+        monitor = monitors.by_name(connection, "abalone")
+    assert monitor is not None
+    return monitor.problem
 
 
 def test_a_report_is_read_in_the_role_that_it_was_written_in(
