@@ -25,6 +25,7 @@ COMMANDS = [
     ("check",),
     ("db", "upgrade"),
     ("demo",),
+    ("doctor",),
     ("report",),
     ("retrain", "start"),
     ("retrain", "list"),
