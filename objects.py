@@ -471,10 +471,19 @@ def open_place(
 def _s3_place(uri: str, s3: S3Client | Callable[[], S3Client] | None, kms_key: str | None) -> Place:
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket):
-        advice = "write s3://bucket/prefix, without credentials"
-        raise PlaceError(PlaceProblem.BAD_URI, f"the S3 address names no bucket that could be: {advice}")
+        raise PlaceError(PlaceProblem.BAD_URI, _no_bucket(bucket))
     client = s3_client() if s3 is None else s3() if callable(s3) else s3
     return Place(S3Objects(bucket, client, kms_key), prefix.strip("/"), uri)
+
+
+def _no_bucket(text: str) -> str:
+    """What is wrong with a bucket's name, which is not shown where it may hold a secret."""
+    if not text:
+        return "the S3 address names no bucket: write s3://bucket/prefix"
+    if "@" in text or ":" in text:
+        return "the S3 address holds more than a bucket: write s3://bucket/prefix, without credentials"
+    advice = "write s3://bucket/prefix, the bucket's name in 3 or more letters, digits, hyphens and dots"
+    return f"{text!r} in the S3 address can't be a bucket: {advice}"
 
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")

@@ -327,7 +327,8 @@ class Service:
         if self._stop.is_set():
             return
         try:
-            done = self._observer.observe(endpoint)
+            errors = (str(error) for error in self.file.errors if error.endpoint == endpoint.name)
+            done = self._observer.observe(endpoint, next(errors, None))
             self._rounds.labels(_end(done)).inc()
             self._sent.labels(endpoint.name).inc(done.sent if done is not None else 0)
         except StoreError as error:

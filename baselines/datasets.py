@@ -45,9 +45,7 @@ def format_of(where: str) -> DatasetFormat:
     """The format that a name's suffix says. Raises DatasetError."""
     suffix = Path(where).suffix.lower()
     if suffix not in _SUFFIXES:
-        raise DatasetError(
-            f"{where} has a suffix that says no format: name it {', '.join(_SUFFIXES)}, or give its format"
-        )
+        raise DatasetError(f"{where} has a suffix that says no format: give it one of {', '.join(_SUFFIXES)}")
     return _SUFFIXES[suffix]
 
 
@@ -66,7 +64,7 @@ def batches(source: bytes | Path, kind: DatasetFormat, header: bool, where: str)
         raise DatasetError(f"{where}{error}") from None
     except pl.exceptions.PolarsError:
         raise DatasetError(
-            f"{where} is not {kind} that can be read; write it again or give its format"
+            f"{where} is not {kind} that can be read; write it again, or as another format"
         ) from None
 
 

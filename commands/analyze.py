@@ -18,6 +18,7 @@ def analyze(
     Example: kedge analyze --root /
     """
     from commands.failures import CommandError, sentence_of
+    from config.counting import counted
     from monitor.analysis import contract, run
 
     try:
@@ -39,5 +40,6 @@ def analyze(
             line = f" line {example.line}" if example.line else ""
             typer.echo(f"{bad.key}{line}: {example.kind}: {example.detail}", err=True)
     lost = sum(bad.rejects.lost for bad in found.gathered.bad)
-    typer.echo(f"{found.gathered.profile.rows} records in {found.gathered.objects} objects, {lost} rejected")
+    read = f"{counted(found.gathered.profile.rows, 'record')} in {counted(found.gathered.objects, 'object')}"
+    typer.echo(f"{read}, {lost} rejected")
     typer.echo(found.message)

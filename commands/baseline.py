@@ -23,6 +23,7 @@ from commands.options import (
     print_json,
     write_files,
 )
+from config.counting import counted
 from config.model import Distance
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def create(
     if as_json:
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:
-        typer.echo(f"{profile.rows} records, {len(profile.columns)} features, written to {output}")
+        features = counted(len(profile.columns), "feature")
+        typer.echo(f"{counted(profile.rows, 'record')}, {features}, written to {output}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +173,11 @@ def _create_quality(dataset: str, output: Path, asked: _QualityAsked, header: bo
         )
         return
     if found.left_out:
-        typer.echo(f"{found.left_out} records lack an answer or a label and were left out", err=True)
+        typer.echo(f"{counted(found.left_out, 'record')} left out for want of an answer or a label", err=True)
     for name, bound in found.constraints.bounds.items():
         typer.echo(f"{name}  {bound.threshold:.6g}")
-    typer.echo(f"{records} records, {len(found.constraints.bounds)} constraints, written to {output}")
+    bounds = counted(len(found.constraints.bounds), "constraint")
+    typer.echo(f"{counted(records or 0, 'record')}, {bounds}, written to {output}")
 
 
 def _create_on_sagemaker(
@@ -210,7 +213,8 @@ def _create_on_sagemaker(
         told = {"records": profile.rows, "features": len(found.features), "output": str(output)}
         print_json({**told, "results": written})
     else:
-        typer.echo(f"{profile.rows} records, {len(found.features)} features, written to {output}")
+        features = counted(len(found.features), "feature")
+        typer.echo(f"{counted(profile.rows, 'record')}, {features}, written to {output}")
 
 
 def _source(dataset: str) -> Path | bytes:
@@ -314,7 +318,8 @@ def show(
             print_json({"statistics": json.loads(statistics), "constraints": json.loads(constraints)})
             return
         loaded = versions.load(connection, baseline_id)
-    typer.echo(f"version {loaded.baseline.version}: {loaded.profile.rows} records, {loaded.baseline.source}")
+    records = counted(loaded.profile.rows, "record")
+    typer.echo(f"version {loaded.baseline.version}: {records}, {loaded.baseline.source}")
     for feature in loaded.constraints.features:
         column = loaded.profile.columns.get(feature.name)
         typer.echo(f"{feature.name}  {feature.inferred_type}  {feature.completeness:.1%}  {_range(column)}")

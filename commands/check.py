@@ -23,6 +23,7 @@ from commands.options import (
     require_order,
     write_files,
 )
+from config.counting import counted
 from config.model import Distance
 
 if TYPE_CHECKING:
@@ -161,20 +162,24 @@ def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) ->
             line = f" line {example.line}" if example.line else ""
             column = f" column {example.column}" if example.column else ""
             typer.echo(f"{bad.key}{line}{column}: {example.kind}: {example.detail}", err=True)
-    typer.echo(f"{found.profile.rows} records in {found.objects} objects, {_lost(found)} rejected")
+    typer.echo(
+        f"{counted(found.profile.rows, 'record')} in {counted(found.objects, 'object')}, "
+        f"{_lost(found)} rejected"
+    )
     if fault is not None:
         typer.echo(fault)
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
     typer.echo(completion_message(len(found.verdict.violations)))
-    if both:
+    differing = [pair for pair in both if pair.why]
+    if differing:
         typer.echo("\nModel Monitor's verdict (compat) beside the right one (correct), where they differ:")
-    for pair in (each for each in both if each.why):
+    for pair in differing:
         typer.echo(
             f"{pair.feature}  {pair.check}  {_short(pair.compat)} | {_short(pair.correct)}  {pair.why}"
         )
-    if both and not any(each.why for each in both):
-        typer.echo("They agree on every check.")
+    if both and not differing:
+        typer.echo("Model Monitor's verdict (compat) and the right one (correct) agree on every check.")
 
 
 def _short(row: CheckRow | None) -> str:

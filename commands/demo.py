@@ -110,6 +110,8 @@ def _progress(hours: int) -> Iterator[Callable[[int], None]]:
 
 
 def _tell_summary(found: Summary) -> None:
+    from config.counting import counted
+
     before = found.quiet_windows_before_drift + found.false_alarms
     _tell(
         f"{before} windows before the shift of {found.shift_sd} standard deviations: "
@@ -122,7 +124,7 @@ def _tell_summary(found: Summary) -> None:
             f"Drift found in window {found.windows_to_detect} after it: {', '.join(found.drifted_features)}."
         )
     if found.data_faults:
-        _tell(f"{found.data_faults} incidents of a data fault, which nothing is retrained on.")
+        _tell(f"{counted(found.data_faults, 'incident')} of a data fault, which nothing is retrained on.")
     _tell(
         f"The champion's error: {_rings(found.champion_rmse_before)} before, "
         f"{_rings(found.champion_rmse_after)} after."
@@ -131,10 +133,12 @@ def _tell_summary(found: Summary) -> None:
 
 
 def _tell_retraining(found: Summary) -> None:
+    from config.counting import counted
+
     if found.outcome is None:
         _tell("No retraining.")
         return
-    _tell(f"{found.retraining_runs} retraining run, {found.outcome}. {found.reason}")
+    _tell(f"{counted(found.retraining_runs, 'retraining run')}, {found.outcome}. {found.reason}")
     _tell(f"The challenger's error: {_rings(found.challenger_rmse)}.")
     if found.endpoint_config != found.endpoint_config_before:
         quiet = "quiet" if found.quiet_after else "not quiet"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from config.model import Config, Endpoint
     from store.records import Monitor
 
-ConfigPath = Annotated[Path, typer.Option("--config", help="The kedge.yaml to go by.")]
+ConfigPath = Annotated[Path, typer.Option("--config", readable=False, help="The kedge.yaml to go by.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Assumed = Annotated[
     list[str] | None,

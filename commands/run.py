@@ -68,6 +68,7 @@ def run(
 
 
 def _tell(found: tuple[object, ...], as_json: bool) -> None:
+    from config.counting import counted
     from store.records import Execution
 
     judged = [execution for execution in reversed(found) if isinstance(execution, Execution)]
@@ -92,7 +93,7 @@ def _tell(found: tuple[object, ...], as_json: bool) -> None:
     for e in judged:
         typer.echo(
             f"{e.start:%Y-%m-%d %H:%M} – {e.end:%H:%M} UTC  {e.variant}  revision {e.revision}  "
-            f"{e.records} records  {e.rejected} rejected  {e.message}"
+            f"{counted(e.records, 'record')}  {e.rejected} rejected  {e.message}"
         )
     if not judged:
         typer.echo("No window has closed yet.")

@@ -12,9 +12,9 @@ from commands.options import DEFAULT_CONFIG
 
 def watch(
     endpoint: Annotated[str, typer.Argument(help="The endpoint's name in SageMaker.")],
-    config: Annotated[Path, typer.Option("--config", help="The kedge.yaml to add the entry to.")] = (
-        DEFAULT_CONFIG
-    ),
+    config: Annotated[
+        Path, typer.Option("--config", readable=False, help="The kedge.yaml to add the entry to.")
+    ] = (DEFAULT_CONFIG),
     region: Annotated[str | None, typer.Option(help="AWS region; default: the environment's.")] = None,
     schedule: Annotated[
         str | None, typer.Option(help="A Model Monitor schedule of the endpoint that still runs, to follow.")

@@ -47,12 +47,24 @@ class Assume(Part):
             if not equals or name not in cls.model_fields:
                 known = ", ".join(cls.model_fields)
                 raise ValueError(f"{text!r} is no assumption: write NAME=VALUE, NAME one of {known}")
-            given[name] = yaml.safe_load(value)
+            given[name] = _value(name, value)
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise ValueError(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _value(name: str, text: str) -> object:
+    """A value as YAML would read it in kedge.yaml. Raises ValueError where it is none."""
+    field = Assume.model_fields[name]
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = None
+    if field.annotation is bool and not isinstance(value, bool):
+        raise ValueError(f"{name} is {text!r}: write true or false")
+    return value
 
 
 CONSERVATIVE = Assume()

@@ -248,7 +248,8 @@ class Config(Part):
             or "://" not in database
         ):
             raise ValueError(
-                "is no database that Kedge knows; write sqlite:///FILE or postgresql+psycopg://HOST/NAME"
+                "is no database that Kedge knows; write "
+                "sqlite:///FILE or postgresql://HOST/NAME, with USER@ before HOST"
             )
         return database
 

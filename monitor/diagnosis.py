@@ -14,6 +14,7 @@ import polars as pl
 
 from baselines.constraints import Constraints
 from baselines.profile.profile import Profile
+from config.counting import counted
 from config.durations import spell
 from config.facts import EndpointFacts
 from config.model import Endpoint
@@ -115,7 +116,9 @@ def of_captures(
     """How many captured objects there are within the lateness; where none, what lies there instead."""
     looked = f"{entry.capture}/{entry.name}/{entry.variant or '<variant>'}/yyyy/mm/dd/hh/"
     if found:
-        return fine(CAPTURES, f"{found} objects within {spell(entry.lateness)}, the newest is {newest}")
+        return fine(
+            CAPTURES, f"{counted(found, 'object')} within {spell(entry.lateness)}, the newest is {newest}"
+        )
     since = now - entry.lateness
     said = f"none at {looked} since {since:%Y-%m-%d %H:%M} UTC"
     if around is None:
@@ -237,7 +240,9 @@ def of_labels(objects: int, labels: pl.Series, records: pl.Series, uri: str) -> 
         )
     if labels.is_empty():
         return wrong(
-            LABELS, f"{objects} objects, and no label can be read", "write lines with groundTruthData"
+            LABELS,
+            f"{counted(objects, 'object')}, and no label can be read",
+            "write lines with groundTruthData",
         )
     matched = int(labels.is_in(records.implode()).sum())
     said = f"{matched} of {labels.len()} labels name one of {records.len()} captured records looked at"

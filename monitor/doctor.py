@@ -16,6 +16,7 @@ from baselines.constraints import Constraints, ConstraintsError
 from baselines.folder import BaselineError
 from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
+from config.counting import counted
 from config.discovery import look_up
 from config.facts import DiscoveryError
 from config.model import Endpoint
@@ -207,7 +208,8 @@ def _baseline(entry: Endpoint, by: Instruments) -> tuple[Profile, Constraints, F
         return _refused(BASELINE, error)
     except (BaselineError, StatisticsError, ConstraintsError) as error:
         return wrong(BASELINE, str(error), "create it again: kedge baseline create DATASET --output DIR")
-    told = f"{profile.rows} records, {len(constraints.features)} features, at {entry.baseline}"
+    features = counted(len(constraints.features), "feature")
+    told = f"{counted(profile.rows, 'record')}, {features}, at {entry.baseline}"
     return profile, constraints, fine(BASELINE, told)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from config.counting import counted
 from monitor.checks.names import DATA_FAULTS, Check
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 
@@ -59,7 +60,7 @@ def _data_fault(faults: Sequence[CheckRow], lost: float, rejected: int) -> Breac
         kinds = ", ".join(sorted({fault.check for fault in faults}))
         said.append(f"{kinds} on {_named(features)}")
     if lost > REJECTED_SHARE:
-        said.append(f"{rejected} records ({lost:.1%}) could not be read")
+        said.append(f"{counted(rejected, 'record')} ({lost:.1%}) could not be read")
     severity = max([lost, *map(_share_of_bad, faults)])
     return Breach(IncidentKind.DATA_FAULT, severity, features, f"Data fault: {'; '.join(said)}.")
 

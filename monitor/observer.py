@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -129,10 +129,10 @@ class Observer:
     _bounds: dict[str, tuple[str, float, QualityConstraints]] = field(default_factory=dict)
     """Endpoint → its entry's digest, when its quality baseline was read (wall time), and what that asks."""
 
-    def observe(self, endpoint: Endpoint) -> Round | None:
+    def observe(self, endpoint: Endpoint, wrong: str | None = None) -> Round | None:
         """One round for an endpoint, or None where another replica is at it.
 
-        Raises StoreError alone; what is wrong with the endpoint itself is recorded with it.
+        `wrong` with its entry is told where nothing else is. Raises StoreError alone; the rest is recorded.
         """
         now = self.world.clock.now()
         with writing(self.world.engine) as connection:
@@ -142,15 +142,16 @@ class Observer:
             if lease is None:
                 return None
             try:
-                return self._guarded(endpoint, lease, now)
+                return self._guarded(endpoint, lease, now, wrong)
             except monitors.LeaseLostError as error:
                 log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
             except StoppingError:
                 log.info("round_stopped", endpoint=endpoint.name)
             return Round()
 
-    def _guarded(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
+    def _guarded(self, endpoint: Endpoint, lease: Lease, now: datetime, wrong: str | None) -> Round:
         done = self._round(endpoint, lease, now)
+        done = replace(done, problem=done.problem or wrong)
         with lease.transaction() as connection:
             if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)

@@ -20,6 +20,7 @@ CONFIG_FILES = ("opt/ml/config/processingjobconfig.json", "opt/ml/processing/pro
 MESSAGE = "opt/ml/output/message"
 METRICS = "opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl"
 ON = frozenset({"enabled", "true", "1", "yes"})
+OFF = frozenset({"disabled", "false", "0", "no", ""})
 
 
 class ContractError(ValueError):
@@ -114,7 +115,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
     return Job(
         source=_path(root, _wanted(told, "dataset_source")),
         written_in=written_in,
-        header=_is_on(options.get("header", written_in is not Source.CSV)),
+        header=_is_on(options.get("header", written_in is not Source.CSV), "the header of dataset_format"),
         outputs_last=str(_alone(options.get("output_columns_position", "START"))).upper() == "END",
         output=_path(root, _wanted(told, "output_path")),
         statistics=_optional(root, told, "baseline_statistics"),
@@ -122,7 +123,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         endpoint=told.get("sagemaker_endpoint_name") or None,
         schedule=told.get("sagemaker_monitoring_schedule_name") or None,
         period=_period(told),
-        emits=_is_on(told.get("publish_cloudwatch_metrics", "Disabled")),
+        emits=_is_on(told.get("publish_cloudwatch_metrics", "Disabled"), "publish_cloudwatch_metrics"),
         preprocess=_optional(root, told, "record_preprocessor_script"),
         postprocess=_optional(root, told, "post_analytics_processor_script"),
         analysis=analysis,
@@ -195,9 +196,12 @@ def _alone(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _is_on(value: object) -> bool:
+def _is_on(value: object, name: str) -> bool:
     value = _alone(value)
-    return value if isinstance(value, bool) else str(value).strip().lower() in ON
+    word = str(value).strip().lower()
+    if word not in ON | OFF:
+        raise ContractError(f"{name} is {value!r}: write true or false, Enabled or Disabled")
+    return word in ON
 
 
 def _period(told: Mapping[str, str]) -> Period:

@@ -13,6 +13,7 @@ from baselines.constraints import Constraints
 from baselines.datasets import DatasetError, DatasetFormat, batches
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts, classify_columns
+from config.counting import counted
 from monitor.analysis.columns import columns_of
 from monitor.analysis.contract import ContractError, Job, Source
 from monitor.capture.columns import Schema
@@ -64,11 +65,13 @@ def _captured(job: Job, constraints: Constraints | None, script: Script | None) 
         schema = _made(script, stored)
     if schema is None and script is not None:
         raise ContractError(
-            f"the script {script.name} makes no record of the {len(keys)} objects below {job.source}: "
+            f"the script {script.name} makes no record of {counted(len(keys), 'object')} below {job.source}: "
             "see that it returns a dict, and does not fail, at their lines"
         )
     if schema is None:
-        raise ContractError(f"no line of the {len(keys)} objects below {job.source} is a captured record")
+        raise ContractError(
+            f"no line of {counted(len(keys), 'object')} below {job.source} is a captured record"
+        )
     first = gather(place, keys, schema, job.period, script)
     text = {name for name, column in first.profile.columns.items() if column.inferred_type in _TEXT}
     if not text:
@@ -146,9 +149,10 @@ def _nothing(job: Job, wanted: str) -> str:
             "give the input that holds the data set this LocalPath"
         )
     others = sorted(str(path.relative_to(job.source)) for path in job.source.rglob("*") if path.is_file())
-    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "") or "nothing"
+    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "")
+    held = f"holds no {wanted}, but {there}" if others else "is an empty folder"
     return (
-        f"Job inputs had no data: {job.source} holds no {wanted}, but {there}; "
+        f"Job inputs had no data: {job.source} {held}; "
         "check the input's S3 prefix and, for captures, that the endpoint captured in this hour"
     )
 

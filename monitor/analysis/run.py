@@ -10,6 +10,7 @@ from baselines import statistics as statistics_file
 from baselines.constraints import Constraints
 from baselines.folder import CONSTRAINTS, STATISTICS
 from baselines.profile.profile import Profile
+from config.counting import counted
 from monitor import metric_values
 from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job
@@ -74,17 +75,18 @@ def _statistics(job: Job) -> Profile:
 
 def _no_records(job: Job, found: Gathered) -> str:
     lost = sum(bad.rejects.lost for bad in found.bad)
-    period = job.period
+    objects, period = counted(found.read, "object"), job.period
     if lost:
         example = next((each for bad in found.bad for each in bad.rejects.examples), None)
         why = f": {example.detail}" if example else ""
         return (
-            f"Job inputs had no data: none of {lost} lines in {found.read} objects can be used{why}; "
+            f"Job inputs had no data: none of {counted(lost, 'line')} in {objects} can be used{why}; "
             "kedge check names each of them"
         )
+    holds = "holds" if found.read == 1 else "hold"
     when = f"from {_told(period.start)} to {_told(period.end)}"
     return (
-        f"Job inputs had no data: {found.read} objects below {job.source} hold no inference {when}; "
+        f"Job inputs had no data: {objects} below {job.source} {holds} no inference {when}; "
         "check start_time, end_time and that the endpoint captured then"
     )
 

@@ -204,6 +204,14 @@ def _drop(*names: str) -> dict[str, str]:
             {**MONITORING, "start_time": "0001-01-01T00:00:00+23:00"},
             "start_time is '0001-01-01T00:00:00+23:00', outside the calendar in UTC",
         ),
+        (
+            {**MONITORING, "dataset_format": '{"csv": {"header": "perhaps"}}'},
+            "the header of dataset_format is 'perhaps': write true or false",
+        ),
+        (
+            {**MONITORING, "publish_cloudwatch_metrics": "maybe"},
+            "publish_cloudwatch_metrics is 'maybe': write true or false, Enabled or Disabled",
+        ),
         ({**MONITORING, "analysis_type": "BIAS"}, "analysis_type is 'BIAS': write one of DATA_QUALITY"),
         ({**MONITORING, "KEDGE_ASSUME": "colour=red"}, "KEDGE_ASSUME: 'colour=red' is no assumption"),
         (
@@ -236,6 +244,14 @@ def test_a_job_that_cannot_be_done_leaves_one_sentence(
     assert ended.files == set()
 
 
+@pytest.mark.parametrize("form", ['{"sagemakerCaptureJson": {}}', '{"csv": {"header": true}}'])
+def test_an_input_that_holds_nothing_is_said_to_be_empty(container: Container, form: str) -> None:
+    container.path("/opt/ml/empty/x").parent.mkdir(parents=True, exist_ok=True)
+    ended = container.run(variables={**MONITORING, "dataset_source": "/opt/ml/empty", "dataset_format": form})
+    assert ended.status == 1
+    assert "/opt/ml/empty is an empty folder; check the input's S3 prefix" in ended.message
+
+
 def test_captures_of_which_no_line_can_be_used_are_told_by_what_is_wrong(container: Container) -> None:
     for name in ("12/00-00-000-a", "13/00-00-000-b"):
         container.capture(f"2026/03/02/{name}.jsonl", ["garbage", "{}"])
@@ -251,7 +267,7 @@ def test_bad_lines_cost_no_good_one_and_are_told(container: Container) -> None:
     path.write_text(path.read_text() + "garbage\n")
     ended = container.run()
     assert (ended.status, ended.message) == (0, QUIET)
-    assert "580 records in 1 objects, 1 rejected" in ended.said
+    assert "580 records in 1 object, 1 rejected" in ended.said
     assert "line 581: not_json" in ended.said
 
 

@@ -53,7 +53,7 @@ def test_a_script_that_fails_at_every_record_fails_the_job_with_its_line(contain
     _with(container, "def preprocess_handler(record):\n    return record.nothing_of_the_kind\n")
     ended = container.run()
     assert ended.status != 0
-    assert ended.message.startswith("Failed: Job inputs had no data: none of 580 lines in 1 objects")
+    assert ended.message.startswith("Failed: Job inputs had no data: none of 580 lines in 1 object")
     assert "preprocessing/script.py failed in its line 2 (AttributeError)" in ended.message
 
 
@@ -66,7 +66,7 @@ def test_lines_at_which_it_fails_are_named_and_the_others_are_judged(container: 
     assert ended.status == 0, ended.said
     count = ended.file("statistics.json")["dataset"]["item_count"]
     assert 0 < count < 580
-    assert f"{count} records in 1 objects, {580 - count} rejected" in ended.said
+    assert f"{count} records in 1 object, {580 - count} rejected" in ended.said
     assert "00-00-000-a.jsonl line 6: hook_failed: the preprocess script" in ended.said
 
 

@@ -182,7 +182,7 @@ def test_the_files_of_a_new_baseline_read_back() -> None:
         (b'{"a":1}\n{"a":{"b":2}}\n', "x.jsonl", "x.jsonl, line 2, key a: holds an object or a list"),
         (b"PAR1 but no more", "x.parquet", "x.parquet is not parquet that can be read"),
         (parquet(pl.DataFrame({"a": [[1]]})), "x.parquet", "x.parquet, column a: holds List(Int64) values"),
-        (b"a,b\n1,2\n", "x.xlsx", "x.xlsx has a suffix that says no format: name it .csv"),
+        (b"a,b\n1,2\n", "x.xlsx", "x.xlsx has a suffix that says no format: give it one of .csv"),
         (b"a,b\n1,2\n", None, "the data set has a suffix that says no format"),
     ],
 )

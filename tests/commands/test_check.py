@@ -88,7 +88,7 @@ def test_a_real_capture_against_a_baseline_of_its_own_rows(
     given = ("--capture", captured, "--baseline", made, "--output", folder / "out", "--distance", distance)
     ran = kedge("check", *given, "--fail-on-violations")
     assert ran.status == 0
-    assert ran.out.startswith(f"{CAPTURES[name][2]} records in 1 objects, 0 rejected\n")
+    assert ran.out.startswith(f"{CAPTURES[name][2]} records in 1 object, 0 rejected\n")
     assert ran.out.endswith(QUIET)
     assert {path.name for path in (folder / "out").iterdir()} == RESULTS
     for written in ("statistics.json", "constraints.json"):
@@ -135,7 +135,7 @@ def test_violations_are_told_and_are_an_exit_status_where_that_is_asked_for(drif
 
 def test_bad_lines_are_told_on_standard_error_without_what_they_held(drifted: tuple[str, ...]) -> None:
     ran = kedge(*drifted)
-    assert "60 records in 1 objects, 1 rejected\n" in ran.out
+    assert "60 records in 1 object, 1 rejected\n" in ran.out
     assert ran.err.startswith("1.jsonl line 61: not_json: ")
     assert "garbage" not in ran.err
 
@@ -333,7 +333,10 @@ def test_where_both_distances_agree_that_is_said(folder: Path) -> None:
     assert kedge("baseline", "create", "training.csv", "--output", "own").status == 0
     capture(folder / "capture" / "1.jsonl", *(line(NOON, float(n), str(n * 0.37)) for n in range(400)))
     ran = kedge("check", "--capture", "capture", "--baseline", "own", "--distance", "both")
-    assert ran.out.endswith("They agree on every check.\n")
+    assert ran.out.endswith(
+        "\nModel Monitor's verdict (compat) and the right one (correct) agree on every check.\n"
+    )
+    assert "where they differ" not in ran.out
 
 
 def test_what_is_not_public_is_read_as_the_owner_says(folder: Path, baseline: Path) -> None:
@@ -349,7 +352,8 @@ def test_what_is_not_public_is_read_as_the_owner_says(folder: Path, baseline: Pa
     [
         ("colour=red", "'colour=red' is no assumption: write NAME=VALUE"),
         ("non_negative", "is no assumption"),
-        ("non_negative=perhaps", "non_negative: Input should be a valid boolean"),
+        ("non_negative=perhaps", "non_negative is 'perhaps': write true or false"),
+        ("non_negative=[", "non_negative is '[': write true or false"),
         ("chi_squared=up", "chi_squared: 'up' is none of p_value_below, value_above"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import socket
@@ -140,6 +141,30 @@ class TestFiles:
         sentence = kedge("check", "--capture", address, "--baseline", "baseline").sentence
         assert "secret" not in sentence
 
+    @pytest.mark.parametrize(
+        ("address", "said"),
+        [
+            ("s3://", "the S3 address names no bucket: write s3://bucket/prefix"),
+            (
+                "s3://b/p",
+                "'b' in the S3 address can't be a bucket: write s3://bucket/prefix, the bucket's name in "
+                "3 or more letters, digits, hyphens and dots",
+            ),
+            (
+                "s3://key:secret@bucket/x",
+                "the S3 address holds more than a bucket: write s3://bucket/prefix, without credentials",
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_a_bucket(self, captured: Path, address: str, said: str) -> None:
+        assert kedge("check", "--capture", address, "--baseline", "baseline").sentence == said
+
+    def test_a_data_set_whose_name_says_no_format(self, folder: Path) -> None:
+        (folder / "x.txt").write_text("a\n1\n")
+        assert kedge("baseline", "create", "x.txt", "--output", "out").sentence == (
+            "x.txt has a suffix that says no format: give it one of .csv, .json, .jsonl, .ndjson, .parquet"
+        )
+
     @pytest.mark.parametrize("options", [(), ("--json",)])
     def test_standard_output_that_takes_nothing(self, captured: Path, options: tuple[str, ...]) -> None:
         command = [sys.executable, "-c", "from commands import main; main()", *CHECK, *options]
@@ -254,6 +279,19 @@ class TestConfiguration:
 
     def test_no_file(self, folder: Path) -> None:
         assert kedge(*self.LIST).sentence.startswith("kedge.yaml: there is no such file")
+
+    def test_a_file_that_nobody_may_read(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder / "kedge.yaml").write_text("endpoints: []\n")
+
+        def refuse(path: Path) -> bytes:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(os, "access", lambda *_, **__: False)
+        assert (
+            kedge(*self.LIST).sentence
+            == "kedge.yaml: can't be read (Permission denied); check its permissions"
+        )
 
     @pytest.mark.parametrize(
         ("text", "said"),

@@ -75,7 +75,7 @@ def test_records_without_a_label_are_told(folder: Path) -> None:
         *("baseline", "create", "scored.csv", "--problem-type", "MulticlassClassification"),
         *("--inference-attribute", "answer", *NAMED),
     )
-    assert (ran.status, ran.err) == (0, "1 records lack an answer or a label and were left out\n")
+    assert (ran.status, ran.err) == (0, "1 record left out for want of an answer or a label\n")
     assert "2 records, 6 constraints" in ran.out
 
 

@@ -179,7 +179,11 @@ def test_what_is_no_yaml_is_said_with_its_line(text: str, line: int, said: str) 
         ),
         ("databse: x\n", "line 1, databse: there is no such key; did you mean 'database'?"),
         ("region: 3\n", "line 1, region: must be a region such as eu-west-1"),
-        ("region:\ndatabase: x", "line 2, database: is no database that Kedge knows;"),
+        (
+            "region:\ndatabase: x",
+            "line 2, database: is no database that Kedge knows; write "
+            "sqlite:///FILE or postgresql://HOST/NAME, with USER@ before HOST",
+        ),
         ("just text\n", "line 1: must be a mapping; write keys such as endpoints: at its beginning"),
         ("- a\n", "line 1: must be a mapping; write keys such as endpoints: at its beginning"),
         ("endpoints: x\n", "line 1, endpoints: must be a list; begin each endpoint with - name:"),

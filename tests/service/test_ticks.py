@@ -107,6 +107,26 @@ def test_what_nothing_acts_on_is_told_when_the_file_is_taken_up(kedge: service.S
     assert _judged(kedge) == 1
 
 
+def test_a_second_entry_of_an_endpoint_is_told_at_it_while_the_first_is_observed(
+    kedge: service.Service, here: Yard
+) -> None:
+    _write(kedge, _entry(here.uri), _entry(here.uri, more=", sample_rows: 5"))
+    kedge.tick()
+    assert _judged(kedge) == 1
+    told = f"{kedge.file.path}, line 3, endpoints[1].name: abalone has an entry on line 2 already; keep one"
+    assert (_problem(kedge) or "").startswith(told)
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+    assert _problem(kedge) is None
+
+
+def _problem(kedge: service.Service) -> str | None:
+    with reading(kedge.engine) as connection:
+        monitor = monitors.by_name(connection, "abalone")
+    assert monitor is not None
+    return monitor.problem
+
+
 def test_a_report_is_read_in_the_role_that_it_was_written_in(
     kedge: service.Service, here: Yard, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
