@@ -127,13 +127,16 @@ class Bench:
         )
         return begun.id
 
-    def era(self, deployment_id: int) -> Deployment:
-        """An era of the endpoint."""
+    def eras(self) -> tuple[Deployment, ...]:
+        """Every era of the endpoint, oldest first."""
         with reading(self.world.engine) as connection:
             run = runs.by_id(connection, self.lease.key)
             assert run is not None  # noqa: S101 (we hold its lease)
-            known = deployments.eras(connection, run.monitor_id)
-        return next(era for era in known if era.id == deployment_id)
+            return deployments.eras(connection, run.monitor_id)
+
+    def era(self, deployment_id: int) -> Deployment:
+        """An era of the endpoint."""
+        return next(era for era in self.eras() if era.id == deployment_id)
 
     def baseline(self, era: Deployment) -> LoadedBaseline:
         """The baseline that judges an era."""

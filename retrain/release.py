@@ -142,6 +142,38 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
     return None
 
 
+def package_of(run: Run) -> str | None:
+    """The challenger's version in the registry, registered by Kedge or by the workflow, if there is one."""
+    return run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
+
+
+def decline(run: Run, bench: Bench, told: str) -> None:
+    """Reject the challenger's version, where there is one."""
+    package = package_of(run)
+    if package:
+        sagemaker = bench.world.sagemaker()
+        bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, package, told))
+
+
+def overtaken(run: Run, bench: Bench) -> str | None:
+    """What was deployed in place of the champion meanwhile, in a sentence; None where it is still in force.
+
+    That its owner deployed the challenger itself overtakes nobody.
+    """
+    latest, package = bench.eras()[-1], package_of(run)
+    if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
+        return None
+    return _overtaken_by(run, bench, latest.endpoint_config)
+
+
+def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
+    champion = bench.era(run.deployment_id).endpoint_config
+    return (
+        f"The endpoint was set from {champion or 'its config'} to {config or 'another'} meanwhile, which the "
+        "challenger was never compared with: start another run if it is needed."
+    )
+
+
 def deploy(run: Run, bench: Bench) -> Run | None:
     """Roll the model out; once it is in service, its era begins with its baseline, in one transaction."""
     if bench.retrain.rollout.kind is RolloutKind.NONE:
@@ -150,6 +182,11 @@ def deploy(run: Run, bench: Bench) -> Run | None:
     sagemaker = bench.world.sagemaker()
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
+    champion = bench.era(run.deployment_id).endpoint_config
+    if run.new_baseline_id is None and champion not in (None, plan.old_config):
+        told = _overtaken_by(run, bench, plan.old_config)
+        decline(run, bench, told)
+        raise RunFailedError(RunReason.OVERTAKEN, told)
     run = _prepare_era(run, bench, plan)
     bench.effects.once("model", lambda: plan.model, lambda request: rollout.create_model(sagemaker, request))
     bench.effects.once(

@@ -16,10 +16,8 @@ from monitor.capture.schema import SchemaError
 from objects import PlaceError
 from retrain import adoption, release, training_run, trial_run
 from retrain.bench import Bench, RunFailedError, World
-from retrain.registry import decline
 from retrain.sagemaker_calls import CallError
 from retrain.targets.base import TargetError
-from retrain.training_run import outputs
 from store import monitors, runs
 from store.engine import StoreError, reading
 from store.lease import StoppingError, leased
@@ -43,6 +41,7 @@ STEPS: Mapping[RunState, Step] = {
 _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 """Where a run waits for people or for labels: nobody knows since when something does not answer."""
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
+_BEFORE_ROLLOUT = _CANCELLABLE | {RunState.APPROVED}
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
 
@@ -85,8 +84,11 @@ def _step(bench: Bench) -> Run | None:
     if run is None or run.state.is_end:
         return None
     try:
-        if run.approval == "cancel" and _may_cancel(run, bench):
+        if run.approval == "cancel" and run.state in _CANCELLABLE and _may_end(run, bench):
             return _cancel(run, bench)
+        if run.state in _BEFORE_ROLLOUT and _may_end(run, bench) and (told := release.overtaken(run, bench)):
+            _let_go(run, bench, told)
+            return bench.move(run, RunState.FAILED, RunReason.OVERTAKEN, told)
         return STEPS[run.state](run, bench)
     except RunFailedError as error:
         return bench.move(run, RunState.FAILED, error.reason, str(error))
@@ -122,20 +124,22 @@ def _wait(run: Run, bench: Bench, told: str) -> Run | None:
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
 
 
-def _may_cancel(run: Run, bench: Bench) -> bool:
-    """Whether nothing stands in the way: a call that may have been made is seen through before."""
+def _may_end(run: Run, bench: Bench) -> bool:
+    """Whether nothing stands in the way: a call that may have been made is seen through before, a rollout too."""
     with reading(bench.world.engine) as connection:
         calls = runs.all_effects(connection, run.id)
     pending = any(call.answer is None and call.name != "decline" for call in calls)
-    return run.state in _CANCELLABLE and not pending
+    return not pending and not any(call.name == "plan" for call in calls)
 
 
 def _cancel(run: Run, bench: Bench) -> Run:
     told = "Cancelled by hand."
+    _let_go(run, bench, told)
+    return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
+
+
+def _let_go(run: Run, bench: Bench, told: str) -> None:
+    """Stop what trains, and decline what is registered."""
     if run.handle is not None and run.state is RunState.STARTED:
         bench.world.open_target(bench.retrain).cancel(run.handle, told)
-    package = run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
-    if package:
-        sagemaker = bench.world.sagemaker()
-        bench.effects.once("decline", dict, lambda _: decline(sagemaker, str(package), told))
-    return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
+    release.decline(run, bench, told)

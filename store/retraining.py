@@ -74,6 +74,7 @@ class RunReason(StrEnum):
     ROLLOUT_FAILED = "rollout_failed"
     CANCELLED_BY_HAND = "cancelled_by_hand"
     OUT_OF_TIME = "out_of_time"
+    OVERTAKEN = "overtaken"
 
 
 class Helped(StrEnum):

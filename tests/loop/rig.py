@@ -8,8 +8,9 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from moto.sagemaker.models import sagemaker_backends
 from sqlalchemy import Engine
 
 from baselines import constraints, statistics
@@ -37,6 +39,7 @@ from tests.clock import HOUR, MINUTE, NOON
 from tests.faults import FaultyAws
 from tests.loop import world
 from tests.loop.trainer import answers, fitted
+from tests.observing.replica import until
 
 ENDPOINT, VARIANT, GROUP = "abalone", "AllTraffic", "abalone-models"
 OLD_CONFIG, OLD_MODEL = "abalone-config", "abalone-model"
@@ -199,6 +202,26 @@ class Rig:
         arn = self.retrain["target"]["step_functions"]
         listed = self.aws.direct.client("stepfunctions").list_executions(stateMachineArn=arn)
         return {each["name"]: each["status"] for each in listed["executions"]}
+
+    def deploy(self, config: str) -> None:
+        """Somebody else puts the endpoint on another config, of the models it has."""
+        sagemaker = self.aws.direct.client("sagemaker")
+        present = sagemaker.describe_endpoint_config(EndpointConfigName=self.endpoint_config())
+        kept = {name: present[name] for name in ("ProductionVariants", "DataCaptureConfig")}
+        sagemaker.create_endpoint_config(EndpointConfigName=config, **kept)
+        sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
+        assert until(lambda: self.endpoint_config() == config)
+
+    @contextmanager
+    def stale_answer(self, config: str, failure: str | None = None) -> Iterator[None]:
+        """DescribeEndpoint tells of this config meanwhile, with a reason why AWS took an update back."""
+        endpoint = sagemaker_backends["123456789012"]["eu-west-1"].endpoints[ENDPOINT]
+        now, endpoint.endpoint_config_name = endpoint.endpoint_config_name, config
+        endpoint.failure_reason = failure
+        yield
+        endpoint.failure_reason = None
+        if endpoint.endpoint_config_name == config:
+            endpoint.endpoint_config_name = now
 
     def observe(self) -> None:
         """One round of the observing half."""
