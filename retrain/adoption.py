@@ -65,6 +65,9 @@ def _undo(run: Run, bench: Bench) -> Run | None:
     found = rollout.state(sagemaker, bench.endpoint.name)
     if isinstance(found, rollout.Updating):
         return None
+    is_stale = isinstance(found, rollout.InService) and found.config == run.new_endpoint_config
+    if is_stale and bench.effects.answered_within("roll_back", rollout.SETTLING):
+        return None
     if isinstance(found, rollout.Failed) or found.config != old:
         raise RunFailedError(
             RunReason.ROLLOUT_FAILED,

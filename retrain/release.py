@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -20,9 +19,6 @@ from retrain.training_run import folder, outputs
 from store import runs
 from store.engine import reading
 from store.retraining import Helped, Run, RunReason, RunState
-
-_SETTLING = timedelta(minutes=10)
-"""How long an endpoint may say that it is on its earlier config after an accepted update."""
 
 
 def register(run: Run, bench: Bench) -> Run | None:
@@ -237,8 +233,9 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
         raise RunFailedError(RunReason.ROLLOUT_FAILED, f"The endpoint failed: {found.reason}")
     if isinstance(found, rollout.Updating):
         return None
-    if found.config == plan.old_config and found.failure is None and bench.now <= run.updated_at + _SETTLING:
-        return None  # what DescribeEndpoint says may be older than the update
+    is_stale = found.config == plan.old_config and found.failure is None
+    if is_stale and bench.effects.answered_within("update", rollout.SETTLING):
+        return None
     if found.config != plan.new_config:
         why = found.failure or "somebody else deployed another config"
         raise RunFailedError(

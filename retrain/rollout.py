@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
@@ -20,6 +20,8 @@ from retrain.sagemaker_calls import TAKEN, UNKNOWN, Answer, CallError, SageMaker
 Request: TypeAlias = dict[str, Any]
 """The arguments of a call, which JSON can hold."""
 
+SETTLING = timedelta(minutes=10)
+"""So long after an accepted update DescribeEndpoint may tell of the config before it."""
 _MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 

@@ -125,7 +125,7 @@ def _wait(run: Run, bench: Bench, told: str) -> Run | None:
 
 
 def _may_end(run: Run, bench: Bench) -> bool:
-    """Whether nothing stands in the way: a call that may have been made is seen through before, a rollout too."""
+    """Whether nothing stands in the way: a call that may have been made, and a rollout, are seen through."""
     with reading(bench.world.engine) as connection:
         calls = runs.all_effects(connection, run.id)
     pending = any(call.answer is None and call.name != "decline" for call in calls)

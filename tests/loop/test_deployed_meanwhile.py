@@ -1,10 +1,13 @@
-"""Somebody else deploys while a run is under way: nothing of theirs is overwritten, and nothing waits for ever."""
+"""Somebody else deploys while a run is under way: their config stays, and the run does not wait for ever."""
 
 from __future__ import annotations
 
+import pytest
+
 from retrain import actions
-from store.retraining import RunReason, RunState
-from tests.clock import HOUR
+from store.retraining import Helped, RunReason, RunState
+from tests.clock import HOUR, MINUTE
+from tests.faults import Fault
 from tests.loop.rig import OLD_CONFIG, Rig
 from tests.observing.replica import until
 
@@ -60,3 +63,41 @@ def test_an_owner_who_deploys_the_challenger_overtakes_nobody(breached: Rig) -> 
     deployed(breached)
     breached.say(actions.approve)
     assert breached.until(RunState.ADOPTED).reason is RunReason.NOT_DEPLOYED_HERE
+
+
+@pytest.mark.parametrize("minutes", [0, 9])
+def test_an_answer_from_before_the_way_back_ends_nothing(breached: Rig, minutes: int) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed")
+    breached.aws.meets("DescribeEndpoint", None, Fault.THROTTLE)  # of its update, of its wait
+    run = breached.until_so(lambda run: run.reason is RunReason.FIRST_WINDOWS_WORSE)
+    assert until(lambda: breached.endpoint_config() == OLD_CONFIG)
+    with breached.stale_answer(run.new_endpoint_config or ""):
+        breached.clock.at += minutes * MINUTE
+        assert breached.act() == 0
+    assert breached.until(RunState.ROLLED_BACK).helped is Helped.NOT
+
+
+def test_an_endpoint_that_stays_on_the_new_config_fails_the_way_back(breached: Rig) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed")
+    breached.aws.meets("DescribeEndpoint", None, Fault.THROTTLE)  # of its update, of its wait
+    run = breached.until_so(lambda run: run.reason is RunReason.FIRST_WINDOWS_WORSE)
+    assert until(lambda: breached.endpoint_config() == OLD_CONFIG)
+    with breached.stale_answer(run.new_endpoint_config or ""):
+        breached.clock.at += 11 * MINUTE
+        assert "did not go back" in breached.until(RunState.FAILED).told
+
+
+def test_an_answer_from_before_an_update_that_took_long_to_be_made_ends_nothing(breached: Rig) -> None:
+    breached.aws.meets("UpdateEndpoint", Fault.THROTTLE)
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    breached.clock.at += 11 * MINUTE
+    breached.aws.meets("DescribeEndpoint", None, Fault.THROTTLE)  # of its update, of its wait
+    breached.act()
+    assert until(lambda: breached.endpoint_config() != OLD_CONFIG)
+    with breached.stale_answer(OLD_CONFIG):
+        assert breached.act() == 0
+    breached.until(RunState.DEPLOYED)
