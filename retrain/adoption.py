@@ -23,6 +23,9 @@ def watch(run: Run, bench: Bench) -> Run | None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
     windows = _windows(run, bench, before)
     found, told = watching.look(before, windows, bench.retrain.watch)
+    latest = bench.eras()[-1].endpoint_config
+    if latest != run.new_endpoint_config and found is not Look.GOOD:
+        return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
     if found is Look.WAITING:
         return _wait(run, bench)
     if found is Look.WORSE:
@@ -40,6 +43,13 @@ def _windows(run: Run, bench: Bench, before: Trial) -> tuple[MetricRow, ...]:
         )
         rows = [row for e in mine for row in executions.metric_rows(connection, e.id)]
     return tuple(row for row in rows if row.name == before.metric and row.value is not None)
+
+
+def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run:
+    """The new model is not in force any more: no more windows come, and there is nothing to go back from."""
+    helped = Helped.NOT if found is Look.WORSE else Helped.UNKNOWN
+    words = f"{why}. {told}" if found is Look.WORSE else f"{why}: whether it helped is not known."
+    return bench.move(run, RunState.ADOPTED, RunReason.OVERTAKEN, words, helped=helped)
 
 
 def _wait(run: Run, bench: Bench) -> Run | None:

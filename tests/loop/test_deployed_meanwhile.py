@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from retrain import actions
+from store.engine import writing
 from store.retraining import Helped, RunReason, RunState
 from tests.clock import HOUR, MINUTE
 from tests.faults import Fault
-from tests.loop.rig import OLD_CONFIG, Rig
+from tests.loop.rig import ENDPOINT, OLD_CONFIG, Rig
 from tests.observing.replica import until
 
 THEIRS = "hotfix"
@@ -63,6 +66,32 @@ def test_an_owner_who_deploys_the_challenger_overtakes_nobody(breached: Rig) -> 
     deployed(breached)
     breached.say(actions.approve)
     assert breached.until(RunState.ADOPTED).reason is RunReason.NOT_DEPLOYED_HERE
+
+
+def test_a_run_whose_model_was_replaced_is_over(breached: Rig) -> None:
+    breached.retrain = {"watch": 2, "cooldown": "0h"}
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger()
+    breached.clock.at += MINUTE
+    deployed(breached)
+    run = breached.until(RunState.ADOPTED)
+    assert (run.reason, run.helped) == (RunReason.OVERTAKEN, Helped.UNKNOWN)
+    assert f"was set to {THEIRS} meanwhile" in run.told
+    with writing(breached.engine) as connection:
+        again = actions.start(
+            connection, ENDPOINT, variant=None, time_limit=HOUR, now=breached.clock.at + timedelta(days=1)
+        )
+    assert again.name == "kedge-abalone-2"
+
+
+def test_a_model_that_was_replaced_before_it_showed_worse_is_not_gone_back_from(breached: Rig) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed")
+    deployed(breached)
+    run = breached.until(RunState.ADOPTED)
+    assert (run.reason, run.helped) == (RunReason.OVERTAKEN, Helped.NOT)
+    assert breached.endpoint_config() == THEIRS
 
 
 @pytest.mark.parametrize("minutes", [0, 9])
