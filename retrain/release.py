@@ -188,10 +188,11 @@ def deploy(run: Run, bench: Bench) -> Run | None:
     bench.effects.once(
         "config", lambda: plan.config, lambda request: rollout.create_config(sagemaker, request)
     )
+    again_since = plan.since if bench.effects.is_intended("update") else None
     bench.effects.once(
         "update",
         lambda: plan.update,
-        lambda request: rollout.update(sagemaker, request, plan.old_config),
+        lambda request: rollout.update(sagemaker, request, plan.old_config, again_since),
     )
     return _in_service(run, bench, plan)
 

@@ -33,13 +33,14 @@ class RolloutError(CallError):
 class Plan:
     """The requests of a rollout, in order, and the endpoint config that it starts from.
 
-    `update` is None where the model is not to be deployed.
+    `update` is None where the model is not to be deployed. `since` is when the endpoint was last modified.
     """
 
     old_config: str
     model: Request
     config: Request
     update: Request | None
+    since: str | None = None
 
     @property
     def new_config(self) -> str:
@@ -102,19 +103,21 @@ def plan(
     Raises:
         RolloutError: where AWS refuses, or the endpoint has no such variant.
     """
-    old = present_config(sagemaker, endpoint)
+    answer = _endpoint(sagemaker, endpoint)
+    old = _config_of(answer, endpoint)
     with calling("DescribeEndpointConfig", f"endpoint config {old}", RolloutError):
         present = sagemaker.describe_endpoint_config(EndpointConfigName=old)
     config = config_request(run_name, present, variants, config_parameters(sagemaker))
     model_name = _model_of(present, variants, endpoint)
     with calling("DescribeModel", f"model {model_name}", RolloutError):
         model = model_request(run_name, package, sagemaker.describe_model(ModelName=model_name))
-    return Plan(old, model, config, update_request(endpoint, run_name, rollout))
+    return Plan(
+        old, model, config, update_request(endpoint, run_name, rollout), _modified(answer).isoformat()
+    )
 
 
-def present_config(sagemaker: SageMakerClient, endpoint: str) -> str:
+def _config_of(answer: Answer, endpoint: str) -> str:
     """The name of the endpoint config in force; raises RolloutError."""
-    answer = _endpoint(sagemaker, endpoint)
     name = answer.get("EndpointConfigName")
     if not name:
         raise RolloutError(
@@ -249,13 +252,17 @@ def _difference(asked: Any, found: Any, path: str = "") -> str | None:  # noqa: 
     return next((where for where in differing if where is not None), None)
 
 
-def update(sagemaker: SageMakerClient, request: Request, instead_of: str | None) -> None:
+def update(
+    sagemaker: SageMakerClient, request: Request, instead_of: str | None, again_since: str | None = None
+) -> None:
     """Set the endpoint to another config, once; nothing is sent where it is there or on its way there.
 
     Args:
         sagemaker: a boto3 SageMaker client.
         request: of `update_request`.
         instead_of: the config that it should have until now; None takes any.
+        again_since: where the call may have been made already, when the endpoint was modified before it: an
+            update that AWS took back since then is not sent again.
 
     Raises:
         RolloutError: where AWS refuses, another update is under way (retryable), or the endpoint has a third
@@ -274,7 +281,11 @@ def update(sagemaker: SageMakerClient, request: Request, instead_of: str | None)
                 f"update it to {wanted} by hand if that is wanted",
                 False,
             )
-        case InService(config) if config != wanted:
+        case InService(config) if config == wanted:
+            return
+        case InService(_, since, reason) if again_since and reason and since.isoformat() != again_since:
+            raise RolloutError(f"endpoint {name} did not stay on {wanted}, AWS took it back: {reason}", False)
+        case InService():
             _send(sagemaker, request)
 
 
@@ -324,8 +335,13 @@ def state_of(answer: Answer) -> State:
     status = answer["EndpointStatus"]
     reason = answer.get("FailureReason")
     if status == "InService":
-        return InService(answer["EndpointConfigName"], answer["LastModifiedTime"].astimezone(UTC), reason)
+        return InService(answer["EndpointConfigName"], _modified(answer), reason)
     return Updating() if status in _MOVING else Failed(f"{status}: {reason}" if reason else status)
+
+
+def _modified(answer: Answer) -> datetime:
+    at: datetime = answer["LastModifiedTime"]
+    return at.astimezone(UTC)
 
 
 def _on_its_way_to(answer: Answer) -> str | None:

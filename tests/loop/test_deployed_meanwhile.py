@@ -130,3 +130,25 @@ def test_an_answer_from_before_an_update_that_took_long_to_be_made_ends_nothing(
     with breached.stale_answer(OLD_CONFIG):
         assert breached.act() == 0
     breached.until(RunState.DEPLOYED)
+
+
+def test_an_update_that_aws_took_back_is_not_sent_again(breached: Rig) -> None:
+    breached.aws.meets("UpdateEndpoint", Fault.DROP)
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    assert until(lambda: breached.endpoint_config() != OLD_CONFIG)
+    with breached.stale_answer(OLD_CONFIG, failure="alarm 5xx went off"):
+        run = breached.until(RunState.FAILED)
+    assert run.reason is RunReason.ROLLOUT_FAILED
+    assert "alarm 5xx went off" in run.told
+    assert breached.aws.seen("UpdateEndpoint") == 1
+
+
+def test_a_failure_of_long_ago_does_not_keep_an_update_from_being_sent_again(breached: Rig) -> None:
+    breached.retrain = {"approval": "manual"}
+    breached.until(RunState.REGISTERED)
+    with breached.stale_answer(OLD_CONFIG, failure="no capacity last week"):
+        breached.aws.meets("UpdateEndpoint", Fault.THROTTLE)
+        breached.say(actions.approve)
+        breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+        breached.until_so(lambda _: breached.aws.seen("UpdateEndpoint") == 2)
+    breached.until(RunState.DEPLOYED)
