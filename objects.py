@@ -134,9 +134,12 @@ def _assumed(role: str, region: str | None) -> boto3.Session:
 class S3Objects:
     """The objects of one bucket."""
 
-    def __init__(self, bucket: str, client: S3Client) -> None:
+    def __init__(self, bucket: str, client: S3Client, kms_key: str | None = None) -> None:
         self.bucket = bucket
         self._client = client
+        self._encrypted = (
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key is not None else {}
+        )
 
     def list(self, prefix: str, start_after: str = "") -> Iterator[ObjectRef]:
         """See `Objects.list`; pages of 1000 are fetched as they are asked for."""
@@ -175,7 +178,9 @@ class S3Objects:
     def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """See `Objects.write`."""
         with _s3_faults(self.bucket, key):
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=content_type)
+            self._client.put_object(
+                Bucket=self.bucket, Key=key, Body=data, ContentType=content_type, **self._encrypted
+            )
 
     def exists(self, key: str) -> bool:
         """See `Objects.exists`."""
@@ -388,19 +393,22 @@ class Place:
         return f"{self.prefix}/{name}" if self.prefix else name
 
 
-def open_place(uri: str, s3: S3Client | Callable[[], S3Client] | None = None) -> Place:
+def open_place(
+    uri: str, s3: S3Client | Callable[[], S3Client] | None = None, *, kms_key: str | None = None
+) -> Place:
     """The place that `uri` names: s3://bucket/prefix, file:///folder or a plain path.
 
     Args:
         uri: the address.
         s3: a client, or what makes one (called only for s3://); None makes one by `s3_client()`.
+        kms_key: the KMS key by which S3 encrypts what is written there; None leaves that to the bucket.
 
     Raises:
         PlaceError: BAD_URI.
     """
     scheme, colon, rest = uri.partition("://")
     if scheme == "s3":
-        return _s3_place(uri, s3)
+        return _s3_place(uri, s3, kms_key)
     if scheme == "file":
         host, _, path = rest.partition("/")
         if host not in ("", "localhost") or not path:
@@ -412,13 +420,13 @@ def open_place(uri: str, s3: S3Client | Callable[[], S3Client] | None = None) ->
     return Place(FolderObjects(Path(uri).expanduser()), "", uri)
 
 
-def _s3_place(uri: str, s3: S3Client | Callable[[], S3Client] | None) -> Place:
+def _s3_place(uri: str, s3: S3Client | Callable[[], S3Client] | None, kms_key: str | None) -> Place:
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket):
         advice = "write s3://bucket/prefix, without credentials"
         raise PlaceError(PlaceProblem.BAD_URI, f"the S3 address names no bucket that could be: {advice}")
     client = s3_client() if s3 is None else s3() if callable(s3) else s3
-    return Place(S3Objects(bucket, client), prefix.strip("/"), uri)
+    return Place(S3Objects(bucket, client, kms_key), prefix.strip("/"), uri)
 
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")

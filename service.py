@@ -24,7 +24,8 @@ from config import loading
 from config.clock import Clock, clock_from_environment
 from config.errors import ConfigError
 from config.model import Config, Endpoint, unacted
-from monitor.described import DESCRIBE_SECONDS, Described
+from monitor import cloudwatch
+from monitor.described import DESCRIBE_SECONDS, Described, Failures
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
@@ -61,7 +62,17 @@ def aws_world(
     """The world as boto3's ordinary credential chain opens it; clients are made when first asked for."""
     s3 = lru_cache(maxsize=None)(lambda role: s3_client(region, role))
     sagemaker = lru_cache(maxsize=None)(lambda role: _client(region, role, "sagemaker"))
-    return World(engine, clock, s3, Described(sagemaker, clock, describe_seconds), replica_name())
+    metrics = lru_cache(maxsize=None)(lambda role: cloudwatch.client(region, role))
+    described = Described(sagemaker, clock, describe_seconds)
+    return World(
+        engine,
+        clock,
+        s3,
+        described,
+        replica_name(),
+        cloudwatch=metrics,
+        failed=Failures(sagemaker, describe_seconds),
+    )
 
 
 def _client(region: str | None, role: str | None, service: str) -> Any:  # noqa: ANN401 (made at run time by boto3)
@@ -136,6 +147,7 @@ class Service:
     _stop: threading.Event = field(default_factory=threading.Event)
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
+    _sent: Counter = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
     _under_way: dict[str, Future[None]] = field(default_factory=dict)
     _first: tuple[Future[None], ...] | None = None
@@ -149,6 +161,12 @@ class Service:
         self._executor = Executor(self._acting(world))
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="observe")
+        self._sent = Counter(
+            "kedge_cloudwatch_windows",
+            "Judged windows whose metrics CloudWatch has taken",
+            ["endpoint"],
+            registry=self.registry,
+        )
         self._rounds = Counter(
             "kedge_rounds", "Rounds over one endpoint, by how they ended", ["end"], registry=self.registry
         )
@@ -311,6 +329,7 @@ class Service:
         try:
             done = self._observer.observe(endpoint)
             self._rounds.labels(_end(done)).inc()
+            self._sent.labels(endpoint.name).inc(done.sent if done is not None else 0)
         except StoreError as error:
             self._rounds.labels("database").inc()
             log.error("database_unavailable", endpoint=endpoint.name, reason=str(error))

@@ -224,14 +224,14 @@ def _constraints(document: Fields) -> Constraints:
 
 def _feature(entry: Fields) -> FeatureConstraints:
     numeric, textual = entry.optional("num_constraints"), entry.optional("string_constraints")
-    overrides = _overrides(*(place for place in (entry, numeric, textual) if place))
+    overrides = _overrides(*(place for place in (numeric, textual, entry) if place))
     return FeatureConstraints(
         name=entry.text("name"),
         inferred_type=entry.choice("inferred_type", DataType),
         completeness=entry.share("completeness") if entry.has("completeness") else 0.0,
         is_non_negative=_non_negative(numeric),
         domains=textual.texts("domains") if textual and textual.has("domains") else None,
-        overrides=ConfigOverrides(**dict(_settings(overrides))) if overrides else None,
+        overrides=overrides,
     )
 
 
@@ -241,12 +241,16 @@ def _non_negative(numeric: Fields | None) -> bool | None:
     return numeric.switch("is_non_negative")
 
 
-def _overrides(*places: Fields) -> Fields | None:
-    for place in places:
-        for name in ("monitoringConfigOverrides", "monitoring_config_overrides"):
-            if place.has(name):
-                return place.inner(name)
-    return None
+def _overrides(*places: Fields) -> ConfigOverrides | None:
+    """The overrides of all places and names together, those of later ones winning.
+
+    Where the SDK sets a switch in a file of the documentation's form, both names stand side by side, and its
+    own comes last.
+    """
+    names = ("monitoringConfigOverrides", "monitoring_config_overrides")
+    found = [place.inner(name) for place in places for name in names if place.has(name)]
+    settings = {name: value for one in found for name, value in _settings(one)}
+    return ConfigOverrides(**settings) if found else None
 
 
 def _method(fields: Fields, name: str) -> DistanceMethod:

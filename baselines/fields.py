@@ -118,6 +118,13 @@ class Fields:
             raise FieldsError(f"{self.at(name)} must be a list of lists of numbers")
         return lists
 
+    def numbers(self, name: str) -> list[float]:
+        """A list of numbers."""
+        entries: list[float] = self._typed(name, list, "a list of numbers")
+        if not all(map(_is_finite, entries)):
+            raise FieldsError(f"{self.at(name)} must be a list of numbers")
+        return entries
+
     def choice(self, name: str, choices: type[Choice], synonyms: Mapping[str, str] = _NO_SYNONYMS) -> Choice:
         """One of an enum's values, or a synonym of one, in any case."""
         said = self.text(name).casefold()

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from commands import analyze, baseline, check, db, demo, report, retrain, run, serve, watch
+from commands import analyze, baseline, check, db, demo, doctor, report, retrain, run, serve, watch
 from commands.failures import sentence_of
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("watch")(watch.watch)
 app.command("check")(check.check)
+app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
 app.command("analyze")(analyze.analyze)
 app.command("report")(report.report)

@@ -1,8 +1,11 @@
-"""`kedge baseline`: create, import, list, show and export baselines."""
+"""`kedge baseline`: create, import, list, show, compare and export baselines."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,11 +23,21 @@ from commands.options import (
     print_json,
     write_files,
 )
+from config.model import Distance
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from baselines.profile.column import ColumnProfile
+    from monitor.baseline_difference import Baseline, BaselineDifference, Change, FeatureDifference
+
+
+class BaselineEngine(StrEnum):
+    """Who makes a baseline."""
+
+    KEDGE = "kedge"
+    SAGEMAKER = "sagemaker"
+
 
 app = typer.Typer(help="What an endpoint's data should look like.", no_args_is_help=True)
 
@@ -43,6 +56,36 @@ def create(
             min=1, max=1000, help="Different texts above which there is no histogram and no domain."
         ),
     ] = 120,
+    problem_type: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the model's quality instead of its data: regression, binary_classification or "
+            "multiclass_classification; Model Monitor's spellings too."
+        ),
+    ] = None,
+    inference_attribute: Annotated[
+        str | None, typer.Option(help="The column of the model's answers; of a CSV also its position.")
+    ] = None,
+    probability_attribute: Annotated[
+        str | None, typer.Option(help="The column of the positive class's probability.")
+    ] = None,
+    probability_threshold_attribute: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Above it a record is positive, where answers are not given. [0.5]"),
+    ] = None,
+    ground_truth_attribute: Annotated[str | None, typer.Option(help="The column of the labels.")] = None,
+    positive_class: Annotated[
+        str | None, typer.Option(help="The positive one of two classes that are not 0 and 1.")
+    ] = None,
+    engine: Annotated[
+        BaselineEngine, typer.Option(help="Kedge itself, or AWS's own job.")
+    ] = BaselineEngine.KEDGE,
+    image: Annotated[str | None, typer.Option(help="sagemaker: the analyzer image's URI.")] = None,
+    role: Annotated[str | None, typer.Option(help="sagemaker: the role that the job runs in.")] = None,
+    results: Annotated[
+        str | None, typer.Option(help="sagemaker: the s3:// folder that the job writes to.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="sagemaker: default: the environment's.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write statistics.json and constraints.json of a data set, in Model Monitor's format.
@@ -52,6 +95,22 @@ def create(
     from baselines import constraints, statistics, versions
     from baselines.create import create as create_baseline
 
+    asked = _QualityAsked(
+        problem_type,
+        inference_attribute,
+        probability_attribute,
+        probability_threshold_attribute,
+        ground_truth_attribute,
+        positive_class,
+    )
+    if engine is BaselineEngine.SAGEMAKER:
+        if asked != _QualityAsked():
+            raise CommandError("--engine sagemaker makes a baseline of data alone: leave --problem-type out")
+        _create_on_sagemaker(dataset, output, image, role, results, region, not no_header, as_json)
+        return
+    if asked != _QualityAsked():
+        _create_quality(dataset, output, asked, not no_header, as_json)
+        return
     profile, suggested = create_baseline(
         _source(dataset), header=not no_header, where=dataset, histogram_bound=histogram_bound
     )
@@ -61,6 +120,96 @@ def create(
         print_json({"records": profile.rows, "features": len(profile.columns), "output": str(output)})
     else:
         typer.echo(f"{profile.rows} records, {len(profile.columns)} features, written to {output}")
+
+
+@dataclass(frozen=True, slots=True)
+class _QualityAsked:
+    """The options that ask for a baseline of the model's quality."""
+
+    problem_type: str | None = None
+    inference: str | None = None
+    probability: str | None = None
+    threshold: float | None = None
+    ground_truth: str | None = None
+    positive: str | None = None
+
+
+def _create_quality(dataset: str, output: Path, asked: _QualityAsked, header: bool, as_json: bool) -> None:
+    from baselines.quality.analysis import VIOLATIONS, analyze
+    from baselines.quality.dataset import Attributes, read
+    from baselines.quality.problem import QualityError, problem_of
+
+    if asked.problem_type is None or asked.ground_truth is None:
+        raise typer.BadParameter("a baseline of quality wants --problem-type and --ground-truth-attribute")
+    try:
+        problem = problem_of(asked.problem_type)
+    except QualityError as error:
+        raise typer.BadParameter(str(error), param_hint="--problem-type") from None
+    attributes = Attributes(asked.ground_truth, asked.inference, asked.probability)
+    frame = read(_source(dataset), attributes, header=header, where=dataset)
+    try:
+        found = analyze(
+            frame,
+            problem,
+            threshold=0.5 if asked.threshold is None else asked.threshold,
+            positive=asked.positive,
+        )
+    except QualityError as error:
+        raise QualityError(f"{dataset}: {error}") from None
+    write_files(output, {name: text for name, text in found.files().items() if name != VIOLATIONS})
+    records = found.statistics.item_count
+    if as_json:
+        print_json(
+            {
+                "records": records,
+                "left_out": found.left_out,
+                "problem_type": problem,
+                "metrics": found.cloudwatch,
+                "output": str(output),
+            }
+        )
+        return
+    if found.left_out:
+        typer.echo(f"{found.left_out} records lack an answer or a label and were left out", err=True)
+    for name, bound in found.constraints.bounds.items():
+        typer.echo(f"{name}  {bound.threshold:.6g}")
+    typer.echo(f"{records} records, {len(found.constraints.bounds)} constraints, written to {output}")
+
+
+def _create_on_sagemaker(
+    dataset: str,
+    output: Path,
+    image: str | None,
+    role: str | None,
+    results: str | None,
+    region: str | None,
+    header: bool,
+    as_json: bool,
+) -> None:
+    from datetime import UTC, datetime
+
+    from baselines import versions
+    from baselines.processing_job import BaseliningJob, format_of, job_name, run
+    from objects import aws_session, open_place, s3_client
+
+    if image is None or role is None or results is None or not dataset.startswith("s3://"):
+        raise CommandError(
+            "--engine sagemaker wants a data set on s3://, --image (the sagemaker-model-monitor-analyzer of "
+            "your region), --role (the ARN of the job's role) and --results s3://bucket/prefix"
+        )
+    name = job_name(datetime.now(UTC))
+    folder = f"{results.rstrip('/')}/{name}/results"
+    job = BaseliningJob(name, image, role, dataset, format_of(dataset, header=header), folder)
+    typer.echo(f"{name} runs on AWS; this takes some minutes", err=True)
+    run(aws_session(region).client("sagemaker"), job)
+    files = versions.read_files(open_place(folder, s3_client(region)))
+    profile, found = versions.parse(files)
+    write_files(output, {versions.STATISTICS: files.statistics, versions.CONSTRAINTS: files.constraints})
+    if as_json:
+        told = {"records": profile.rows, "features": len(found.features), "output": str(output)}
+        print_json({**told, "results": folder})
+    else:
+        typer.echo(f"{profile.rows} records, {len(found.features)} features, written to {output}")
 
 
 def _source(dataset: str) -> Path | bytes:
@@ -196,6 +345,120 @@ def export(
         statistics, constraints = versions.texts(connection, baseline_id)
     write_files(output, {versions.STATISTICS: statistics, versions.CONSTRAINTS: constraints})
     typer.echo(f"written to {output}")
+
+
+@app.command()
+def diff(
+    baselines: Annotated[
+        list[str],
+        typer.Argument(help="An endpoint and two of its versions, or two folders; the old one first."),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    distance: Annotated[
+        Distance, typer.Option(help="Right distances, or Model Monitor's.")
+    ] = Distance.CORRECT,
+    as_json: AsJson = False,
+) -> None:
+    """What tells two baselines apart: features, types, completeness, domains, thresholds, distributions.
+
+    Example: kedge baseline diff abalone-prod-endpoint 1 2
+    """
+    from monitor.baseline_difference import difference
+
+    old, new = _both(baselines, config)
+    found = difference(old, new, distance)
+    if as_json:
+        print_json(_difference_json(found))
+        return
+    for line in _difference_lines(found):
+        typer.echo(line)
+
+
+def _both(given: list[str], config: Path) -> tuple[Baseline, Baseline]:
+    """The two baselines that the arguments name."""
+    if len(given) == 2:
+        return _in_folder(given[0]), _in_folder(given[1])
+    if len(given) != 3 or not all(version.isdecimal() for version in given[1:]):
+        raise typer.BadParameter(
+            "give an endpoint and the numbers of two versions (ENDPOINT 1 2), or two folders"
+        )
+    return _version(config, given[0], int(given[1])), _version(config, given[0], int(given[2]))
+
+
+def _in_folder(folder: str) -> Baseline:
+    from baselines import versions
+    from monitor.baseline_difference import Baseline
+    from objects import open_place
+
+    return Baseline(*versions.parse(versions.read_files(open_place(folder))))
+
+
+def _version(config: Path, endpoint: str, version: int) -> Baseline:
+    from baselines import versions
+    from monitor.baseline_difference import Baseline
+    from store.engine import reading
+
+    engine, baseline_id = _chosen(config, endpoint, version)
+    with reading(engine) as connection:
+        loaded = versions.load(connection, baseline_id)
+    return Baseline(loaded.profile, loaded.constraints)
+
+
+def _difference_lines(found: BaselineDifference) -> Iterator[str]:
+    old, new = found.records
+    yield f"{old} records → {new}; {len(found.features)} features in both, " + (
+        f"{len(found.added)} added, {len(found.removed)} removed"
+    )
+    yield from (f"+ {one.name}  {one.inferred_type}" for one in found.added)
+    yield from (f"- {one.name}  {one.inferred_type}" for one in found.removed)
+    yield from (f"every feature  {_change_text(change)}" for change in found.monitoring)
+    for feature in found.features:
+        yield f"{feature.name}  {'; '.join(_told(feature))}"
+
+
+def _told(feature: FeatureDifference) -> Iterator[str]:
+    yield from (_change_text(change) for change in feature.changes)
+    if feature.values_added:
+        yield f"values added: {', '.join(feature.values_added)}"
+    if feature.values_removed:
+        yield f"values removed: {', '.join(feature.values_removed)}"
+    if not feature.asks_otherwise:
+        yield "asks the same"
+    if feature.drift is None:
+        yield "no statistics in one of the two"
+    elif feature.drift.value is None:
+        yield feature.drift.detail
+    else:
+        yield f"distance {feature.drift.value:.4g} of {feature.drift.threshold:g}: {feature.drift.outcome}"
+
+
+def _change_text(change: Change) -> str:
+    old, new = ("none" if value is None else f"{value}" for value in (change.old, change.new))
+    return f"{change.setting} {old} → {new}"
+
+
+def _difference_json(found: BaselineDifference) -> dict[str, object]:
+    def changes(given: tuple[Change, ...]) -> dict[str, object]:
+        return {change.setting: {"old": change.old, "new": change.new} for change in given}
+
+    return {
+        "records": {"old": found.records[0], "new": found.records[1]},
+        "added": [{"name": one.name, "inferred_type": one.inferred_type} for one in found.added],
+        "removed": [{"name": one.name, "inferred_type": one.inferred_type} for one in found.removed],
+        "monitoring": changes(found.monitoring),
+        "features": [
+            {
+                "name": one.name,
+                "changes": changes(one.changes),
+                "values_added": one.values_added,
+                "values_removed": one.values_removed,
+                "distance": one.drift.value if one.drift else None,
+                "threshold": one.drift.threshold if one.drift else None,
+                "outcome": one.drift.outcome if one.drift else None,
+            }
+            for one in found.features
+        ],
+    }
 
 
 def _chosen(config: Path, endpoint: str, version: int | None) -> tuple[Engine, int]:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.options import AsJson, Assumed, assumptions, moment, print_json, write_files
+from commands.options import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Assumed,
+    ConfigPath,
+    assumptions,
+    endpoint_of,
+    load_config,
+    moment,
+    print_json,
+    write_files,
+)
 from config.model import Distance
 
 if TYPE_CHECKING:
@@ -51,6 +62,11 @@ def check(
         bool, typer.Option("--fail-on-violations", help="Exit with status 3 where there are violations.")
     ] = False,
     assume: Assumed = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(help="Take columns, fields and exclude from this entry of kedge.yaml."),
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Compare captured records with a baseline and write Model Monitor's files.
@@ -58,8 +74,8 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import versions
-    from monitor.capture.schema import schema_of_baseline
-    from monitor.comparison import Period, compare, find
+    from monitor.capture.schema import schema_of, schema_of_baseline
+    from monitor.comparison import Period, compare, find, judged
     from monitor.hooks.script import read_script
     from objects import open_place
 
@@ -70,7 +86,11 @@ def check(
     period = Period(moment(start), moment(end))
     files = versions.read_files(open_place(baseline))
     profile, constraints = versions.parse(files)
-    schema = schema_of_baseline(constraints, files.source)
+    schema = (
+        schema_of_baseline(constraints, files.source)
+        if endpoint is None
+        else schema_of(endpoint_of(load_config(config), endpoint, config), constraints)
+    )
     assumed = assumptions(assume)
     mode = Distance.COMPAT if distance is Shown.COMPAT else Distance.CORRECT
     found = compare(*find(capture), profile, constraints, schema, mode, period, assumed, made_by)
@@ -79,9 +99,8 @@ def check(
     both: tuple[SideBySide, ...] = ()
     if distance is Shown.BOTH:
         from monitor.disagreement import side_by_side
-        from monitor.judge import judge
 
-        compat = judge(found.profile, profile, constraints, Distance.COMPAT, assume=assumed)
+        compat = judged(found.profile, profile, constraints, schema, Distance.COMPAT, assumed)
         both = side_by_side(compat, found.verdict, found.profile, profile)
         if output is not None:
             _write_violations(output / COMPAT_FOLDER, compat.violations)

@@ -6,6 +6,8 @@ TOLD = frozenset(
     {
         "baselines.constraints.ConstraintsError",
         "baselines.datasets.DatasetError",
+        "baselines.processing_job.ProcessingJobError",
+        "baselines.quality.problem.QualityError",
         "baselines.statistics.StatisticsError",
         "baselines.versions.BaselineError",
         "commands.failures.CommandError",

@@ -16,24 +16,36 @@ def watch(
         DEFAULT_CONFIG
     ),
     region: Annotated[str | None, typer.Option(help="AWS region; default: the environment's.")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="A Model Monitor schedule of the endpoint that still runs, to follow.")
+    ] = None,
     only_print: Annotated[bool, typer.Option("--print", help="Print the entry, change no file.")] = False,
 ) -> None:
     """Look the endpoint up and add it to kedge.yaml: where it captures to, its variants, its baseline.
 
     Example: kedge watch abalone-prod-endpoint --print
     """
+    from dataclasses import replace
+
     import boto3
     from botocore.exceptions import BotoCoreError
 
     from commands.failures import CommandError
     from config.discovery import look_up
     from config.entries import add_entry, entry_yaml
+    from config.schedules import look_up_schedule
 
     try:
         client = boto3.Session(region_name=region).client("sagemaker")
     except BotoCoreError as error:
         raise CommandError(f"AWS can't be asked: {error}; set AWS_REGION or give --region") from None
-    facts = look_up(client, endpoint)
+    followed = look_up_schedule(client, schedule) if schedule is not None else None
+    if followed is not None and followed.endpoint != endpoint:
+        raise CommandError(
+            f"monitoring schedule {schedule} is of endpoint {followed.endpoint}: "
+            f"write kedge watch {followed.endpoint} --schedule {schedule}"
+        )
+    facts = replace(look_up(client, endpoint), schedule=followed)
     if only_print:
         typer.echo(entry_yaml(facts), nl=False)
         return

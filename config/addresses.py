@@ -11,6 +11,7 @@ _STATE_MACHINE = re.compile(r"arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachi
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
 # SageMaker's own patterns: EndpointName and VariantName; ModelPackageGroupName (EntityName) is the same.
 _NAME = re.compile(r"[a-zA-Z0-9](?:-*[a-zA-Z0-9]){0,62}", re.ASCII)
+_NAMESPACE = re.compile(r"[A-Za-z0-9._/#-]{1,255}", re.ASCII)
 _CREDENTIALS = re.compile(r"://\S*@")  # up to the last @: a password may hold one, or a slash
 
 
@@ -96,6 +97,20 @@ def region(text: str) -> str:
         AddressError: where it has not a region's form.
     """
     return _formed(text, _REGION, "a region", "eu-west-1")
+
+
+def namespace(text: str) -> str:
+    """A namespace of CloudWatch's that PutMetricData takes.
+
+    Raises:
+        AddressError: where CloudWatch refuses it.
+    """
+    if _NAMESPACE.fullmatch(text) and not text.startswith("AWS/"):
+        return text
+    raise AddressError(
+        f"{text!r} is a namespace that CloudWatch refuses; it takes 1 to 255 letters, digits and . - _ / #, "
+        "and keeps those that begin with AWS/ for itself: write one such as kedge/data-metrics"
+    )
 
 
 def aws_name(text: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from config.asking import asking, is_unknown
 from config.entries import add_entry, endpoint_of, entry_yaml
 from config.facts import DiscoveredEndpoint, DiscoveryError, EndpointFacts, VariantFacts
 from config.model import Discover
@@ -32,17 +32,6 @@ SageMakerClient: TypeAlias = Any  # boto3 makes its clients, and what they answe
 Answer: TypeAlias = Mapping[str, Any]
 
 _LITERAL = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_BAD_CREDENTIALS = frozenset(
-    {
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "UnrecognizedClientException",
-    }
-)
-_LONGEST_REASON = 300  # a proxy on the way may answer with a page
-_UNKNOWN_TO_AWS = frozenset({"ValidationException", "ResourceNotFound", "ResourceNotFoundException"})
 
 
 def discover(client: SageMakerClient, wanted: Discover) -> list[DiscoveredEndpoint]:
@@ -55,7 +44,7 @@ def discover(client: SageMakerClient, wanted: Discover) -> list[DiscoveredEndpoi
     """
     literal = _longest_literal(wanted.name_glob)
     narrowed = {"NameContains": literal} if literal else {}
-    with _asking(client, "ListEndpoints", "the account's endpoints"):
+    with asking(client, "ListEndpoints", "the account's endpoints"):
         pages = client.get_paginator("list_endpoints").paginate(
             SortBy="Name", SortOrder="Ascending", **narrowed
         )
@@ -72,12 +61,12 @@ def look_up(client: SageMakerClient, name: str) -> EndpointFacts:
     Raises:
         DiscoveryError: where there is no such endpoint, or AWS refuses or can't be reached.
     """
-    with _asking(client, "DescribeEndpoint", f"endpoint {name}"):
+    with asking(client, "DescribeEndpoint", f"endpoint {name}"):
         endpoint = client.describe_endpoint(EndpointName=name)
     config_name = endpoint.get("EndpointConfigName")
     if not config_name:
         raise DiscoveryError(f"endpoint {name} has no endpoint config yet; wait until it is InService")
-    with _asking(client, "DescribeEndpointConfig", f"endpoint config {config_name} of endpoint {name}"):
+    with asking(client, "DescribeEndpointConfig", f"endpoint config {config_name} of endpoint {name}"):
         config = client.describe_endpoint_config(EndpointConfigName=config_name)
     variants = tuple(_variant(client, each) for each in config["ProductionVariants"])
     return _facts(endpoint, config, variants, _data_baseline(client, variants))
@@ -119,7 +108,7 @@ def _variant(client: SageMakerClient, variant: Answer) -> VariantFacts:
 
 
 def _model_package(client: SageMakerClient, model: str) -> str | None:
-    with _asking(client, "DescribeModel", f"model {model}"):
+    with asking(client, "DescribeModel", f"model {model}"):
         described = _unless_deleted(client.describe_model, ModelName=model)
     containers = [described.get("PrimaryContainer") or {}, *(described.get("Containers") or ())]
     packages = (container.get("ModelPackageName") for container in containers)
@@ -131,7 +120,7 @@ def _data_baseline(
 ) -> tuple[str | None, str | None]:
     """The addresses of the statistics and the constraints that the first package with either names."""
     for package in dict.fromkeys(each.model_package for each in variants if each.model_package):
-        with _asking(client, "DescribeModelPackage", f"model package {package}"):
+        with asking(client, "DescribeModelPackage", f"model package {package}"):
             described = _unless_deleted(client.describe_model_package, ModelPackageName=package)
         for source in ("DriftCheckBaselines", "ModelMetrics"):
             quality = (described.get(source) or {}).get("ModelDataQuality") or {}
@@ -168,7 +157,7 @@ def _carrying(
 
 
 def _tags(client: SageMakerClient, endpoint: DiscoveredEndpoint) -> tuple[tuple[str, str], ...]:
-    with _asking(client, "ListTags", f"the tags of endpoint {endpoint.name}"):
+    with asking(client, "ListTags", f"the tags of endpoint {endpoint.name}"):
         pages = client.get_paginator("list_tags").paginate(ResourceArn=endpoint.arn)
         return tuple(sorted((tag["Key"], tag["Value"]) for page in pages for tag in page["Tags"]))
 
@@ -183,38 +172,7 @@ def _unless_deleted(describe: Any, **named: str) -> Answer:  # noqa: ANN401 - a 
     try:
         answer: Answer = describe(**named)
     except ClientError as error:
-        if _is_unknown(error):
+        if is_unknown(error):
             return {}
         raise
     return answer
-
-
-def _is_unknown(error: ClientError) -> bool:
-    return error.response.get("Error", {}).get("Code") in _UNKNOWN_TO_AWS
-
-
-@contextmanager
-def _asking(client: SageMakerClient, operation: str, about: str) -> Iterator[None]:
-    """Turn what AWS and the way to it do wrong into one sentence."""
-    try:
-        yield
-    except ClientError as error:
-        raise DiscoveryError(_refusal(error, operation, about, client.meta.region_name)) from error
-    except BotoCoreError as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DiscoveryError(
-            f"{about} can't be asked for by {operation} ({reason}); check network, region and credentials"
-        ) from error
-
-
-def _refusal(error: ClientError, operation: str, about: str, region: str) -> str:
-    told = error.response.get("Error", {})
-    code, message = str(told.get("Code", "?")), " ".join(str(told.get("Message", "")).split()).rstrip(".")
-    reason = f"({code}: {message[:_LONGEST_REASON]})" if message else f"({code})"
-    if code in _DENIED:
-        return f"{about}: access denied in {region} {reason}; allow sagemaker:{operation} to this role"
-    if code in _BAD_CREDENTIALS:
-        return f"{about}: AWS does not take the credentials in {region} {reason}; renew or correct them"
-    if _is_unknown(error):
-        return f"{about} is not known in {region} {reason}; check the name and the region"
-    return f"{about}: {operation} failed in {region} {reason}; try again later"

@@ -8,11 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from config import source
+from config import durations, source
 from config.errors import ConfigError
 from config.facts import DiscoveryError, EndpointFacts
 from config.loading import parse_tolerant, text_of
@@ -34,7 +35,9 @@ def endpoint_of(facts: EndpointFacts) -> Endpoint:
             f"deploy an endpoint config with DataCaptureConfig in place of {facts.endpoint_config}"
         )
     try:
-        return Endpoint(name=facts.name, capture=facts.capture_uri, baseline=facts.baseline)
+        return Endpoint(
+            name=facts.name, capture=facts.capture_uri, baseline=facts.baseline, **_followed(facts)
+        )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise DiscoveryError(f"endpoint {facts.name} can't be watched: {first['msg']}") from None
@@ -84,8 +87,23 @@ def _lines(facts: EndpointFacts) -> Iterator[str]:
     yield f"  capture: {_scalar(endpoint.capture)}"
     if endpoint.baseline:
         yield f"  baseline: {_scalar(endpoint.baseline)}"
-    else:
+    if facts.schedule is not None:
+        yield f"  schedule: {_scalar(facts.schedule.name)}"
+        yield f"  schedule_results: {_scalar(facts.schedule.results_uri)}"
+        yield f"  window: {durations.spell(facts.schedule.period)}"
+    if not endpoint.baseline:
         yield "  # no baseline in a model package; kedge baseline create makes one: baseline: s3://…"
+
+
+def _followed(facts: EndpointFacts) -> dict[str, Any]:
+    """The keys by which a Model Monitor schedule is followed."""
+    if facts.schedule is None:
+        return {}
+    return {
+        "schedule": facts.schedule.name,
+        "schedule_results": facts.schedule.results_uri,
+        "window": facts.schedule.period,
+    }
 
 
 def _stored(facts: EndpointFacts) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 class DiscoveryError(Exception):
@@ -31,6 +31,26 @@ class VariantFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleFacts:
+    """A Model Monitor schedule of data quality: whose, where its results go, how much time a run covers."""
+
+    name: str
+    endpoint: str
+    status: str
+    results_uri: str
+    period: timedelta
+    statistics_uri: str | None
+    constraints_uri: str | None
+
+    @property
+    def baseline(self) -> str | None:
+        """The folder that holds both files; None where they don't lie in one so."""
+        statistics = _folder(self.statistics_uri, "/statistics.json")
+        constraints = _folder(self.constraints_uri, "/constraints.json")
+        return statistics if statistics == constraints else None
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointFacts:
     """What the endpoint, its config, its models and their packages say.
 
@@ -51,6 +71,7 @@ class EndpointFacts:
     statistics_uri: str | None
     constraints_uri: str | None
     last_modified: datetime
+    schedule: ScheduleFacts | None = None
 
     @property
     def model_packages(self) -> tuple[str, ...]:
@@ -59,7 +80,12 @@ class EndpointFacts:
 
     @property
     def baseline(self) -> str | None:
-        """The folder that holds statistics.json and constraints.json; None where they don't lie in one so."""
+        """The folder that holds statistics.json and constraints.json; None where they don't lie in one so.
+
+        A schedule that is followed says it first.
+        """
+        if self.schedule is not None and self.schedule.baseline is not None:
+            return self.schedule.baseline
         statistics = _folder(self.statistics_uri, "/statistics.json")
         constraints = _folder(self.constraints_uri, "/constraints.json")
         return statistics if statistics == constraints else None

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from config.conditions import Comparison, Condition, Reference, comparisons
+from config.problem import ProblemType
 
 
 class Argument(StrEnum):
@@ -19,17 +20,51 @@ class Argument(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a metric measures in one window; `is_quality`: it is the model's, and waits for labels."""
+    """What a metric measures in one window; `problems`: of which kinds of model it is the quality."""
 
     measures: str
     argument: Argument = Argument.NONE
-    is_quality: bool = False
+    problems: frozenset[ProblemType] = frozenset()
 
+    @property
+    def is_quality(self) -> bool:
+        """Whether it is the model's, and waits for labels."""
+        return bool(self.problems)
+
+    @property
+    def is_of_challengers(self) -> bool:
+        """Whether a challenger can be judged by it."""
+        return ProblemType.REGRESSION in self.problems
+
+
+def _of(problem: ProblemType, *others: ProblemType) -> frozenset[ProblemType]:
+    return frozenset((problem, *others))
+
+
+_NUMBER = _of(ProblemType.REGRESSION)
+_TWO = _of(ProblemType.BINARY_CLASSIFICATION)
+_SEVERAL = _of(ProblemType.MULTICLASS_CLASSIFICATION)
 
 METRICS: Final[dict[str, Metric]] = {
-    "rmse": Metric("root mean squared error of the labelled predictions", is_quality=True),
-    "mae": Metric("mean absolute error of the labelled predictions", is_quality=True),
-    "r2": Metric("share of the labels' variance that the predictions explain", is_quality=True),
+    "rmse": Metric("root mean squared error of the labelled predictions", problems=_NUMBER),
+    "mae": Metric("mean absolute error of the labelled predictions", problems=_NUMBER),
+    "r2": Metric("share of the labels' variance that the predictions explain", problems=_NUMBER),
+    "accuracy": Metric("share of labelled predictions that are right", problems=_TWO | _SEVERAL),
+    "recall": Metric("share of positives that were answered as positive", problems=_TWO),
+    "precision": Metric("share of positive answers that are right", problems=_TWO),
+    "auc": Metric("area under the ROC curve", problems=_TWO),
+    "f0_5": Metric("F measure that weighs precision twice", problems=_TWO),
+    "f1": Metric("F measure that weighs precision and recall alike", problems=_TWO),
+    "f2": Metric("F measure that weighs recall twice", problems=_TWO),
+    "true_positive_rate": Metric("recall, by its other name", problems=_TWO),
+    "true_negative_rate": Metric("share of negatives that were answered as negative", problems=_TWO),
+    "false_positive_rate": Metric("share of negatives that were answered as positive", problems=_TWO),
+    "false_negative_rate": Metric("share of positives that were answered as negative", problems=_TWO),
+    "weighted_recall": Metric("the classes' recalls by their frequency", problems=_SEVERAL),
+    "weighted_precision": Metric("the classes' precisions by their frequency", problems=_SEVERAL),
+    "weighted_f0_5": Metric("the classes' F0.5 measures by their frequency", problems=_SEVERAL),
+    "weighted_f1": Metric("the classes' F1 measures by their frequency", problems=_SEVERAL),
+    "weighted_f2": Metric("the classes' F2 measures by their frequency", problems=_SEVERAL),
     "drifted_features_share": Metric("drifted features, as a share of those that were compared"),
     "drifted_features": Metric("number of drifted features"),
     "drift": Metric("a feature's distance to the baseline", Argument.FEATURE),
@@ -87,14 +122,24 @@ def check_trigger(condition: Condition) -> str | None:
     return None
 
 
+def check_problem(condition: Condition, problem: ProblemType) -> str | None:
+    """Why a condition asks for what a model of this kind does not have, in a sentence, or None."""
+    for each in comparisons(condition):
+        problems = METRICS[each.metric].problems
+        if problems and problem not in problems:
+            known = ", ".join(name for name, metric in METRICS.items() if problem in metric.problems)
+            return f"{each.metric} is no metric of {problem}; those are {known}"
+    return None
+
+
 def check_acceptance(condition: Condition) -> str | None:
     """Why a condition can't say whether a challenger is accepted, in a sentence, or None."""
     named = comparisons(condition)
     told = next((told for each in named if (told := _complaint(_without_dataset(each)))), None)
     if told is not None:
         return told
-    if not all(METRICS[each.metric].is_quality for each in named):
-        known = ", ".join(name for name, metric in METRICS.items() if metric.is_quality)
+    if not all(METRICS[each.metric].is_of_challengers for each in named):
+        known = ", ".join(name for name, metric in METRICS.items() if metric.is_of_challengers)
         return f"a challenger is judged by its quality alone; write a condition on {known}"
     if any(each.against is Reference.BASELINE for each in named):
         return "a challenger is held against the champion or a number; write rmse < champion"

@@ -9,12 +9,28 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
+import jmespath
+from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_validator
 
 from config import addresses, cron, durations
 from config.assumptions import Assume
 from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
+from config.metrics import check_problem
+from config.problem import ProblemType, problem_of
 from config.retraining import Retrain
+
+__all__ = [
+    "Config",
+    "Discover",
+    "Distance",
+    "Endpoint",
+    "Hooks",
+    "ProblemType",
+    "Report",
+    "Retention",
+    "unacted",
+]
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
@@ -25,14 +41,6 @@ class Distance(StrEnum):
 
     COMPAT = "compat"
     CORRECT = "correct"
-
-
-class ProblemType(StrEnum):
-    """What the model answers; it decides which metrics of quality there are."""
-
-    REGRESSION = "regression"
-    BINARY_CLASSIFICATION = "binary_classification"
-    MULTICLASS_CLASSIFICATION = "multiclass_classification"
 
 
 def _pairs(value: object) -> object:
@@ -71,6 +79,21 @@ class Report(Part):
         return " ".join(expression.split())
 
 
+class CloudWatch(Part):
+    """Whether Model Monitor's metrics are sent to CloudWatch, and under which names.
+
+    `schedule` is the value of the dimension `MonitoringSchedule`; None takes `kedge-` and the variant.
+    """
+
+    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
+        "aws/sagemaker/Endpoints/data-metrics"
+    )
+    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
+        "aws/sagemaker/Endpoints/model-metrics"
+    )
+    schedule: AwsName | None = None
+
+
 class Retention(Part):
     """How long hourly profiles and metrics are kept."""
 
@@ -97,6 +120,18 @@ def _distinct(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return names
 
 
+def _paths(fields: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    for name, path in fields:
+        try:
+            jmespath.compile(path)
+        except JMESPathError as error:
+            raise ValueError(
+                f"has {path!r} for {name}, which is no JMESPath expression: {str(error).splitlines()[0]}; "
+                "write one such as instances[].length"
+            ) from None
+    return fields
+
+
 class Endpoint(Part):
     """One monitored endpoint; all of its variants, or the one that `variant` names.
 
@@ -107,16 +142,26 @@ class Endpoint(Part):
     variant: AwsName | None = None
     role: Annotated[str, Read("the ARN of a role", addresses.role)] | None = None
     capture: Folder
+    batch: bool = False
     notifications: Annotated[str, Read("the URL of a queue", addresses.web)] | None = None
     columns: Annotated[Names, Field(min_length=1)] | None = None
     output_columns: Annotated[Names, Field(min_length=1)] | None = None
     exclude: Names = ()
+    fields: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_pairs)] = ()
     hooks: Hooks = Hooks()
     baseline: Folder | None = None
     results: Folder | None = None
-    problem_type: Annotated[ProblemType, one_of(ProblemType)] | None = None
+    results_kms_key: Text | None = None
+    cloudwatch: CloudWatch | None = None
+    schedule: AwsName | None = None
+    schedule_results: Folder | None = None
+    problem_type: Annotated[ProblemType, Read(f"one of {', '.join(ProblemType)}", problem_of)] | None = None
     prediction: Text | None = None
+    probability: Text | None = None
+    probability_threshold: Annotated[float, Field(ge=0, le=1)] = 0.5
+    positive_class: Text | None = None
     ground_truth: Folder | None = None
+    quality_baseline: Folder | None = None
     label_horizon: PositiveDuration = timedelta(days=30)
     window: PositiveDuration = timedelta(hours=1)
     grace: Duration = timedelta(minutes=15)
@@ -130,16 +175,21 @@ class Endpoint(Part):
 
     _window = field_validator("window")(_divides_a_day)
     _columns = field_validator("columns", "output_columns", "exclude")(_distinct)
+    _fields = field_validator("fields")(_paths)
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        if self.ground_truth is not None and self.prediction is None:
+        self._know_the_answers()
+        if self.batch and self.retrain is not None:
             raise ValueError(
-                "has ground_truth but no prediction; name the column of the model's answer: prediction: NAME"
+                "has batch and retrain; training sets are made of an endpoint's captures: take one out"
             )
-        if self.prediction is not None and self.output_columns and self.prediction not in self.output_columns:
+        if self.batch and self.hooks.preprocess is not None:
+            raise ValueError("has batch and a preprocess script, which works on captured lines: take one out")
+        if (self.schedule is None) is not (self.schedule_results is None):
             raise ValueError(
-                f"has a prediction {self.prediction!r} that is not among its output_columns; add it there"
+                "has one of schedule and schedule_results; give both: the Model Monitor schedule's name, "
+                "and the S3Uri of its monitoring output"
             )
         if self.lateness < self.grace:
             raise ValueError(
@@ -147,6 +197,34 @@ class Endpoint(Part):
                 f"less than its grace of {durations.spell(self.grace)}; make it longer"
             )
         return self
+
+    def _know_the_answers(self) -> None:
+        """What names the model's answers, their labels and what is asked of them fits together."""
+        if self.ground_truth is not None and self.prediction is None and self.probability is None:
+            raise ValueError(
+                "has ground_truth but no prediction; name the column of the model's answer: prediction: NAME"
+            )
+        for key, column in (("prediction", self.prediction), ("probability", self.probability)):
+            if column is not None and self.output_columns and column not in self.output_columns:
+                raise ValueError(f"has a {key} {column!r} that is not among its output_columns; add it there")
+        if self.problem is not ProblemType.BINARY_CLASSIFICATION:
+            for key in ("probability", "positive_class"):
+                if getattr(self, key) is not None:
+                    raise ValueError(
+                        f"has a {key}, which two classes have; add problem_type: binary_classification"
+                    )
+        if self.quality_baseline is not None and self.ground_truth is None:
+            raise ValueError(
+                "has a quality_baseline but no ground_truth; say where labels lie: ground_truth: s3://…"
+            )
+        for condition in self.retrain.when if self.retrain else ():
+            if (told := check_problem(condition, self.problem)) is not None:
+                raise ValueError(told)
+
+    @property
+    def problem(self) -> ProblemType:
+        """What the model answers: a number where nobody said."""
+        return self.problem_type or ProblemType.REGRESSION
 
     @property
     def digest(self) -> str:
@@ -189,18 +267,16 @@ class Config(Part):
 _NOT_YET = {
     "discover": "name each endpoint under endpoints",
     "notifications": "captures are found by listing",
-    "problem_type": "realised quality is measured for regression alone",
 }
 """Keys that are valid and that this version does not act on, and what it does in their place."""
 
 
 def unacted(part: Config | Endpoint) -> tuple[str, ...]:
     """One sentence for each key of this part that is set and that this version does not act on."""
-    idle = (None, ProblemType.REGRESSION)
     return tuple(
         f"{key} is set, and this version does not act on it: {instead}"
         for key, instead in _NOT_YET.items()
-        if getattr(part, key, None) not in idle
+        if getattr(part, key, None) is not None
     )
 
 

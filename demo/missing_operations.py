@@ -1,6 +1,7 @@
 """What moto lacks or does otherwise than AWS, added to it in process.
 
-Added: UpdateEndpoint, with the endpoint `Updating` for a while before it is `InService`; DeleteModelPackage.
+Added: UpdateEndpoint, with the endpoint `Updating` for a while before it is `InService`; DeleteModelPackage;
+Create-, Describe- and DeleteMonitoringSchedule and ListMonitoringExecutions, whose executions nobody runs.
 Put right: CreateModelPackage honours ClientToken; UpdateModelPackage keeps what it was not given;
 DescribeEndpoint tells the state of data capture; making an endpoint, config, model or group twice is refused;
 SendTaskFailure passes its cause on.
@@ -56,6 +57,10 @@ def _install_lasting() -> None:
     _wrap("describe_endpoint", _with_capture_state)
     _wrap("create_model_package", _once_per_token)
     _wrap("update_model_package", _keeping)
+    SageMakerResponse.create_monitoring_schedule = _create_monitoring_schedule
+    SageMakerResponse.describe_monitoring_schedule = _describe_monitoring_schedule
+    SageMakerResponse.delete_monitoring_schedule = _delete_monitoring_schedule
+    SageMakerResponse.list_monitoring_executions = _list_monitoring_executions
     StepFunctionResponse.send_task_failure = _fail_with_cause
 
 
@@ -171,3 +176,67 @@ def _fail_with_cause(request: Any) -> Any:  # noqa: ANN401
     token, error, cause = (request._get_param(name) for name in ("taskToken", "error", "cause"))
     request.stepfunction_backend.send_task_failure(token, error=error, cause=cause)
     return EmptyResult()
+
+
+def _schedules(request: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The schedules of the request's account and region, kept on its backend so that a reset forgets them."""
+    known: dict[str, Any] = request.sagemaker_backend.__dict__.setdefault("monitoring_schedules", {})
+    return known
+
+
+def _create_monitoring_schedule(request: Any) -> Any:  # noqa: ANN401
+    name, config = (request._get_param(key) for key in ("MonitoringScheduleName", "MonitoringScheduleConfig"))
+    known, backend = _schedules(request), request.sagemaker_backend
+    if name in known:
+        raise ValidationError(message=f'Cannot create already existing monitoring schedule "{name}".')
+    inside = (config.get("MonitoringJobDefinition") or {}).get("MonitoringInputs") or [{}]
+    definition = config.get("MonitoringJobDefinitionName")
+    if definition is not None:
+        job = backend.data_quality_job_definitions
+        found = next((each for each in job.values() if each.job_definition_name == definition), None)
+        if found is None:
+            raise ValidationError(message=f'Could not find job definition "{definition}".')
+        inside = [found.data_quality_job_input]
+    now = datetime.now(UTC)
+    arn = f"arn:aws:sagemaker:{backend.region_name}:{backend.account_id}:monitoring-schedule/{name.lower()}"
+    known[name] = {
+        "MonitoringScheduleArn": arn,
+        "MonitoringScheduleName": name,
+        "MonitoringScheduleStatus": "Scheduled",
+        "MonitoringType": config.get("MonitoringType", "DataQuality"),
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "MonitoringScheduleConfig": config,
+        "EndpointName": (inside[0].get("EndpointInput") or {}).get("EndpointName"),
+    }
+    return ActionResult({"MonitoringScheduleArn": arn})
+
+
+def _describe_monitoring_schedule(request: Any) -> Any:  # noqa: ANN401
+    return ActionResult(_schedule(request))
+
+
+def _schedule(request: Any) -> Any:  # noqa: ANN401
+    name = request._get_param("MonitoringScheduleName")
+    if name not in _schedules(request):
+        raise ValidationError(message=f'Could not find monitoring schedule "{name}".')
+    return _schedules(request)[name]
+
+
+def _delete_monitoring_schedule(request: Any) -> Any:  # noqa: ANN401
+    del _schedules(request)[_schedule(request)["MonitoringScheduleName"]]
+    return EmptyResult()
+
+
+def _list_monitoring_executions(request: Any) -> Any:  # noqa: ANN401
+    """The executions that somebody put to the backend, newest first; a schedule has none of itself."""
+    name, status = (request._get_param(key) for key in ("MonitoringScheduleName", "StatusEquals"))
+    every = request.sagemaker_backend.__dict__.get("monitoring_executions", ())
+    fitting = [
+        each
+        for each in every
+        if name in (None, each["MonitoringScheduleName"])
+        and status in (None, each["MonitoringExecutionStatus"])
+    ]
+    newest = sorted(fitting, key=lambda each: each["ScheduledTime"], reverse=True)
+    return ActionResult({"MonitoringExecutionSummaries": newest})

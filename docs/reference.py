@@ -37,7 +37,7 @@ same. A time such as `--start` takes is ISO 8601, in UTC unless it says otherwis
 | `AWS_PROFILE`, `AWS_REGION`, … | AWS's ordinary chain of credentials and settings |
 | `AWS_ENDPOINT_URL` | another AWS than Amazon's, such as one on loopback |
 """
-_WORDS = {
+_WORDS: dict[object, str] = {
     str: "text",
     list[str]: "text, once or more often",
     Path: "a path",

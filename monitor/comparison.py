@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -64,6 +65,11 @@ class Period:
         """Whether every record lies in it."""
         return self.start is None and self.end is None
 
+    def holds(self, moment: datetime) -> bool:
+        """Whether a moment lies in it."""
+        after = self.start is None or moment >= self.start
+        return after and (self.end is None or moment < self.end)
+
     def of(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows of a frame whose "@time" lies in the period."""
         if self.start is not None:
@@ -110,24 +116,39 @@ def gather(
 
     Raises HookError where `preprocess`, the owner's script, can't be loaded.
     """
-    profile, bad, count, said = Profile.empty(schema.names), [], 0, []
+    kept = [name for name in schema.names if name not in schema.exclude]
+    profile, bad, count, said = Profile.empty(kept), [], 0, []
+    widths = Counter[int]()  # of whole records: columns that are left out hold their place
     for key, decoded, printed in _decoded(place, keys, schema, period, preprocess):
         count += 1
         if printed:
             said.append(Said(key, printed))
-        widths = dict(period.of(decoded.misfits).group_by("@width").len().iter_rows())
-        records = period.of(decoded.records).select(schema.names)
+        records = period.of(decoded.records).select(kept)
+        widths.update(dict(period.of(decoded.misfits).group_by("@width").len().iter_rows()))
+        widths.update({len(schema.names): records.height})
         profile = profile_frame(
             records,
-            text=schema.text,
+            text=schema.text - schema.exclude,
             domains=schema.domains,
             exact=profile.rows < EXACT_RECORDS,
             onto=profile,
-            widths=widths,
         )
         if decoded.rejects.counts:
             bad.append(Bad(key, decoded.rejects))
+    profile = replace(profile, widths={width: rows for width, rows in sorted(widths.items()) if rows})
     return Gathered(count, profile, tuple(bad), tuple(said))
+
+
+def judged(
+    current: Profile,
+    baseline: Profile,
+    constraints: Constraints,
+    schema: Schema,
+    mode: Distance,
+    assume: Assume = CONSERVATIVE,
+) -> Verdict:
+    """The verdict on records of a schema, whose excluded columns are not looked at."""
+    return judge(current, baseline, _of(constraints, schema), mode, len(schema.names), assume)
 
 
 def compare(
@@ -143,8 +164,14 @@ def compare(
 ) -> Comparison:
     """Read the objects and hold them against a baseline. Raises HookError as `gather`."""
     found = gather(place, keys, schema, period, preprocess)
-    verdict = judge(found.profile, baseline, constraints, mode, assume=assume)
+    verdict = judged(found.profile, baseline, constraints, schema, mode, assume)
     return Comparison(found.objects, found.profile, verdict, found.bad, found.said)
+
+
+def _of(constraints: Constraints, schema: Schema) -> Constraints:
+    """The constraints of what is looked at."""
+    kept = tuple(feature for feature in constraints.features if feature.name not in schema.exclude)
+    return constraints if len(kept) == len(constraints.features) else replace(constraints, features=kept)
 
 
 def _decoded(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import structlog
@@ -14,6 +15,7 @@ from config.clock import Clock, SystemClock
 from config.discovery import look_up
 from config.facts import DiscoveryError
 from config.model import Endpoint
+from config.schedules import FailedExecution, failed_executions
 from monitor.eras import InForce
 
 log = structlog.get_logger(__name__)
@@ -97,3 +99,24 @@ class Described:
             reason=reason,
             advice="deployments are not told apart: allow sagemaker:DescribeEndpoint on it",
         )
+
+
+@dataclass(slots=True)
+class Failures:
+    """Answers which executions of a followed schedule failed; none where AWS can't be asked."""
+
+    sagemaker: Callable[[str | None], Any]
+    seconds: float = DESCRIBE_SECONDS
+    _asked: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, endpoint: Endpoint, since: datetime) -> tuple[FailedExecution, ...]:
+        """Those since then; asked again when the last answer is old enough."""
+        name = endpoint.schedule
+        if name is None or time.monotonic() - self._asked.get(endpoint.name, -inf) < self.seconds:
+            return ()
+        self._asked[endpoint.name] = time.monotonic()
+        try:
+            return failed_executions(self.sagemaker(endpoint.role), name, since)
+        except DiscoveryError as error:
+            log.warning("failed_executions_not_listed", endpoint=endpoint.name, reason=str(error))
+            return ()

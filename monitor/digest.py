@@ -11,6 +11,7 @@ import polars as pl
 
 from baselines.profile import codec
 from baselines.profile.profile import Profile, profile_frame
+from baselines.quality import classes
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded
 from monitor.capture.ground_truth import hash_ids, join_ids
@@ -43,7 +44,11 @@ class Recipe:
     eras: Sequence[Deployment]
     sample_rows: int
     prediction: str | None
-    """The column whose values go to the ledger; None keeps no ledger."""
+    """The column whose values go to the ledger; None keeps none of it."""
+    probability: str | None = None
+    """The column of the positive class's probability, which goes there too; None where there is none."""
+    classes: bool = False
+    """Whether predictions are classes, which may be texts."""
     preprocess: Script | None = None
     """The owner's script that makes records of captured lines; None takes them as they were captured."""
 
@@ -197,13 +202,19 @@ def _row_ids(part: pl.DataFrame) -> pl.Series:
 
 
 def _predictions(records: pl.DataFrame, variant: str, recipe: Recipe) -> pl.DataFrame:
-    if recipe.prediction is None or records.is_empty():
+    if (recipe.prediction is None and recipe.probability is None) or records.is_empty():
         return ledger.PREDICTIONS.to_frame()
+    answer = pl.lit(None, pl.String) if recipe.prediction is None else pl.col(recipe.prediction)
+    known = [answer.cast(pl.Float64, strict=False).alias("prediction")]
+    if recipe.classes:
+        known.append(classes.text_only(answer).alias("answer"))
+    if recipe.probability is not None:
+        known.append(pl.col(recipe.probability).cast(pl.Float64, strict=False).alias("probability"))
     return records.select(
         hash_ids(join_ids(records)).alias("join_hash"),
         pl.col("@row").cast(pl.Int64).alias("row"),
         pl.col("@window").alias("window_start"),
         pl.lit(variant).alias("variant"),
         pl.col("@era").alias("deployment_id"),
-        pl.col(recipe.prediction).cast(pl.Float64, strict=False).alias("prediction"),
+        *known,
     )

@@ -57,7 +57,7 @@ def _why(compat: CheckRow | None, correct: CheckRow, current: Profile, baseline:
     if repeated:
         return (
             f"Model Monitor weighs a value once however often it occurs (awslabs/deequ#392): {repeated}, "
-            "so a change in how often values occur does not show, and chance is thought larger than it is."
+            "so it compares other distributions than the data's, and thinks chance larger than it is."
         )
     return "Model Monitor gives a verdict however few the values are."
 

@@ -66,10 +66,17 @@ def judge_window(connection: Connection, window: Window, bench: Bench, now: date
         profile, bench.baseline.profile, _kept(bench), endpoint.distance, _width(bench), endpoint.assume
     )
     windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
+    return settle(connection, window, _execution(verdict, profile, rejected, bench), bench.ended, now)
+
+
+def settle(
+    connection: Connection, window: Window, new: NewExecution, ended: bool, now: datetime
+) -> Execution:
+    """Store a judgement of a window, whoever made it, and bring the window's incidents up to date."""
     before = _breaches_before(connection, window)
-    execution = executions.record(connection, window, _execution(verdict, profile, rejected, bench), now)
-    found = breaches(verdict.checks, profile.rows, rejected)
-    _follow_incidents(connection, execution, found, before, bench.ended, now)
+    execution = executions.record(connection, window, new, now)
+    found = breaches(new.checks, new.records, new.rejected)
+    _follow_incidents(connection, execution, found, before, ended, now)
     _close_vanished(connection, execution, now)
     return execution
 

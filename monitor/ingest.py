@@ -14,7 +14,9 @@ import polars as pl
 import structlog
 from sqlalchemy import Connection
 
-from monitor.capture import layout, rejects
+from baselines.quality.classes import text_only
+from monitor import transforms
+from monitor.capture import layout, rejects, transform
 from monitor.capture.decode import Decoded, Times, decode, nothing
 from monitor.capture.ground_truth import Labels, decode_labels, hash_ids
 from monitor.digest import Digest, Recipe, digest, reject_counts, without_settled
@@ -61,6 +63,12 @@ def list_captures(place: Place, endpoint: str, variant: str | None, since: datet
             yield Found(ref, name if layout.is_variant(name) else "", inside)
 
 
+def list_transforms(place: Place, since: datetime) -> Iterator[Found]:
+    """Every manifest of what batch transforms answered in the hours from `since` on."""
+    for ref in transforms.list_manifests(place, since):
+        yield Found(ref, transform.VARIANT, transforms.job_hour(place, ref.key) is not None)
+
+
 def list_labels(place: Place, since: datetime) -> Iterator[Found]:
     """Every object of labels collected in the hours from `since` on.
 
@@ -100,12 +108,16 @@ def consume_captures(
     transaction: Transaction,
     now: datetime,
     limit_bytes: int,
+    batch: transforms.Transforms | None = None,
 ) -> int:
-    """Read, digest and count objects, many small ones to a transaction; returns how many were counted."""
+    """Read, digest and count objects, many small ones to a transaction; returns how many were counted.
+
+    `batch`: the objects are manifests of batch transforms, and it follows them.
+    """
     counted = 0
     for fold in _folds(new):
         digested = [
-            (found, etag, _digest(place, found, data, recipe, limit_bytes, now))
+            (found, etag, _digest(place, found, data, recipe, limit_bytes, now, batch))
             for found, data, etag in _read(place, fold)
         ]
         starts = {segment.window_start for _, _, result in digested for segment in result.segments}
@@ -141,17 +153,28 @@ def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, s
 
 
 def _digest(
-    place: Place, found: Found, data: bytes, recipe: Recipe, limit_bytes: int, now: datetime
+    place: Place,
+    found: Found,
+    data: bytes,
+    recipe: Recipe,
+    limit_bytes: int,
+    now: datetime,
+    batch: transforms.Transforms | None,
 ) -> Digest:
     if not found.in_layout:
-        bad = _outside("<endpoint>/<variant>/yyyy/mm/dd/hh/<file>")
+        where = "output/yyyy/mm/dd/hh/<file>" if batch else "<endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
+        bad = _outside(where)
         return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
-    begun = layout.begun(found.ref.key, place.prefix)
+    times = (EPOCH, now + AHEAD)
+    begun = transforms.job_hour(place, found.ref.key) if batch else layout.begun(found.ref.key, place.prefix)
     try:
-        decoded = _decoded(data, recipe, limit_bytes, (EPOCH, now + AHEAD))
+        if batch:
+            decoded = batch.decode(found.ref.key, data, recipe.schema, limit_bytes=limit_bytes, between=times)
+        else:
+            decoded = _decoded(data, recipe, limit_bytes, times)
         return digest(decoded, found.variant, recipe, begun)
-    except HookError:  # the script's owner has to mend it; the objects wait
-        raise
+    except (HookError, PlaceError):
+        raise  # its owner has to mend a script, and a place may be read later: nothing is counted
     except _UNFORESEEN as error:  # no single object may keep the others from being counted
         return digest(nothing(recipe.schema, _failed(error)), found.variant, recipe, begun)
 
@@ -222,14 +245,18 @@ def consume_labels(
     transaction: Transaction,
     now: datetime,
     limit_bytes: int,
+    classes: bool = False,
 ) -> int:
-    """Read and count ground truth; the windows it labels are marked to be measured again."""
+    """Read and count ground truth; the windows it labels are marked to be measured again.
+
+    `classes` says that labels are classes, which may be texts.
+    """
     counted = 0
     for fold in _folds(new):
         read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in _read(place, fold)]
         with transaction() as connection:
             for found, etag, labels in read:
-                _count_labels(connection, monitor_id, found, etag, labels, now)
+                _count_labels(connection, monitor_id, found, etag, labels, classes, now)
         counted += len(read)
     return counted
 
@@ -244,12 +271,19 @@ def _labels(found: Found, data: bytes, limit_bytes: int) -> Labels:
 
 
 def _count_labels(
-    connection: Connection, monitor_id: int, found: Found, etag: str, labels: Labels, now: datetime
+    connection: Connection,
+    monitor_id: int,
+    found: Found,
+    etag: str,
+    labels: Labels,
+    classes: bool,
+    now: datetime,
 ) -> None:
     rows = labels.frame.select(
         hash_ids(labels.frame["join_id"]).alias("join_hash"),
         pl.col("row").cast(pl.Int64),
         pl.col("label").cast(pl.Float64, strict=False),
+        *([text_only(pl.col("label")).alias("truth")] if classes else []),
     )
     bad = reject_counts(labels.rejects)
     captures.replace(
@@ -280,5 +314,7 @@ def is_label_before(place: Place, found: Found, hour: datetime) -> bool:
 
 def is_before(place: Place, found: Found, hour: datetime) -> bool:
     """Whether an object's key says that it is of an hour that is not listed any more."""
+    if found.variant == transform.VARIANT and (job := transforms.job_hour(place, found.ref.key)):
+        return job < hour.replace(minute=0, second=0, microsecond=0)
     key = layout.parse_key(found.ref.key, place.prefix)
     return key is not None and key.hour < hour.replace(minute=0, second=0, microsecond=0)

@@ -2,15 +2,64 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
-from config.model import Endpoint
+from baselines.quality import violations as violations_file
+from baselines.quality.analysis import CONSTRAINTS, STATISTICS, VIOLATIONS, Analysis, analyze
+from baselines.quality.constraints import QualityConstraints
+from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY, Choices, pairs_of
+from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.violations import Checked, Violation, camel_case
+from config.model import Distance, Endpoint
 from monitor import quality
+from monitor.violations import completion_message
 from store import executions, ledger, windows
-from store.records import Execution, ExecutionKind, ExecutionStatus, MetricRow, NewExecution, Window
+from store.records import (
+    CheckRow,
+    Execution,
+    ExecutionKind,
+    ExecutionStatus,
+    MetricRow,
+    NewExecution,
+    Outcome,
+    Window,
+)
+
+FEWEST: Final = 20
+"""Labelled records below which a quality is no verdict."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What the labels of a window say: metrics, the quality baseline's checks, and a sentence on both.
+
+    `is_faulty` where there are answers and labels, and they don't fit the kind of model.
+    """
+
+    labelled: int
+    message: str
+    metrics: tuple[MetricRow, ...] = ()
+    checks: tuple[CheckRow, ...] = ()
+    is_faulty: bool = False
+
+
+def fit(bounds: QualityConstraints, endpoint: Endpoint) -> None:
+    """Raises QualityError where a quality baseline is of another kind of model than the endpoint's."""
+    if bounds.problem is not _problem(endpoint):
+        raise QualityError(
+            f"endpoint {endpoint.name} has the problem_type {endpoint.problem} and its quality_baseline is "
+            f"of a {bounds.problem}: give the baseline of this model"
+        )
+
+
+def _problem(endpoint: Endpoint) -> ProblemType:
+    return ProblemType(endpoint.problem.value)
 
 
 def labelled(connection: Connection, window: Window) -> pl.DataFrame:
@@ -18,19 +67,133 @@ def labelled(connection: Connection, window: Window) -> pl.DataFrame:
     return ledger.labelled(connection, window.monitor_id, window.start, window.variant, window.deployment_id)
 
 
-def measure(found: pl.DataFrame, window: Window) -> tuple[MetricRow, ...]:
-    """The metrics of what is labelled; the same records have the same intervals."""
-    seed = abs(int(window.start.timestamp()))
-    return quality.regression(found["prediction"].to_numpy(), found["label"].to_numpy(), seed=seed)
+def measure(
+    found: pl.DataFrame, window: Window, endpoint: Endpoint, bounds: QualityConstraints | None = None
+) -> Measurement:
+    """The metrics of what is labelled, held against bounds; the same records have the same intervals."""
+    told = f"{found.height} of {window.records} records are labelled."
+    try:
+        metrics = _metrics(found, _seed(window), endpoint)
+        checks = () if bounds is None or not metrics else _checks(found, window, endpoint, bounds)
+    except QualityError as error:
+        said = f"{told} Their quality can't be told: {error}."
+        return Measurement(found.height, said, is_faulty=True)
+    violations = sum(row.outcome is Outcome.VIOLATED for row in checks)
+    if bounds is not None and metrics:
+        told = f"{told} {completion_message(violations)}"
+    return Measurement(found.height, told, metrics, checks)
+
+
+def _seed(window: Window | Execution) -> int:
+    return abs(int(window.start.timestamp()))
+
+
+def _metrics(found: pl.DataFrame, seed: int, endpoint: Endpoint) -> tuple[MetricRow, ...]:
+    problem = _problem(endpoint)
+    if problem is ProblemType.REGRESSION:
+        return quality.regression(found["prediction"].to_numpy(), found["label"].to_numpy(), seed=seed)
+    pairs = pairs_of(
+        answered(found, endpoint),
+        problem,
+        threshold=endpoint.probability_threshold,
+        positive=endpoint.positive_class,
+    )
+    assert isinstance(pairs, Choices)  # noqa: S101 (what is no regression has classes)
+    return quality.classification(pairs, problem, seed)
+
+
+def answered(found: pl.DataFrame, endpoint: Endpoint) -> pl.DataFrame:
+    """The ledger's rows as the columns that quality is measured of.
+
+    A class that is a number stands in the ledger as one. Where the answer is the probability itself, or where
+    there is none, the threshold tells the class.
+    """
+    if _problem(endpoint) is ProblemType.REGRESSION:
+        return found.select(PREDICTION, LABEL)
+    columns = [pl.coalesce("truth", pl.col("label").cast(pl.String)).alias(LABEL)]
+    if endpoint.prediction not in (None, endpoint.probability):
+        columns.append(pl.coalesce("answer", pl.col("prediction").cast(pl.String)).alias(PREDICTION))
+    if endpoint.probability is not None:
+        columns.append(pl.col("probability").alias(PROBABILITY))
+    return found.select(columns)
+
+
+def _analysis(
+    found: pl.DataFrame,
+    judged: Window | Execution,
+    endpoint: Endpoint,
+    bounds: QualityConstraints | None = None,
+    at: datetime | None = None,
+) -> Analysis:
+    return analyze(
+        answered(found, endpoint),
+        _problem(endpoint),
+        threshold=endpoint.probability_threshold,
+        positive=endpoint.positive_class,
+        constraints=bounds,
+        compat=endpoint.distance is Distance.COMPAT,
+        evaluation_time=at,
+        seed=_seed(judged),
+    )
+
+
+def _checks(
+    found: pl.DataFrame, window: Window, endpoint: Endpoint, bounds: QualityConstraints
+) -> tuple[CheckRow, ...]:
+    analysis = _analysis(found, window, endpoint, bounds)
+    compared = analysis.statistics.item_count or 0
+    enough = compared >= FEWEST or endpoint.distance is Distance.COMPAT
+    return tuple(_row(each, compared, enough) for each in analysis.checks)
+
+
+def _row(checked: Checked, compared: int, enough: bool) -> CheckRow:
+    """A check as it is stored: named by its metric, violated in Model Monitor's words."""
+    value, bound = checked.measured.value, checked.bound
+    if not np.isfinite(value):
+        outcome, told = Outcome.NOT_APPLICABLE, f"{checked.metric} is not known of these labels and answers."
+    elif not enough:
+        outcome = Outcome.INSUFFICIENT_DATA
+        told = f"{compared} labelled records are too few for a verdict: {FEWEST} are wanted."
+    elif checked.violated:
+        outcome, told = Outcome.VIOLATED, checked.violation.description
+    else:
+        outcome, told = Outcome.OK, f"{checked.metric} is not beyond its threshold {bound.threshold:.6g}."
+    return CheckRow(
+        checked.metric,
+        str(bound.operator),
+        outcome,
+        value if np.isfinite(value) else None,
+        bound.threshold,
+        told,
+    )
+
+
+def files(connection: Connection, execution: Execution, endpoint: Endpoint) -> dict[str, str]:
+    """The three files of an execution that judged a model's quality, by name.
+
+    What was violated is told as it was judged; the other two are measured again, while the labels are kept.
+    """
+    rows = executions.checks(connection, execution.id)
+    violated = [
+        Violation(row.check, row.detail, camel_case(row.feature))
+        for row in rows
+        if row.outcome is Outcome.VIOLATED
+    ]
+    written = {VIOLATIONS: violations_file.write(violated)}
+    window = windows.by_id(connection, execution.window_id)
+    found = None if window is None else labelled(connection, window)
+    if found is None or found.is_empty():
+        return written
+    try:
+        analysis = _analysis(found, execution, endpoint, at=execution.judged_at)
+    except QualityError:
+        return written
+    measured = analysis.files()
+    return {name: measured[name] for name in (STATISTICS, CONSTRAINTS)} | written
 
 
 def record(
-    connection: Connection,
-    window: Window,
-    found: pl.DataFrame,
-    metrics: tuple[MetricRow, ...],
-    endpoint: Endpoint,
-    now: datetime,
+    connection: Connection, window: Window, measurement: Measurement, endpoint: Endpoint, now: datetime
 ) -> Execution | None:
     """Store what was measured; None when it changes nothing, or when the window changed since it was read.
 
@@ -40,24 +203,32 @@ def record(
     if windows.by_id(connection, window.id) != window:
         return None
     windows.quality_measured(connection, window.id)
-    message = f"{found.height} of {window.records} records are labelled."
     last = executions.latest_of(connection, window.id, ExecutionKind.MODEL_QUALITY)
-    before = executions.metric_rows(connection, last.id) if last else ()
-    if metrics == before and (last is None or message == last.message):
+    if _is_known(connection, measurement, last):
         return None
+    violated = any(row.outcome is Outcome.VIOLATED for row in measurement.checks)
     return executions.record(
         connection,
         window,
         NewExecution(
             kind=ExecutionKind.MODEL_QUALITY,
-            status=ExecutionStatus.COMPLETED,
+            status=ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED,
             baseline_id=None,
             distance_mode=endpoint.distance,
-            records=found.height,
+            records=measurement.labelled,
             rejected=0,
-            message=message,
+            message=measurement.message,
             config_digest=endpoint.digest,
-            metrics=metrics,
+            checks=measurement.checks,
+            metrics=measurement.metrics,
         ),
         now,
     )
+
+
+def _is_known(connection: Connection, measurement: Measurement, last: Execution | None) -> bool:
+    """Whether the last revision says the same, or where there is none, nothing was measured either."""
+    if last is None:
+        return not measurement.metrics and not measurement.is_faulty
+    before = executions.metric_rows(connection, last.id), executions.checks(connection, last.id)
+    return (*before, last.message) == (measurement.metrics, measurement.checks, measurement.message)

@@ -12,21 +12,28 @@ import structlog
 from sqlalchemy import Engine
 
 from baselines import versions
-from baselines.constraints import ConstraintsError
+from baselines.constraints import Constraints, ConstraintsError
+from baselines.quality import constraints as quality_constraints
+from baselines.quality.constraints import QualityConstraints
+from baselines.quality.problem import QualityError
 from baselines.statistics import StatisticsError
 from baselines.versions import BaselineError, LoadedBaseline
 from config.clock import Clock
 from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
-from monitor import eras, executions, ingest, measuring, publish
+from config.schedules import FailedExecution
+from monitor import cloudwatch, delivery, diagnosis, eras, executions, followed, ingest, measuring, publish
 from monitor.capture.schema import SchemaError, schema_of
+from monitor.cloudwatch import CloudWatchError
+from monitor.diagnosis import MisplacedError
 from monitor.digest import Recipe
+from monitor.doctor import surroundings
 from monitor.hooks.postprocess import run_on
 from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
+from monitor.transforms import Transforms
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, monitors, retention
-from store import executions as stored_executions
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
@@ -41,7 +48,10 @@ Problem = (
     ConstraintsError,
     SchemaError,
     DiscoveryError,
+    CloudWatchError,
+    MisplacedError,
     HookError,
+    QualityError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -65,6 +75,10 @@ class World:
     replica: str
     lease: timedelta = LEASE
     limit_bytes: int = 1024**3
+    cloudwatch: Callable[[str | None], cloudwatch.Client] = lambda role: cloudwatch.client(role=role)
+    """A CloudWatch client in a role, or in the process's own."""
+    failed: Callable[[Endpoint, datetime], tuple[FailedExecution, ...]] = lambda _endpoint, _since: ()
+    """The executions of the schedule that an endpoint follows which failed since then."""
     stopping: Callable[[], bool] = lambda: False
     """Whether rounds are to end at their next transaction."""
 
@@ -77,12 +91,13 @@ class Round:
     judged: int = 0
     measured: int = 0
     published: int = 0
+    sent: int = 0
     problem: str | None = None
 
     @property
     def idle(self) -> bool:
         """Whether there was nothing to do."""
-        return not (self.objects or self.judged or self.measured or self.published)
+        return not (self.objects or self.judged or self.measured or self.published or self.sent)
 
 
 @dataclass(slots=True)
@@ -93,9 +108,13 @@ class Observer:
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
     _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
+    _around: dict[str, tuple[str, float, str | None]] = field(default_factory=dict)
+    """Endpoint → the digest of its entry, when it was looked around in vain, and what was found instead."""
+    _places: dict[tuple[str, str | None, str | None], Place] = field(default_factory=dict)
     _postprocess_failed: dict[str, str] = field(default_factory=dict)
     """Endpoint → how its script failed on the last execution; it stays told until the script succeeds."""
-    _places: dict[tuple[str, str | None], Place] = field(default_factory=dict)
+    _bounds: dict[str, tuple[str, float, QualityConstraints]] = field(default_factory=dict)
+    """Endpoint → its entry's digest, when its quality baseline was read (wall time), and what that asks."""
 
     def observe(self, endpoint: Endpoint) -> Round | None:
         """One round for an endpoint, or None where another replica is at it.
@@ -127,7 +146,7 @@ class Observer:
     def _round(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
         """Every stage does what it can: a problem of one, of which the first is told, ends no other."""
         problems: list[str] = []
-        counted = judged = measured = published = 0
+        counted = judged = measured = published = sent = 0
         known = self._follow_eras(endpoint, lease, now)
         self._close_outlived(lease, now)
         with _noting(problems):
@@ -137,6 +156,8 @@ class Observer:
         with _noting(problems):
             counted += self._ingest_labels(endpoint, lease, now)
         with _noting(problems):
+            counted += self._follow_schedule(endpoint, lease, known, now)
+        with _noting(problems):
             judged = self._judge(endpoint, lease, known, now)
         if failed := self._postprocess_failed.get(endpoint.name):
             problems.append(failed)
@@ -144,14 +165,16 @@ class Observer:
             measured = self._measure(endpoint, lease, now)
         with _noting(problems):
             published = self._publish(endpoint, lease, known, now)
+        with _noting(problems):
+            sent = self._send_metrics(endpoint, lease, known, now)
         self._sweep(endpoint, lease, now, problems)
-        return Round(counted, judged, measured, published, next(iter(problems), None))
+        return Round(counted, judged, measured, published, sent, next(iter(problems), None))
 
-    def _place(self, endpoint: Endpoint, uri: str) -> Place:
+    def _place(self, endpoint: Endpoint, uri: str, kms_key: str | None = None) -> Place:
         """The place at an address; kept, since a folder remembers the digests of its files."""
-        key = (uri, endpoint.role)
+        key = (uri, endpoint.role, kms_key)
         if key not in self._places:
-            self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role))
+            self._places[key] = open_place(uri, lambda: self.world.s3(endpoint.role), kms_key=kms_key)
         return self._places[key]
 
     def _script(self, endpoint: Endpoint, address: str | None) -> Script | None:
@@ -212,12 +235,23 @@ class Observer:
 
     def _ingest(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         schema = schema_of(endpoint, self._baseline(endpoint, known[-1]).constraints)
-        ledger = endpoint.prediction if endpoint.ground_truth else None
-        script = self._script(endpoint, endpoint.hooks.preprocess)
-        recipe = Recipe(schema, endpoint.window, known, endpoint.sample_rows, ledger, script)
+        labelled = endpoint.ground_truth is not None
+        recipe = Recipe(
+            schema,
+            endpoint.window,
+            known,
+            endpoint.sample_rows,
+            prediction=endpoint.prediction if labelled else None,
+            probability=endpoint.probability if labelled else None,
+            classes=endpoint.problem is not ProblemType.REGRESSION,
+            preprocess=self._script(endpoint, endpoint.hooks.preprocess),
+        )
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
-        listed = list(ingest.list_captures(place, endpoint.name, endpoint.variant, since))
+        batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
+        listed = list(_captures(place, endpoint, since))
+        if not listed and not endpoint.batch:
+            self._explain_none(endpoint, place, now)
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
@@ -228,6 +262,7 @@ class Observer:
                 transaction=lease.transaction,
                 now=now,
                 limit_bytes=self.world.limit_bytes,
+                batch=batch,
             )
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
@@ -235,6 +270,18 @@ class Observer:
         while again := consume(self._read_otherwise(lease, recipe, listed)):
             counted += again
         return counted
+
+    def _explain_none(self, endpoint: Endpoint, place: Place, now: datetime) -> None:
+        """Where no captures are found: raises MisplacedError if they lie beside the place that is read.
+
+        No traffic is no fault: an endpoint may be quiet.
+        """
+        digest, looked, reason = self._around.get(endpoint.name, ("", 0.0, None))
+        if digest != endpoint.digest or time.monotonic() - looked >= _BASELINE_LOOK:
+            reason = diagnosis.misplaced(endpoint, surroundings(place, endpoint), now)
+            self._around[endpoint.name] = (endpoint.digest, time.monotonic(), reason)
+        if reason is not None:
+            raise MisplacedError(reason)
 
     def _read_otherwise(
         self, lease: Lease, recipe: Recipe, listed: list[ingest.Found]
@@ -254,17 +301,44 @@ class Observer:
             transaction=lease.transaction,
             now=now,
             limit_bytes=self.world.limit_bytes,
+            classes=endpoint.problem is not ProblemType.REGRESSION,
         )
 
     def _unseen(self, lease: Lease, kind: ObjectKind, listed: list[ingest.Found]) -> tuple[ingest.Found, ...]:
         with reading(self.world.engine) as connection:
             return ingest.unseen(connection, lease.key, kind, listed)
 
+    def _follow_schedule(
+        self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
+    ) -> int:
+        """Take in what a Model Monitor schedule found; returns how many of its executions were new."""
+        if endpoint.schedule is None or endpoint.schedule_results is None:
+            return 0
+        place, since = self._place(endpoint, endpoint.schedule_results), now - endpoint.lateness
+        hours = list(followed.list_hours(place, endpoint.name, endpoint.schedule, since))
+        listed = [found for hour in hours for found in hour.files.values()]
+        new = {found.ref.key for found in self._unseen(lease, ObjectKind.SCHEDULE, listed)}
+        counted = 0
+        for hour in hours:
+            if new.isdisjoint(found.ref.key for found in hour.files.values()):
+                continue
+            told = followed.read(place, hour)
+            with lease.transaction() as connection:
+                followed.record(connection, lease.key, endpoint, known, hour, told, now)
+            counted += 1
+        for failed in self.world.failed(endpoint, since):
+            with lease.transaction() as connection:
+                done = followed.record_failure(connection, lease.key, endpoint, known, failed, now)
+            counted += done is not None
+        return counted
+
     def _judge(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
+        if endpoint.schedule is not None:  # its windows are judged by Model Monitor alone
+            due = tuple(one for one in due if one.variant != followed.variant_of(endpoint))
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
         for window in with_baseline:
             era = by_id[window.deployment_id]
@@ -308,8 +382,9 @@ class Observer:
             )
 
     def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
-        if endpoint.ground_truth is None or endpoint.problem_type not in (None, ProblemType.REGRESSION):
+        if endpoint.ground_truth is None:
             return 0
+        bounds = self._quality_bounds(endpoint)
         with reading(self.world.engine) as connection:
             due = stored_windows.due_for_quality(connection, lease.key, now - endpoint.grace)
         measured = 0
@@ -317,25 +392,41 @@ class Observer:
             with reading(self.world.engine) as connection:
                 found = measuring.labelled(connection, window)
             # seconds of work for a million labels, in which nobody has to wait for the database
-            metrics = measuring.measure(found, window)
+            measurement = measuring.measure(found, window, endpoint, bounds)
             with lease.transaction() as connection:
-                measured += measuring.record(connection, window, found, metrics, endpoint, now) is not None
+                measured += measuring.record(connection, window, measurement, endpoint, now) is not None
         return measured
+
+    def _quality_bounds(self, endpoint: Endpoint) -> QualityConstraints | None:
+        """What the model's quality is held against; its file is looked at as often as a baseline's."""
+        if endpoint.quality_baseline is None:
+            return None
+        digest, looked, bounds = self._bounds.get(endpoint.name, ("", 0.0, None))
+        if bounds is None or digest != endpoint.digest or time.monotonic() - looked >= _BASELINE_LOOK:
+            place = self._place(endpoint, endpoint.quality_baseline)
+            text = place.objects.read(place.key(versions.CONSTRAINTS))
+            bounds = quality_constraints.read(text, f"{place.uri}/{versions.CONSTRAINTS}")
+            measuring.fit(bounds, endpoint)
+            self._bounds[endpoint.name] = (endpoint.digest, time.monotonic(), bounds)
+        return bounds
 
     def _publish(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
         if endpoint.results is None:
             return 0
-        ended = {era.id: era.ended_at for era in known}
-        place = self._place(endpoint, endpoint.results)
-        with reading(self.world.engine) as connection:
-            waiting = stored_executions.unpublished(connection, lease.key)
-        for execution in waiting:
-            with reading(self.world.engine) as connection:
-                files = publish.files(connection, execution)
-            publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files)
-            with lease.transaction() as connection:
-                stored_executions.published(connection, execution.id, now)
-        return len(waiting)
+        place = self._place(endpoint, endpoint.results, endpoint.results_kms_key)
+        return delivery.publish_waiting(self.world.engine, lease, place, endpoint, known, now)
+
+    def _send_metrics(
+        self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime
+    ) -> int:
+        by_id = {era.id: era for era in known}
+
+        def constraints(execution: Execution) -> Constraints:
+            return self._baseline(endpoint, by_id[execution.deployment_id]).constraints
+
+        return delivery.send_waiting(
+            self.world.engine, lease, self.world.cloudwatch, endpoint, constraints, now
+        )
 
     def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime, problems: list[str]) -> None:
         """Once a day: report what lies beyond the lateness and was never counted, and let go of the old."""
@@ -364,7 +455,7 @@ class Observer:
         place = self._place(endpoint, endpoint.capture)
         oldest = now - endpoint.retention.metrics
         horizon = now - endpoint.lateness
-        every = ingest.list_captures(place, endpoint.name, endpoint.variant, oldest)
+        every = _captures(place, endpoint, oldest)
         beyond = [found for found in every if ingest.is_before(place, found, horizon)]
         return (*self._unseen(lease, ObjectKind.CAPTURE, beyond), *self._late_labels(endpoint, lease, now))
 
@@ -376,6 +467,13 @@ class Observer:
         horizon = now - _label_reach(endpoint)
         beyond = [found for found in every if ingest.is_label_before(place, found, horizon)]
         return self._unseen(lease, ObjectKind.GROUND_TRUTH, beyond)
+
+
+def _captures(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[ingest.Found]:
+    """What was captured of an endpoint, or of the batch transforms that stand for one."""
+    if endpoint.batch:
+        return ingest.list_transforms(place, since)
+    return ingest.list_captures(place, endpoint.name, endpoint.variant, since)
 
 
 def _no_baseline(endpoint: Endpoint) -> BaselineError:

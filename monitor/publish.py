@@ -10,23 +10,30 @@ from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
 from baselines.profile import codec
 from baselines.versions import CONSTRAINTS, STATISTICS
+from config.model import Endpoint
+from monitor import measuring
 from monitor.capture.layout import result_prefix
 from monitor.violations import write
 from objects import Place
 from store import executions, windows
-from store.records import Execution, Outcome
+from store.records import Execution, ExecutionKind, Outcome
 
 VIOLATIONS = "constraint_violations.json"
 _HOUR = timedelta(hours=1)
 
 
-def schedule_name(variant: str) -> str:
-    """The name that stands where Model Monitor has its schedule's: each variant has a tree of its own."""
-    return f"kedge-{variant}"
+def schedule_name(variant: str, kind: ExecutionKind = ExecutionKind.DATA_QUALITY) -> str:
+    """The name that stands where Model Monitor has its schedule's: each variant has a tree of its own.
+
+    As there, a model's quality is another schedule's than its data's.
+    """
+    return f"kedge-{variant}" if kind is ExecutionKind.DATA_QUALITY else f"model-quality-{variant}"
 
 
-def files(connection: Connection, execution: Execution) -> dict[str, str]:
-    """The three files of an execution, by name."""
+def files(connection: Connection, execution: Execution, endpoint: Endpoint | None = None) -> dict[str, str]:
+    """The three files of an execution, by name; those of a model's quality want its entry."""
+    if execution.kind is ExecutionKind.MODEL_QUALITY and endpoint is not None:
+        return measuring.files(connection, execution, endpoint)
     violated = [row for row in executions.checks(connection, execution.id) if row.outcome is Outcome.VIOLATED]
     found = {VIOLATIONS: write(violated)}
     encoded = windows.profile(connection, execution.window_id)
@@ -45,7 +52,7 @@ def folder(place: Place, endpoint: str, execution: Execution, era_ended: datetim
     """
     cut = era_ended is not None and era_ended < execution.end
     end = era_ended if cut and era_ended is not None else execution.end
-    path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant), end)
+    path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant, execution.kind), end)
     if cut:
         return f"{path}{end:%M-%S}/"
     whole_hours = (execution.end - execution.start) % _HOUR == timedelta(0)

@@ -7,6 +7,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.quality import counts, curves
+from baselines.quality.counts import Counts
+from baselines.quality.curves import Tally
+from baselines.quality.pairs import Choices
+from baselines.quality.problem import ProblemType
 from store.records import MetricRow
 
 Floats = NDArray[np.float64]
@@ -15,6 +20,8 @@ RESAMPLES = 500
 COVERAGE = 0.95
 MANY = 20_000
 """Pairs above which groups of them are drawn: to draw a million pairs 500 times takes minutes."""
+GROUPS = 1000
+"""Groups of neighbouring scores that the interval of an area under the curve is drawn by."""
 _CELLS = 5_000_000
 """How many resampled values are held at once, so that memory stays flat."""
 
@@ -53,6 +60,58 @@ def regression(predictions: Floats, labels: Floats, seed: int) -> tuple[MetricRo
         return ()
     with np.errstate(over="ignore", invalid="ignore"):  # a metric beyond what a double holds is None
         return _measured(predictions[known] - labels[known], labels[known], seed)
+
+
+def classification(choices: Choices, problem: ProblemType, seed: int) -> tuple[MetricRow, ...]:
+    """Each metric of classes, in the order of names, with an interval as `regression` has it.
+
+    To draw records is to draw how often each pair of label and answer occurs, which is multinomial: so it is
+    drawn, and many records cost no more than few. The area under the curve is drawn by the scores, of which
+    at most GROUPS groups of neighbours are kept apart.
+    """
+    if not choices.size:
+        return ()
+    metrics = counts.BINARY if problem is ProblemType.BINARY_CLASSIFICATION else counts.MULTICLASS
+    generator, whole = np.random.default_rng(seed), counts.counts_of(choices)
+    values = {name: np.asarray(metric(whole)) for name, metric in metrics.items()}
+    drawn = _drawn_counts(choices, generator) if choices.size > 1 else None
+    resampled = {} if drawn is None else {name: metric(drawn) for name, metric in metrics.items()}
+    if choices.scores is not None:
+        counted = curves.tally(choices.scores, choices.labels)
+        values["auc"] = curves.auc(counted)
+        if choices.size > 1:
+            resampled["auc"] = curves.auc(_drawn_tally(counted, choices.size, generator))
+    return tuple(
+        MetricRow(name, _number(values[name]), *_interval(resampled.get(name)), choices.size)
+        for name in sorted(values)
+    )
+
+
+def _drawn_counts(choices: Choices, generator: np.random.Generator) -> Counts:
+    classes = len(choices.names)
+    cells, often = np.unique(choices.labels * classes + choices.predictions, return_counts=True)
+    labelled, answered = np.divmod(cells, classes)
+    step = max(1, _CELLS // cells.size)
+
+    def summed(by: np.ndarray[tuple[int], np.dtype[np.intp]], rows: NDArray[np.int64]) -> Floats:
+        return np.stack([np.bincount(by, weights=row, minlength=classes) for row in rows])
+
+    parts: list[tuple[Floats, Floats, Floats]] = []
+    for done in range(0, RESAMPLES, step):
+        drawn = generator.multinomial(choices.size, often / choices.size, min(step, RESAMPLES - done))
+        hits = drawn * (labelled == answered)
+        parts.append((summed(labelled, drawn), summed(answered, drawn), summed(labelled, hits)))
+    return Counts(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _drawn_tally(counted: Tally, size: int, generator: np.random.Generator) -> Tally:
+    sides = np.stack([counted.positives, counted.negatives])
+    if sides.shape[1] > GROUPS:
+        starts = np.linspace(0, sides.shape[1], GROUPS, endpoint=False).astype(np.intp)
+        sides = np.add.reduceat(sides, starts, axis=1)
+    groups = sides.shape[1]
+    drawn = generator.multinomial(size, sides.ravel() / size, RESAMPLES).astype(np.float64)
+    return Tally(drawn[:, :groups], drawn[:, groups:])
 
 
 def _measured(residuals: Floats, labels: Floats, seed: int) -> tuple[MetricRow, ...]:

@@ -278,7 +278,8 @@ def _say(sagemaker: SageMakerClient, arn: str, said: PackageStatus, words: str) 
 def reference_quality(package: Answer, read: Callable[[str], bytes]) -> dict[str, float]:
     """The metrics a version was registered with, such as {"rmse": 2.04}; {} where it has none.
 
-    Read are {"regression_metrics": {"rmse": {"value": 2.04}}} and the same without the outer key, each metric
+    Read are {"regression_metrics": {"rmse": {"value": 2.04}}}, those of classifiers
+    (`binary_classification_metrics`) and the same without the outer key, each metric
     an object with a value or a bare number. What is no finite number is left out.
 
     Args:
@@ -300,7 +301,7 @@ def _metrics_of(data: bytes, uri: str) -> dict[str, float]:
         found = None
     if not isinstance(found, dict):
         raise RegistryError(f"the evaluation {uri} is no JSON object: write regression_metrics there", False)
-    nested = found.get("regression_metrics")
+    nested = next((value for key, value in found.items() if key.endswith("_metrics")), None)
     values = {name: _number(value) for name, value in (nested if isinstance(nested, dict) else found).items()}
     return {name: value for name, value in values.items() if value is not None}
 

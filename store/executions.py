@@ -355,11 +355,17 @@ def _within(query: Select[Any], start: datetime | None, end: datetime | None) ->
     return query if end is None else query.where(windows.c.end <= end)
 
 
-def unpublished(connection: Connection, monitor_id: int, limit: int = 50) -> tuple[Execution, ...]:
-    """Last revisions of data quality whose result tree is not written yet, oldest first."""
+def unpublished(
+    connection: Connection,
+    monitor_id: int,
+    limit: int = 50,
+    *,
+    kinds: Collection[ExecutionKind] = (ExecutionKind.DATA_QUALITY,),
+) -> tuple[Execution, ...]:
+    """Last revisions of these kinds whose result tree is not written yet, oldest first."""
     query = _executions().where(
         executions.c.monitor_id == monitor_id,
-        executions.c.kind == ExecutionKind.DATA_QUALITY,
+        executions.c.kind.in_(kinds),
         executions.c.latest,
         executions.c.published_at.is_(None),
     )

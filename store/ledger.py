@@ -22,10 +22,21 @@ PREDICTIONS = pl.Schema(
     }
 )
 """A prediction by what its label will be joined by (join hash, row in the request), and its window."""
+ANSWERS = pl.Schema({"answer": pl.String(), "probability": pl.Float64()})
+"""What a classifier's prediction may have besides: the class where it is no number, and a probability."""
 LABELS = pl.Schema({"join_hash": pl.String(), "row": pl.Int64(), "label": pl.Float64()})
 """A label by what it is joined by; null where the label is missing."""
+TRUTHS = pl.Schema({"truth": pl.String()})
+"""What a label may have besides: the class where it is no number."""
 _LABELLED = pl.Schema(
-    {"join_hash": pl.String(), "row": pl.Int64(), "prediction": pl.Float64(), "label": pl.Float64()}
+    {
+        "join_hash": pl.String(),
+        "row": pl.Int64(),
+        "prediction": pl.Float64(),
+        "label": pl.Float64(),
+        **ANSWERS,
+        **TRUTHS,
+    }
 )
 
 _AT_ONCE = 100_000
@@ -33,20 +44,26 @@ _AT_ONCE = 100_000
 
 
 def add_predictions(connection: Connection, monitor_id: int, object_id: int, given: pl.DataFrame) -> None:
-    """Add an object's predictions (columns of PREDICTIONS)."""
-    _insert(connection, predictions, _owned(given, PREDICTIONS, monitor_id, object_id))
+    """Add an object's predictions (columns of PREDICTIONS, and where there are classes of ANSWERS)."""
+    _insert(connection, predictions, _owned(given, PREDICTIONS, ANSWERS, monitor_id, object_id))
 
 
 def add_labels(connection: Connection, monitor_id: int, object_id: int, given: pl.DataFrame) -> None:
-    """Add an object's labels (columns of LABELS); the windows that they label are to be measured."""
-    _insert(connection, labels, _owned(given, LABELS, monitor_id, object_id))
+    """Add an object's labels (columns of LABELS, and where there are classes of TRUTHS).
+
+    The windows that they label are to be measured.
+    """
+    _insert(connection, labels, _owned(given, LABELS, TRUTHS, monitor_id, object_id))
     mark_labelled(connection, monitor_id, object_id)
 
 
-def _owned(given: pl.DataFrame, schema: pl.Schema, monitor_id: int, object_id: int) -> pl.DataFrame:
+def _owned(
+    given: pl.DataFrame, schema: pl.Schema, besides: pl.Schema, monitor_id: int, object_id: int
+) -> pl.DataFrame:
     """The rows with whose they are; a number that is none is null, as in every other table."""
     own = (pl.lit(object_id).alias("object_id"), pl.lit(monitor_id).alias("monitor_id"))
-    return given.cast(schema).select(*own, *schema).with_columns(pl.col(pl.Float64).fill_nan(None))
+    every = pl.Schema({**schema, **{name: besides[name] for name in besides if name in given.columns}})
+    return given.cast(every).select(*own, *every).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def _insert(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
@@ -90,6 +107,7 @@ def labelled(
 ) -> pl.DataFrame:
     """A window's labelled records, in the order of "join_hash" and "row", with "prediction" and "label".
 
+    A class that is no number stands in "answer" or "truth" instead, what is known of it in "probability".
     Of several labels for one record the one in the last key counts.
     """
     return _labelled(connection, monitor_id, predictions.c.window_start == start, variant, deployment_id)
@@ -108,7 +126,14 @@ def _labelled(
 ) -> pl.DataFrame:
     # first the windows' predictions, then their labels: without statistics a planner may go the long way
     mine = (
-        select(predictions.c.monitor_id, predictions.c.join_hash, predictions.c.row, predictions.c.prediction)
+        select(
+            predictions.c.monitor_id,
+            predictions.c.join_hash,
+            predictions.c.row,
+            predictions.c.prediction,
+            predictions.c.answer,
+            predictions.c.probability,
+        )
         .where(
             predictions.c.monitor_id == monitor_id,
             period,
@@ -124,7 +149,15 @@ def _labelled(
         labels.c.row == mine.c.row,
     )
     rows = connection.execute(
-        select(mine.c.join_hash, mine.c.row, mine.c.prediction, labels.c.label)
+        select(
+            mine.c.join_hash,
+            mine.c.row,
+            mine.c.prediction,
+            labels.c.label,
+            mine.c.answer,
+            mine.c.probability,
+            labels.c.truth,
+        )
         .join(labels, theirs)
         .join(objects, objects.c.id == labels.c.object_id)
         .order_by(objects.c.key, labels.c.id)

@@ -40,6 +40,7 @@ class ObjectKind(StrEnum):
 
     CAPTURE = "capture"
     GROUND_TRUTH = "ground_truth"
+    SCHEDULE = "schedule"
 
 
 class IncidentKind(StrEnum):

@@ -235,8 +235,11 @@ executions = Table(
     Column("config_digest", String(64), nullable=False),
     Column("latest", Boolean, nullable=False),
     Column("published_at", Utc),
+    Column("metrics_sent", Integer, nullable=False, server_default="0"),
+    Column("metrics_sent_at", Utc),
     UniqueConstraint("window_id", "kind", "revision"),
     Index(None, "monitor_id", "kind", "latest", "published_at"),
+    Index(None, "monitor_id", "metrics_sent_at"),
 )
 
 feature_results = Table(
@@ -330,6 +333,8 @@ predictions = Table(
     Column("variant", String(63), nullable=False),
     Column("deployment_id", Key, nullable=False),
     Column("prediction", Number),
+    Column("answer", Words),
+    Column("probability", Number),
     Index(None, "monitor_id", "join_hash", "row"),
     Index(None, "monitor_id", "window_start"),
     Index(None, "object_id"),
@@ -344,6 +349,7 @@ labels = Table(
     Column("join_hash", String(32), nullable=False),
     Column("row", Integer, nullable=False),
     Column("label", Number),
+    Column("truth", Words),
     Index(None, "monitor_id", "join_hash", "row"),
     Index(None, "object_id"),
 )

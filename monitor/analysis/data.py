@@ -44,7 +44,7 @@ def read(job: Job, constraints: Constraints | None) -> Gathered:
     script = None if job.preprocess is None else read_script(str(job.preprocess))
     if job.written_in in (Source.CAPTURE, Source.MERGED):
         return _captured(job, constraints, script)
-    files = _files(job)
+    files = files_of(job)
     if script is not None:
         return _lines_through(files, job, constraints, script)
     return Gathered(len(files), _profiled(files, job, constraints), ())
@@ -130,7 +130,8 @@ def _body(path: Path, headed: bool) -> bytes:
     return data[data.find(b"\n") :] if headed and b"\n" in data else b"" if headed else data
 
 
-def _files(job: Job) -> tuple[Path, ...]:
+def files_of(job: Job) -> tuple[Path, ...]:
+    """The files of the data set, in the order of their names. Raises ContractError where there are none."""
     found = sorted(path for path in job.source.rglob("*") if path.is_file() and path.name[0] not in "._")
     if not found:
         raise ContractError(_nothing(job, "files"))
@@ -156,7 +157,7 @@ def _profiled(files: tuple[Path, ...], job: Job, constraints: Constraints | None
     if constraints is None:
         text = _text_columns(files, job)
         profile = Profile.empty()
-        for frame in _frames(files, job):
+        for frame in frames_of(files, job):
             profile = profile_frame(frame, text=text, exact=True, onto=profile)
     else:
         profile = _held_against(files, job, constraints)
@@ -172,7 +173,7 @@ def _held_against(files: tuple[Path, ...], job: Job, constraints: Constraints) -
     text = text_columns(features)
     domains = {each.name: frozenset(each.domains) for each in features if each.domains is not None}
     profile = Profile.empty(names)
-    for frame in _frames(files, job):
+    for frame in frames_of(files, job):
         keyed = job.written_in is Source.JSON  # an absent key is a missing value
         if frame.width != len(names) if not keyed else not set(frame.columns) <= set(names):
             profile = profile_frame(
@@ -194,13 +195,14 @@ def _held_against(files: tuple[Path, ...], job: Job, constraints: Constraints) -
 
 def _text_columns(files: Iterable[Path], job: Job) -> frozenset[str]:
     types: dict[str, TypeCounts] = {}
-    for frame in _frames(files, job):
+    for frame in frames_of(files, job):
         for name, counts in zip(frame.columns, classify_columns(frame), strict=True):
             types[name] = types.get(name, TypeCounts()) + counts
     return frozenset(name for name, counts in types.items() if counts.inferred in _TEXT)
 
 
-def _frames(files: Iterable[Path], job: Job) -> Iterator[pl.DataFrame]:
+def frames_of(files: Iterable[Path], job: Job) -> Iterator[pl.DataFrame]:
+    """Their rows, some at a time, in String columns. Raises DatasetError."""
     for path in files:
         source = _lines(path) if job.written_in is Source.JSON else path
         yield from batches(source, _FORMATS[job.written_in], job.header, str(path))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +13,8 @@ from baselines.versions import CONSTRAINTS, STATISTICS
 from monitor import metric_values
 from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job
+from monitor.analysis.outcome import Analysed
+from monitor.analysis.quality import analyse_quality
 from monitor.checks.names import OURS_ALONE
 from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
@@ -27,16 +27,6 @@ _LONGEST_MESSAGE = 1024
 """What an execution's FailureReason holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Analysed:
-    """What a job found: its files by name, the metrics' lines, how much was read, its last words."""
-
-    files: Mapping[str, str]
-    metrics: str
-    gathered: Gathered
-    message: str
-
-
 def analyse(job: Job, now: datetime) -> Analysed:
     """Carry the job out; nothing is written.
 
@@ -44,10 +34,10 @@ def analyse(job: Job, now: datetime) -> Analysed:
     constraints, and the violations where there are any, as Model Monitor has it.
 
     Raises:
-        ContractError, DatasetError, StatisticsError, ConstraintsError, HookError: in one sentence.
+        ContractError, DatasetError, StatisticsError, ConstraintsError, QualityError, HookError: a sentence.
     """
     if job.analysis is Analysis.MODEL_QUALITY:
-        raise ContractError("analysis_type MODEL_QUALITY is not done yet: give DATA_QUALITY")
+        return analyse_quality(job, now)
     constraints = _constraints(job)
     found = data.read(job, constraints)
     files = {

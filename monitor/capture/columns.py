@@ -21,6 +21,8 @@ class Schema:
         outputs: the first of `names` that the endpoint answered; () when nobody said which.
         exclude: names that hold their position and are decoded, but that nothing looks at.
         domains: the values that the baseline saw, of those text columns that have few.
+        paths: of columns that lie in a JSON payload at a declared place, the JMESPath expression: of an
+            output column in the output, of any other in the input.
     """
 
     names: tuple[str, ...]
@@ -28,6 +30,7 @@ class Schema:
     outputs: tuple[str, ...] = ()
     exclude: frozenset[str] = frozenset()
     domains: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
         """Refuse names that would make a table impossible."""
@@ -52,10 +55,27 @@ class Schema:
         return self.names[len(self.outputs) :]
 
     @property
+    def output_paths(self) -> Mapping[str, str]:
+        """The paths into the output."""
+        return {name: self.paths[name] for name in self.outputs if name in self.paths}
+
+    @property
+    def input_paths(self) -> Mapping[str, str]:
+        """The paths into the input."""
+        return {name: self.paths[name] for name in self.inputs if name in self.paths}
+
+    @property
     def digest(self) -> str:
         """Tells this schema from any that would make other profiles of the same records."""
         sets = (self.text, self.exclude, *self.domains.values())
-        told = (self.names, self.outputs, tuple(self.domains), [sorted(values) for values in sets])
+        told: tuple[object, ...] = (
+            self.names,
+            self.outputs,
+            tuple(self.domains),
+            [sorted(values) for values in sets],
+        )
+        if self.paths:
+            told = (*told, sorted(self.paths.items()))
         return hashlib.sha256(repr(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 

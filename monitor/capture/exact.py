@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from monitor.capture.columns import Row, Schema, arrange
 from monitor.capture.lines import Line
+from monitor.capture.paths import reader_of
 from monitor.capture.payload import Json, RefusedError, Rows, parse, read_payload, valid_text
 from monitor.capture.records import MISFITS, Part, record_types
 from monitor.capture.rejects import Reject, RejectKind, listed
@@ -122,15 +123,22 @@ def _text(value: Json) -> str | None:
 def _pairs(capture: dict[str, Json], schema: Schema) -> Sequence[Pair]:
     """The output and the input row of each record of a request."""
     if "batchTransformOutput" in capture:
+        if schema.paths:  # they are taken of the joined record
+            joined = read_payload(capture["batchTransformOutput"], reader_of(schema.paths)).rows
+            if all(row.names is not None for row in joined):
+                return [(None, row) for row in joined]
         return [
             _batch_pair(row, len(schema.outputs))
             for row in read_payload(capture["batchTransformOutput"]).rows
         ]
-    return pair(_side(capture, "endpointOutput"), _side(capture, "endpointInput"))
+    return pair(
+        _side(capture, "endpointOutput", schema.output_paths),
+        _side(capture, "endpointInput", schema.input_paths),
+    )
 
 
-def _side(capture: dict[str, Json], name: str) -> Rows | None:
-    return None if capture.get(name) is None else read_payload(capture[name])
+def _side(capture: dict[str, Json], name: str, paths: Mapping[str, str]) -> Rows | None:
+    return None if capture.get(name) is None else read_payload(capture[name], reader_of(paths))
 
 
 def pair(answered: Rows | None, asked: Rows | None) -> Sequence[Pair]:

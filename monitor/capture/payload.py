@@ -11,7 +11,7 @@ import binascii
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from monitor.capture.columns import Row
@@ -66,26 +66,56 @@ def parse(text: str) -> Json:
     return value
 
 
+_NUMBERS = json.JSONDecoder(object_pairs_hook=_first_wins)
+
+
+def parse_numbers(text: str) -> object:
+    """`text`, which `parse` took, with its numbers as numbers."""
+    value: object = _NUMBERS.decode(text)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of one side.
 
-    `vector`: one row from a bare list, which may as well be one record an item; `blank`: there was no text.
+    `vector`: one row from a bare list, which may as well be one record an item; `blank`: there was no text;
+    `whole`: one row that holds for every record of the request.
     """
 
     rows: list[Row[str | None]]
     vector: bool = False
     blank: bool = False
+    whole: bool = False
 
     def matched(self, count: int) -> list[Row[str | None]]:
         """The rows; a bare list of `count` items beside `count` records is one item a record."""
         if self.vector and count != 1 and len(self.rows[0].cells) == count:
             return [Row([cell]) for cell in self.rows[0].cells]
-        return self.rows
+        return self.rows * max(1, count) if self.whole else self.rows
 
 
-def read_payload(side: Json) -> Rows:
-    """The rows of `endpointInput` or `endpointOutput`.
+ReadJson = Callable[[str, bool], Rows]
+"""Reads the text of a JSON payload; whether its content type says JSON Lines."""
+
+
+def json_rows(data: str, lines: bool) -> Rows:
+    """One row a record; `lines`: the content type says JSON Lines.
+
+    Raises:
+        RefusedError: NOT_DECODABLE, NO_PAYLOAD.
+    """
+    texts, lined = json_texts(data, lines=lines)
+    try:
+        if not lined:
+            return document_rows(parse(texts[0]))
+        return Rows([flatten(parse(text)) for text in texts])
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(RejectKind.NOT_DECODABLE, "a payload called JSON is not JSON") from error
+
+
+def read_payload(side: Json, read_json: ReadJson = json_rows) -> Rows:
+    """The rows of `endpointInput` or `endpointOutput`; `read_json` reads what is JSON.
 
     Raises:
         RefusedError: NOT_CAPTURE, NOT_DECODABLE, NO_PAYLOAD.
@@ -100,7 +130,7 @@ def read_payload(side: Json) -> Rows:
     if encoding == "CSV" or (encoding == "BASE64" and media.endswith("csv")):
         return Rows(list(csv_rows(data)), blank=not data.strip("\r\n"))
     if encoding == "JSON" or (encoding == "BASE64" and "json" in media):
-        return json_rows(data, lines=media.endswith(JSON_LINES))
+        return read_json(data, media.endswith(JSON_LINES))
     raise RefusedError(
         RejectKind.NOT_DECODABLE,
         "the payload is neither CSV nor JSON: list its content type in CaptureContentTypeHeader",
@@ -138,34 +168,23 @@ def csv_rows(data: str) -> Iterator[Row[str | None]]:
         raise RefusedError(RejectKind.NOT_DECODABLE, "the quotes of a CSV payload do not match") from error
 
 
-def json_rows(data: str, *, lines: bool) -> Rows:
-    """One row a record; `lines`: the content type says JSON Lines.
+def json_texts(data: str, *, lines: bool) -> tuple[list[str], bool]:
+    """The texts of a payload's documents, and whether each is a line of its own.
+
+    `lines`: the content type says JSON Lines, which also go by the name of JSON.
 
     Raises:
-        RefusedError: NOT_DECODABLE, NO_PAYLOAD.
+        RefusedError: NO_PAYLOAD.
     """
     text = data.strip()
     if not text:
         raise RefusedError(RejectKind.NO_PAYLOAD, "a JSON payload is empty")
-    try:
-        return _rows_of_lines(text) if lines else _rows_of_text(text)
-    except (ValueError, RecursionError) as error:
-        raise RefusedError(RejectKind.NOT_DECODABLE, "a payload called JSON is not JSON") from error
-
-
-def _rows_of_lines(text: str) -> Rows:
-    return Rows([flatten(parse(line)) for line in text.split("\n") if line.strip()])
-
-
-def _rows_of_text(text: str) -> Rows:
-    """The rows of a document, or of JSON Lines that go by the name of JSON."""
-    try:
-        document = parse(text)
-    except ValueError:
-        if "\n" not in text:
-            raise
-        return _rows_of_lines(text)
-    return document_rows(document)
+    if not lines:
+        try:
+            parse(text)
+        except ValueError:
+            lines = "\n" in text
+    return ([line for line in text.split("\n") if line.strip()], True) if lines else ([text], False)
 
 
 def document_rows(document: Json) -> Rows:
@@ -202,7 +221,7 @@ def _leaves(value: Json, path: str) -> Iterator[tuple[str, Json]]:
         yield path, value
 
 
-def cell_text(leaf: Json) -> str | None:
+def cell_text(leaf: object) -> str | None:
     """A leaf as text: true and false as JSON writes them, null as missing."""
     if leaf is None or isinstance(leaf, bool):
         return None if leaf is None else str(leaf).lower()

@@ -40,9 +40,10 @@ def _wide(char: str) -> str:
         return rf'"{name}": ?\{{{kind}, ?"data": ?{text}, ?"encoding": ?"(?:CSV|JSON)"\}}'
 
     into, out = side("endpointInput"), side("endpointOutput")
+    attributes = rf'(?:, ?"customAttributes": ?\[(?:{text}(?:, ?{text})*)?\])?'
     return (
         rf'^\{{"captureData": ?\{{(?:{into}|{out}|{into}, ?{out})\}}'
-        rf', ?"eventMetadata": ?\{{"eventId": ?{some}(?:, ?"inferenceId": ?{some})?'
+        rf', ?"eventMetadata": ?\{{"eventId": ?{some}(?:, ?"inferenceId": ?{some})?{attributes}'
         rf', ?"inferenceTime": ?{_TIME}\}}, ?"eventVersion": ?{text}\}}$'
     )
 

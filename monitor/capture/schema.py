@@ -41,10 +41,16 @@ def _domains(features: Iterable[FeatureConstraints]) -> dict[str, frozenset[str]
     return {feature.name: frozenset(feature.domains) for feature in features if feature.domains is not None}
 
 
+def _answers(endpoint: Endpoint, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that the entry says are answered, in their order, or else the first one."""
+    named = tuple(dict.fromkeys(each for each in (endpoint.prediction, endpoint.probability) if each))
+    return tuple(sorted(named, key=lambda each: names.index(each) if each in names else -1)) or names[:1]
+
+
 def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
     """The columns by position: the entry's, or else the baseline's, output columns first."""
     names = endpoint.columns or tuple(feature.name for feature in constraints.features)
-    outputs = endpoint.output_columns or ((endpoint.prediction,) if endpoint.prediction else names[:1])
+    outputs = endpoint.output_columns or _answers(endpoint, names)
     if unknown := [name for name in (*outputs, *endpoint.exclude) if name not in names]:
         raise SchemaError(
             f"endpoint {endpoint.name}: the column {unknown[0]!r} is neither in its columns nor in its "
@@ -56,6 +62,7 @@ def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
             f"endpoint {endpoint.name}: the output columns {', '.join(outputs)} do not come first in "
             f"{', '.join(names)}: captured CSV rows are output columns, then input columns"
         )
+    _check_paths(endpoint, names, outputs)
     described = {feature.name: feature for feature in constraints.features}
     known = [described[name] for name in names if name in described]
     try:
@@ -65,6 +72,29 @@ def schema_of(endpoint: Endpoint, constraints: Constraints) -> Schema:
             outputs=outputs,
             exclude=frozenset(endpoint.exclude),
             domains=_domains(known),
+            paths=dict(endpoint.fields),
         )
     except ValueError as error:
         raise SchemaError(f"endpoint {endpoint.name}: {error}") from None
+
+
+def _check_paths(endpoint: Endpoint, names: tuple[str, ...], outputs: tuple[str, ...]) -> None:
+    """On either side all columns that are looked at have a path, or none has.
+
+    Raises:
+        SchemaError: a path for a column that there is not, or a column without one beside others that have.
+    """
+    paths = dict(endpoint.fields)
+    if unknown := [name for name in paths if name not in names]:
+        raise SchemaError(
+            f"endpoint {endpoint.name}: fields names the column {unknown[0]!r}, which is neither in its "
+            f"columns nor in its baseline: the columns are {', '.join(names)}"
+        )
+    for side, columns in (("output", outputs), ("input", names[len(outputs) :])):
+        looked_at = [name for name in columns if name not in endpoint.exclude]
+        without = [name for name in looked_at if name not in paths]
+        if without and any(name in paths for name in columns):
+            raise SchemaError(
+                f"endpoint {endpoint.name}: fields has no path for the {side} column {without[0]!r}, and "
+                f"others of the {side} have one: give it a path too, or exclude it"
+            )

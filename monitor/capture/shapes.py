@@ -7,11 +7,13 @@ asked once of the code that reads payloads exactly, with the groups' names in pl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.capture.columns import Row, Schema, arrange
 from monitor.capture.exact import pair
+from monitor.capture.paths import Path, is_whole, path_of
+from monitor.capture.paths import document_rows as rows_by_paths
 from monitor.capture.payload import Json, RefusedError, Rows, document_rows, flatten, parse
 
 _NUMBER = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|NaN|-?Infinity"
@@ -54,7 +56,8 @@ class Shape:
 def shape_of(schema: Schema, answered: Payload | None, asked: Payload | None) -> Shape | None:
     """The shape of a request, or None where it is none that a pattern can hold."""
     try:
-        out, into = (None if side is None else _pattern(side) for side in (answered, asked))
+        out = None if answered is None else _pattern(answered, schema.output_paths)
+        into = None if asked is None else _pattern(asked, schema.input_paths)
         pairs = pair(out.rows if out else None, into.rows if into else None)
     except (RefusedError, ValueError, RecursionError):
         return None
@@ -63,10 +66,12 @@ def shape_of(schema: Schema, answered: Payload | None, asked: Payload | None) ->
 
 
 def _renamed(row: Row[str | None] | None, side: str) -> Row[str | None] | None:
-    return None if row is None else Row([f"{side}{cell}" for cell in row.cells], row.names)
+    if row is None:
+        return None
+    return Row([None if cell is None else f"{side}{cell}" for cell in row.cells], row.names)
 
 
-def _pattern(side: Payload) -> Pattern:
+def _pattern(side: Payload, paths: Mapping[str, str]) -> Pattern:
     """The pattern of one side.
 
     Raises:
@@ -82,8 +87,29 @@ def _pattern(side: Payload) -> Pattern:
         regex, symbols = _symbols(document, numbers)
     except StopIteration as error:
         raise ValueError("too many leaves") from error
-    rows = Rows([flatten(symbols)]) if side.lines else document_rows(symbols)
+    if paths:
+        rows = _rows_by_paths(symbols, {name: path_of(text) for name, text in paths.items()}, side.lines)
+    else:
+        rows = Rows([flatten(symbols)]) if side.lines else document_rows(symbols)
     return Pattern(f"^{regex}$", rows, json=True)
+
+
+def _rows_by_paths(symbols: Json, paths: Mapping[str, Path], lines: bool) -> Rows:
+    """The rows of a shape; a path that looks at values is no matter of shapes, nor are lists in lines.
+
+    Raises:
+        ValueError: the records depend on more than the shape of one text.
+    """
+    if not all(path.structural for path in paths.values()) or (lines and not is_whole(paths)):
+        raise ValueError("no matter of shapes")
+    return Rows(rows_by_paths(symbols, None, paths, _leaf), whole=not lines and is_whole(paths))
+
+
+def _leaf(symbol: object) -> str | None:
+    """The symbol of a leaf; a list or an object is a cell only where its text is at hand."""
+    if symbol is None or isinstance(symbol, str):
+        return symbol
+    raise ValueError("no leaf")
 
 
 def _symbols(value: Json, numbers: Iterator[str]) -> tuple[str, Json]:

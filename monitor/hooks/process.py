@@ -105,7 +105,7 @@ class HookProcess:
                 pass_fds=(page.fileno(),),
                 start_new_session=True,
             )
-            opened.callback(self._end)
+            opened.callback(self._end, at_once=True)
             for pipe in (self._process.stdin, self._process.stdout):
                 assert pipe is not None  # noqa: S101 (asked for above)
                 os.set_blocking(pipe.fileno(), False)
@@ -186,11 +186,11 @@ class HookProcess:
         (line,) = frames.PROGRESS.unpack_from(self._page)
         return HookStoppedError(why, line or None)
 
-    def _end(self) -> str:
+    def _end(self, *, at_once: bool = False) -> str:
         """Kill what is left of the process and of what it started; how it ended by itself, if it did."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            # who closed the pipe is about to end; who did not is not waited for
-            self._process.wait(0.2 if self._process.poll() is None else 0)
+            # who closed its pipe is about to end, and how is worth a moment
+            self._process.wait(0 if at_once else 0.2)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         status = self._process.wait()

@@ -141,6 +141,43 @@ def test_overrides_are_found_wherever_they_stand_and_win_over_the_rest(feature: 
     assert entry["monitoringConfigOverrides"] == OVERRIDE
 
 
+def test_overrides_in_several_places_are_taken_together() -> None:
+    """A file of the documentation's form in which the SDK then set a switch of its own."""
+    textual = {
+        "domains": ["M"],
+        "monitoring_config_overrides": {"domain_content_threshold": 0.7, "emit_metrics": "Disabled"},
+    }
+    ours = {"evaluate_constraints": "Enabled", "distribution_constraints": {"comparison_threshold": 0.5}}
+    found = read(
+        a_file(
+            {
+                "string_constraints": textual,
+                "monitoringConfigOverrides": ours,
+                "monitoring_config_overrides": {
+                    "evaluate_constraints": "Disabled",
+                    "emit_metrics": "Enabled",
+                },
+            }
+        )
+    )
+    config = found.config_for("length")
+    assert config == MonitoringConfig(
+        evaluate_constraints=False, domain_content_threshold=0.7, comparison_threshold=0.5
+    )
+    assert read(json.loads(constraints.write(found))).config_for("length") == config
+
+
+@pytest.mark.parametrize("version", [0, 0.0, 1, "1.0", "0", None])
+def test_any_version_is_read(version: object) -> None:
+    assert read(a_file() | {"version": version}).version == float(str(version or 0))
+
+
+@pytest.mark.parametrize("block", ["monitoring_config", "version"])
+def test_a_block_may_be_missing(block: str) -> None:
+    found = read({key: value for key, value in a_file().items() if key != block})
+    assert found.config_for("length") == MonitoringConfig()
+
+
 @pytest.mark.parametrize(
     ("document", "said"),
     [

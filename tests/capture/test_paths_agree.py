@@ -100,6 +100,14 @@ def captured_line(draw: st.DrawFn) -> bytes:
             st.sampled_from(["2021-05-26T00:30:11Z", "2021-05-26T00:30:11.5Z", "2021-02-30T00:30:11Z", None])
         ),
     )
+    attributes = draw(st.sampled_from([None, [], ["a"], ["a,b", 'c"', ""], "text"]))
+    if attributes is not None:
+        metadata = value["eventMetadata"]
+        value["eventMetadata"] = {
+            name: metadata.get(name, attributes)
+            for name in ("eventId", "inferenceId", "customAttributes", "inferenceTime")
+            if name in metadata or name == "customAttributes"
+        }
     spaced = draw(st.booleans())
     return json.dumps(
         value, separators=(", ", ": ") if spaced else (",", ":"), ensure_ascii=draw(st.booleans())

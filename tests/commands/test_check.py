@@ -286,3 +286,66 @@ def test_a_script_that_fails_is_named_with_its_line_and_the_record(folder: Path,
     )
     assert kedge(*given, "--preprocess", "absent.py").status == 1
     assert kedge(*given, "--postprocess", "post.py").status == 2
+
+
+ENTRY = """\
+endpoints:
+  - name: census
+    capture: s3://nowhere/capture
+    columns: [score, age, weight, plan]
+    output_columns: [score]
+    exclude: [plan]
+    fields:
+      score: predictions[].score
+      age: instances[].features[0]
+      weight: instances[].features[2]
+"""
+
+
+def test_an_entry_says_where_columns_lie_and_which_are_left_out(folder: Path, golden: Path) -> None:
+    (folder / "kedge.yaml").write_text(ENTRY)
+    (folder / "training.csv").write_text("score,age,weight,plan\n0.9,28,133937,a\n0.5,43,72338,b\n")
+    assert kedge("baseline", "create", "training.csv", "--output", "made").status == 0
+    source = golden / "capture" / "json_nested_multi_record.jsonl"
+    ran = kedge(
+        "check",
+        "--capture",
+        source,
+        "--baseline",
+        "made",
+        "--endpoint",
+        "census",
+        "--output",
+        "out",
+        "--json",
+    )
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert (found["records"], found["rejected"]) == (3, 0)
+    assert {check["feature"] for check in found["checks"]} == {"score", "age", "weight"}
+    written = json.loads((folder / "out" / "statistics.json").read_text())
+    means = {one["name"]: one["numerical_statistics"]["mean"] for one in written["features"]}
+    assert means["age"] == (28 + 28 + 43) / 3
+    assert means["weight"] == (133937 * 2 + 72338) / 3
+
+
+def test_an_entry_that_is_not_there(folder: Path, baseline: Path) -> None:
+    (folder / "kedge.yaml").write_text(ENTRY)
+    given = ("check", "--capture", "a.jsonl", "--baseline", "baseline")
+    (folder / "a.jsonl").write_text("")
+    assert "kedge.yaml has no endpoint other" in kedge(*given, "--endpoint", "other").sentence
+
+
+@pytest.mark.parametrize(("form", "columns"), [("batch_csv", 70), ("endpoint_jsonlines", 16)])
+def test_merged_files_are_read_like_captures(folder: Path, golden: Path, form: str, columns: int) -> None:
+    """What Model Monitor's merge wrote: the labels in it are no column of the model's data."""
+    source = golden / "model-monitor" / "merge" / f"{form}_merged.jsonl"
+    names = [f"_c{at}" for at in range(columns)]
+    (folder / "training.csv").write_text(
+        "\n".join([",".join(names), *[",".join(str(at) for at in range(columns))] * 2])
+    )
+    assert kedge("baseline", "create", "training.csv", "--output", "made").status == 0
+    ran = kedge("check", "--capture", source, "--baseline", "made", "--json")
+    assert ran.status == 0, ran.err
+    found = json.loads(ran.out)
+    assert (found["records"], found["rejected"]) == (1, 0)

@@ -20,6 +20,7 @@ COMMANDS = [
     ("baseline", "import"),
     ("baseline", "list"),
     ("baseline", "show"),
+    ("baseline", "diff"),
     ("baseline", "export"),
     ("check",),
     ("db", "upgrade"),

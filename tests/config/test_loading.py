@@ -256,7 +256,7 @@ def test_what_is_wrong_is_said_with_file_line_and_key(text: str, sentence: str) 
         (["hooks: {preproces: pre.py}"], "hooks.preproces: there is no such key; did you mean 'preprocess'?"),
         (["distance: fancy"], "distance: 'fancy' is none of compat, correct"),
         (["distance: 3"], "distance: must be one of compat, correct"),
-        (["problem_type: Regression"], "problem_type: 'Regression' is none of regression,"),
+        (["problem_type: ranking"], "problem_type: 'ranking' is none of regression,"),
         (["report: {cron: weekly, to: s3://logs}"], "report.cron: 'weekly' has 1 fields"),
         (["report: {cron: '0 25 * * *', to: s3://logs}"], "report.cron: '0 25 * * *' is no cron expression"),
         (["report: {to: s3://logs}"], "report.cron: is missing; add it"),

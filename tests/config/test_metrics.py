@@ -32,7 +32,7 @@ def test_what_there_is_may_be_named(text: str) -> None:
     ("text", "said"),
     [
         ("rsme > 3", "there is no metric 'rsme'; known here are rmse, mae, r2,"),
-        ("rmse > 3 or (volume < 1 and f1 < 0.3)", "there is no metric 'f1'"),
+        ("rmse > 3 or (volume < 1 and f3 < 0.3)", "there is no metric 'f3'"),
         ("rmse(length) > 3", "write rmse without brackets"),
         ("drift > 0.2", "name it: drift(NAME)"),
         ("missing > 0.2", "name it: missing(NAME)"),

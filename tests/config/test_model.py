@@ -205,7 +205,7 @@ def test_digests_are_told_apart_within_a_section() -> None:
 
 
 def test_the_digest_stays_the_same_from_one_start_to_the_next() -> None:
-    assert endpoint().digest == "7b2741914fbfab740e33244effa090713ae6678b77e8595e4f93bd2b9160d7a8"
+    assert endpoint().digest == "b161f627deaa42ec184dd0b6e5ea17973aaf1b16f42bca21760111a46e5ccce1"
 
 
 def test_the_digest_knows_no_password() -> None:
@@ -313,8 +313,6 @@ def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
     ("key", "value"),
     [
         ("notifications", "https://sqs.eu-west-1.amazonaws.com/123456789012/captures"),
-        ("problem_type", "binary_classification"),
-        ("problem_type", "multiclass_classification"),
     ],
 )
 def test_a_key_that_nothing_acts_on_is_valid_and_told(key: str, value: object) -> None:
@@ -330,3 +328,79 @@ def test_discovery_is_told_where_it_stands() -> None:
 def test_of_keys_that_are_acted_on_nothing_is_told() -> None:
     assert unacted(endpoint(hooks={"preprocess": "x"}, problem_type="regression", prediction="rings")) == ()
     assert unacted(Config(endpoints=(endpoint(),))) == ()
+
+
+QUALITY = {"ground_truth": "s3://logs/labels", "problem_type": "BinaryClassification"}
+
+
+def test_a_classifier_may_answer_a_probability_alone() -> None:
+    found = endpoint(**QUALITY, probability="p", probability_threshold=0.8, positive_class="yes")
+    assert found.problem is ProblemType.BINARY_CLASSIFICATION
+    assert endpoint().problem is ProblemType.REGRESSION
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"probability": "p"}, "has a probability, which two classes have"),
+        ({"positive_class": "yes"}, "has a positive_class, which two classes have"),
+        ({"quality_baseline": "s3://logs/q"}, "has a quality_baseline but no ground_truth"),
+        ({**QUALITY}, "has ground_truth but no prediction"),
+        (
+            {**QUALITY, "probability": "p", "output_columns": ("q",)},
+            "has a probability 'p' that is not among",
+        ),
+        ({**QUALITY, "probability": "p", "probability_threshold": 1.5}, "less than or equal to 1"),
+    ],
+)
+def test_what_does_not_go_together_of_a_classifier(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        endpoint(**given)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("problem", "condition", "said"),
+    [
+        ("regression", "f1 < 0.8", "f1 is no metric of regression; those are rmse, mae, r2"),
+        (
+            "binary_classification",
+            "rmse > 3",
+            "rmse is no metric of binary_classification; those are accuracy,",
+        ),
+        (
+            "multiclass_classification",
+            "volume < 3 and auc < 0.8",
+            "auc is no metric of multiclass_classification",
+        ),
+    ],
+)
+def test_a_condition_on_what_the_model_does_not_have(problem: str, condition: str, said: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        endpoint(problem_type=problem, retrain=retrain(when=(condition,)))
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize("condition", ["accuracy < 0.9 * baseline", "recall < 0.5 or drift(a) > 0.2"])
+def test_a_condition_on_a_classifier(condition: str) -> None:
+    found = endpoint(problem_type="binary_classification", retrain=retrain(when=(condition,)))
+    assert found.retrain is not None
+    assert str(found.retrain.when[0]) == condition
+
+
+@pytest.mark.parametrize("path", ["instances[", "a b", "", "a..b"])
+def test_a_path_that_is_none_is_refused_by_name(path: str) -> None:
+    with pytest.raises(ValidationError, match="for length, which is no JMESPath expression"):
+        endpoint(fields={"length": path})
+
+
+def test_paths_are_kept_as_they_were_written() -> None:
+    fields = {"rings": "predictions[].score", "length": "instances[].size.length"}
+    assert dict(endpoint(fields=fields).fields) == fields
+    assert endpoint(fields=fields).digest != endpoint().digest
+
+
+def test_jobs_are_not_retrained() -> None:
+    assert endpoint(batch=True).batch
+    with pytest.raises(ValidationError, match="has batch and retrain"):
+        endpoint(batch=True, retrain=retrain())

@@ -14,7 +14,7 @@ from config import loading
 from config.assumptions import Assume
 from config.fields import Part
 from config.metrics import CHECKS, METRICS
-from config.model import Config, Discover, Endpoint, Hooks, Report, Retention
+from config.model import CloudWatch, Config, Discover, Endpoint, Hooks, Report, Retention
 from config.retraining import Retrain, Target, Training
 from tests.conftest import ROOT
 from tests.docs.markdown import page, pages, rows
@@ -24,6 +24,7 @@ PARTS: dict[str, type[Part]] = {
     "The file": Config,
     "endpoints": Endpoint,
     "report": Report,
+    "cloudwatch": CloudWatch,
     "retention": Retention,
     "assume": Assume,
     "discover": Discover,
@@ -41,6 +42,7 @@ LEAST: dict[str, Any] = {
             "hooks": {},
             "assume": {},
             "report": {"cron": "0 6 * * 1", "to": "s3://bucket/reports"},
+            "cloudwatch": {},
             "retention": {},
             "retrain": {
                 "when": ["rmse > 2"],
@@ -109,7 +111,7 @@ def test_a_file_that_spells_out_the_defaults_of_the_page_says_what_one_without_t
         "The file": spelt,
         "discover": spelt["discover"],
         "endpoints": entry,
-        **{name: entry[name] for name in ("report", "retention", "hooks", "retrain")},
+        **{name: entry[name] for name in ("report", "cloudwatch", "retention", "hooks", "retrain")},
         "target": entry["retrain"]["target"],
         "training": entry["retrain"]["training"],
     }
@@ -141,11 +143,13 @@ def test_what_is_to_act_later_is_read_nowhere_yet(part: type[Part], key: str) ->
 def test_the_first_example_shows_every_key_that_acts() -> None:
     shown = yaml.safe_load(PAGE.blocks[0][1])
     entry: Mapping[str, Mapping[str, Any]] = shown["endpoints"][0]
+    every = {key for each in shown["endpoints"] for key in each}  # some keys are of classifiers alone
     inactive = set(later())
     places = {
         "The file": shown,
-        "endpoints": entry,
+        "endpoints": every,
         "report": entry["report"],
+        "cloudwatch": entry["cloudwatch"],
         "retention": entry["retention"],
         "retrain": entry["retrain"],
         "training": entry["retrain"]["training"],

@@ -204,7 +204,7 @@ def test_such_a_name_is_found(text: str) -> None:
     [
         ("kedge check --capture x --nonsense", "kedge check has no --nonsense"),
         ("kedge retrain begin", "there is no kedge retrain begin"),
-        ("kedge baseline diff", "there is no kedge baseline diff"),
+        ("kedge baseline merge", "there is no kedge baseline merge"),
         (".venv/bin/kedge demo --once --help", None),
         ("kedge COMMAND --help", None),
     ],

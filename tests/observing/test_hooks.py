@@ -58,7 +58,7 @@ def test_lines_at_which_it_fails_are_counted_and_shown_by_bucket_key_and_line(
     assert bad.examples[0].detail == (
         f"the preprocess script {tmp_path}/pre.py failed in its line 5 (ValueError)"
     )
-    assert watch.totals()[0] == 200 - len(failing)
+    assert [execution.records for execution in watch.judged()] == [200 - len(failing)]
 
 
 def test_a_script_that_cannot_be_loaded_is_told_and_no_capture_is_lost(watch: Watch, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from monitor import measuring
 from store import executions
 from store.engine import open_engine, reading, writing
-from store.records import ExecutionKind, MetricRow
+from store.records import ExecutionKind
 from store.schema import monitors, windows
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing.conftest import Watch
@@ -93,16 +93,6 @@ def test_labels_are_counted_once_however_soon_objects_are_forgotten(watch: Watch
     assert done == [1] + [0] * 11
 
 
-def test_quality_of_what_is_no_regression_is_not_measured(watch: Watch) -> None:
-    entry = watch.yard.endpoint(ground_truth=f"{watch.yard.uri}/labels", problem_type="binary_classification")
-    given = records(1, NOON)
-    watch.yard.capture("abalone", given)
-    watch.yard.labels(NOON, [(one.event_id, 1.0) for one in given])
-    assert watch.fine(entry, NOON + HOUR).measured == 0
-    assert watch.judged(QUALITY) == []
-    assert watch.fine(watch.yard.endpoint(ground_truth=f"{watch.yard.uri}/labels")).measured == 1
-
-
 def test_while_quality_is_measured_others_write(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = watch.yard.endpoint(ground_truth=f"{watch.yard.uri}/labels")
     given = records(1, NOON)
@@ -118,7 +108,7 @@ def test_while_quality_is_measured_others_write(watch: Watch, monkeypatch: pytes
             connection.execute(update(monitors).values(late_key="written meanwhile"))
         waited.append(time.monotonic() - began)
 
-    def at_work(*given: object) -> tuple[MetricRow, ...]:
+    def at_work(*given: object) -> measuring.Measurement:
         other = threading.Thread(target=write)
         other.start()
         other.join(10)
@@ -138,10 +128,11 @@ def test_a_window_that_changed_meanwhile_is_measured_again(watch: Watch) -> None
     (window,) = watch.windows()
     with reading(watch.engine) as connection:
         found = measuring.labelled(connection, window)
+    measurement = measuring.measure(found, window, entry)
     with writing(watch.engine) as connection:
         connection.execute(update(windows).values(records=31, quality_dirty=True))
     with writing(watch.engine) as connection:
-        assert measuring.record(connection, window, found, (), entry, NOON + HOUR) is None
+        assert measuring.record(connection, window, measurement, entry, NOON + HOUR) is None
     assert [one.quality_dirty for one in watch.windows()] == [True]
 
 

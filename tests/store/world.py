@@ -116,7 +116,8 @@ def ground_truth(
 
 def labelled(connection: Connection, *window: Any) -> tuple[tuple[Any, ...], ...]:
     """(join hash, row, prediction, label) of a window's labelled records."""
-    return tuple(ledger.labelled(connection, *window).rows())
+    found = ledger.labelled(connection, *window)
+    return tuple(found.select("join_hash", "row", "prediction", "label").rows())
 
 
 def window(

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from config.model import Config, Discover, ProblemType
+from config.model import Config, Discover
 from store import executions, monitors, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind, ExecutionStatus, NewExecution
@@ -382,23 +382,10 @@ def test_no_other_file_is_served(visitor: httpx.Client, name: str) -> None:
 
 def test_a_key_that_nothing_acts_on_is_told_on_the_page(history: Engine, told: Told) -> None:
     (entry,) = settings().endpoints
-    changed = entry.model_copy(update={"problem_type": ProblemType.BINARY_CLASSIFICATION})
+    changed = entry.model_copy(update={"notifications": "https://sqs.eu-west-1.amazonaws.com/1/captures"})
     config = Config(discover=Discover(), endpoints=(changed,))
     with serving(history, told.now, config=lambda: config) as address, client(address) as visitor:
         page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
         fleet = read(visitor.get("/"))
-    assert "problem_type is set, and this version does not act on it" in page.text
+    assert "notifications is set, and this version does not act on it" in page.text
     assert "discover is set, and this version does not act on it" in fleet.text
-
-
-def test_for_other_models_than_regression_the_page_says_that_quality_is_not_measured(empty: Engine) -> None:
-    (entry,) = settings().endpoints
-    changed = entry.model_copy(update={"problem_type": ProblemType.MULTICLASS_CLASSIFICATION})
-    with writing(empty) as connection:
-        monitors.register(connection, ENDPOINT, "digest", BEGIN)
-    with (
-        serving(empty, BEGIN, config=lambda: Config(endpoints=(changed,))) as address,
-        client(address) as visitor,
-    ):
-        page = read(visitor.get(f"/endpoints/{ENDPOINT}"))
-    assert "Quality is not measured" in page.text

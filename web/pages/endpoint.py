@@ -22,6 +22,8 @@ from web.rendering import path, query, render
 from web.site import Here, Site
 from web.violations import repeated
 
+_FIRST = {"rmse": 0, "f1": 0, "weighted_f1": 0, "auc": 1}
+"""The metrics that are shown first."""
 _WINDOWS_SHOWN = 12
 _WINDOWS_LISTED = 168
 _VIOLATED_WINDOWS = 24
@@ -161,7 +163,7 @@ def _quality_points(
 
 
 def _quality(points: Sequence[QualityPoint], wanted: str | None) -> dict[str, object]:
-    names = sorted({point.metric.name for point in points}, key=lambda name: (name != "rmse", name))
+    names = sorted({point.metric.name for point in points}, key=lambda name: (_FIRST.get(name, 2), name))
     name = wanted if wanted in names else next(iter(names), None)
     chosen = [point for point in points if point.metric.name == name]
     return {
@@ -174,10 +176,15 @@ def _quality(points: Sequence[QualityPoint], wanted: str | None) -> dict[str, ob
 
 def _lists(connection: Connection, monitor: Monitor, windows: Sequence[Execution]) -> dict[str, object]:
     violated = [execution for execution in windows if execution.violations][:_VIOLATED_WINDOWS]
+    of_quality = executions.of_windows(
+        connection, [one.window_id for one in windows], ExecutionKind.MODEL_QUALITY
+    )
+    worse = sorted((one for one in of_quality if one.violations), key=lambda one: one.start, reverse=True)
+    violated = sorted([*violated, *worse[:_VIOLATED_WINDOWS]], key=lambda one: one.start, reverse=True)
     found = [(execution, check) for execution in violated for check in _violated(connection, execution)]
     return {
         "violations": repeated(found),
-        "violated_windows": len(violated),
+        "violated_windows": len({execution.window_id for execution in violated}),
         "reject_counts": captures.reject_counts(connection, monitor.id),
         "rejected": captures.recent_rejects(connection, monitor.id, limit=10),
         "baselines": baselines.versions(connection, monitor.id),

@@ -1,0 +1,74 @@
+"""A model-quality job: the three files of Model Monitor's quality monitors, and its metrics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from baselines.profile.profile import Profile
+from baselines.quality import constraints as constraints_file
+from baselines.quality.analysis import VIOLATIONS, Analysis, analyze
+from baselines.quality.constraints import QualityConstraints
+from baselines.quality.problem import problem_of
+from config.model import Distance
+from monitor import metric_values
+from monitor.analysis.answers import read_answers
+from monitor.analysis.contract import ContractError, Job
+from monitor.analysis.outcome import Analysed
+from monitor.comparison import Gathered
+from monitor.metric_values import MetricValue
+from monitor.violations import completion_message
+
+_THRESHOLD = "probability_threshold_attribute"
+
+
+def analyse_quality(job: Job, now: datetime) -> Analysed:
+    """Carry a model-quality job out; nothing is written.
+
+    Raises:
+        ContractError, DatasetError, QualityError: in one sentence.
+    """
+    problem = problem_of(_wanted(job, "problem_type"))
+    answers = read_answers(job)
+    if not answers.frame.height:
+        raise ContractError(
+            f"Job inputs had no data: {answers.objects} files below {job.source} hold no answer with a "
+            "label; check start_time, end_time and that ground truth was merged"
+        )
+    found = analyze(
+        answers.frame,
+        problem,
+        threshold=_threshold(job),
+        constraints=_constraints(job),
+        compat=job.distance is Distance.COMPAT,
+        evaluation_time=job.period.end or now,
+    )
+    files = {name: text for name, text in found.files().items() if name != VIOLATIONS or found.violations}
+    gathered = Gathered(answers.objects, Profile(answers.frame.height - found.left_out, {}), answers.bad)
+    metrics = _metrics(job, found, now) if job.emits else ""
+    return Analysed(files, metrics, gathered, completion_message(len(found.violations)))
+
+
+def _wanted(job: Job, name: str) -> str:
+    if name not in job.attributes:
+        raise ContractError(f"the variable {name} is not set, which analysis_type MODEL_QUALITY wants")
+    return job.attributes[name]
+
+
+def _threshold(job: Job) -> float:
+    given = job.attributes.get(_THRESHOLD, "0.5")
+    try:
+        return float(given)
+    except ValueError:
+        raise ContractError(f"{_THRESHOLD} is {given!r}, which is no number") from None
+
+
+def _constraints(job: Job) -> QualityConstraints | None:
+    if job.constraints is None:
+        return None
+    return constraints_file.read(job.constraints.read_bytes(), str(job.constraints))
+
+
+def _metrics(job: Job, found: Analysis, now: datetime) -> str:
+    of, at = metric_values.dimensions(job.endpoint, job.schedule), job.period.end or now
+    values = (MetricValue(name, of, at, value) for name, value in found.cloudwatch.items())
+    return metric_values.json_lines(values)

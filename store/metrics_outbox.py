@@ -1,0 +1,77 @@
+"""Executions whose metrics CloudWatch is to have: an outbox, like the result tree's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
+
+from store import executions as stored
+from store.records import Execution
+from store.schema import executions, windows
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """An execution of which CloudWatch has the first `sent` metrics, in their order."""
+
+    execution: Execution
+    sent: int
+
+
+def waiting(connection: Connection, monitor_id: int, since: datetime, limit: int = 50) -> tuple[Unsent, ...]:
+    """Executions of windows that ended after `since` and of which CloudWatch wants more, oldest first.
+
+    A window is told once, by one revision: CloudWatch adds up what is told again, so another would count
+    twice. A revision that was begun is told to its end.
+    """
+    rows = connection.execute(
+        _waiting(monitor_id, since, executions.c.id, executions.c.metrics_sent)
+        .order_by(executions.c.id)
+        .limit(limit)
+    )
+    sent = {row.id: row.metrics_sent for row in rows}
+    ids = select(executions.c.id).where(executions.c.id.in_(list(sent)))
+    found = sorted(stored.select_ids(connection, ids), key=lambda execution: execution.id)
+    return tuple(Unsent(execution, sent[execution.id]) for execution in found)
+
+
+def count(connection: Connection, monitor_id: int, since: datetime) -> int:
+    """How many executions `waiting` would find without a limit."""
+    return int(connection.execute(_waiting(monitor_id, since, func.count())).scalar_one())
+
+
+def _waiting(monitor_id: int, since: datetime, *columns: ColumnElement[int]) -> Select[Any]:
+    told = executions.alias("told")
+    of_another = exists().where(
+        told.c.window_id == executions.c.window_id,
+        told.c.kind == executions.c.kind,
+        told.c.id != executions.c.id,
+        told.c.metrics_sent > 0,
+    )
+    query: Any = select(*columns)
+    found: Select[Any] = (
+        query.select_from(executions)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(
+            executions.c.monitor_id == monitor_id,
+            executions.c.metrics_sent_at.is_(None),
+            windows.c.end > since,
+            or_(executions.c.metrics_sent > 0, and_(executions.c.latest, ~of_another)),
+        )
+    )
+    return found
+
+
+def advance(connection: Connection, execution_id: int, sent: int) -> None:
+    """CloudWatch has the execution's first `sent` metrics."""
+    mine = executions.c.id == execution_id
+    connection.execute(update(executions).where(mine).values(metrics_sent=sent))
+
+
+def finish(connection: Connection, execution_id: int, at: datetime) -> None:
+    """CloudWatch has all of the execution's metrics, or there are none."""
+    mine = executions.c.id == execution_id
+    connection.execute(update(executions).where(mine).values(metrics_sent_at=at))

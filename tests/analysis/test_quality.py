@@ -1,0 +1,163 @@
+"""The image in place of Model Monitor's for the quality of a model: createBaseline, and what is merged."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.analysis.container import BASELINE, BASELINING, MONITORING, OUTPUT, Container
+
+QUALITY = {
+    **BASELINING,
+    "analysis_type": "MODEL_QUALITY",
+    "problem_type": "Regression",
+    "ground_truth_attribute": "label",
+    "inference_attribute": "prediction",
+}
+"""What createBaseline of the abalone application sets."""
+CHURN = {
+    **BASELINING,
+    "analysis_type": "MODEL_QUALITY",
+    "problem_type": "BinaryClassification",
+    "ground_truth_attribute": "label",
+    "inference_attribute": "prediction",
+    "probability_attribute": "probability",
+}
+
+
+def evaluated(container: Container, text: str) -> None:
+    container.path(f"{BASELINING['dataset_source']}/baseline.csv").write_text(text)
+
+
+def merged(number: int, prediction: str, label: str, hour: int = 12) -> str:
+    """A captured line with its ground truth, as Model Monitor's merge job leaves it."""
+
+    def side(mode: str, data: str) -> dict[str, str]:
+        return {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}
+
+    return json.dumps(
+        {
+            "eventVersion": "0",
+            "groundTruthData": {"data": label, "encoding": "CSV"},
+            "captureData": {
+                "endpointInput": side("INPUT", "0.5,0.4"),
+                "endpointOutput": side("OUTPUT", prediction),
+            },
+            "eventMetadata": {"eventId": str(number), "inferenceTime": f"2026-03-02T{hour}:00:11Z"},
+        }
+    )
+
+
+@pytest.fixture
+def monitoring(tmp_path: Path) -> Container:
+    """A job on an hour of merged answers, held against the baseline of a better time."""
+    baseline = Container(tmp_path / "before", dict(QUALITY))
+    evaluated(baseline, "prediction,label\n" + "".join(f"{n % 9 + 0.5},{n % 9}\n" for n in range(300)))
+    assert baseline.run().status == 0
+    container = Container(
+        tmp_path / "now", {**MONITORING, **{k: v for k, v in QUALITY.items() if k not in BASELINING}}
+    )
+    container.variables["dataset_format"] = (
+        '{"sagemakerMergeJson": {"captureIndexNames": ["endpointOutput"]}}'
+    )
+    container.variables["inference_attribute"] = "0"
+    del container.variables["baseline_statistics"]
+    made = tmp_path / "before" / OUTPUT.lstrip("/") / "constraints.json"
+    shutil.copy(made, container.path(f"{BASELINE}/constraints/constraints.json"))
+    lines = [merged(n, f"{n % 9 + 1.5}", str(n % 9)) for n in range(250)]
+    lines += [merged(n, "99", "0", hour=13) for n in range(250, 260)]
+    container.capture("2026/03/02/12/part-00000.jsonl", lines)
+    return container
+
+
+def test_create_baseline_of_the_abalone_application(tmp_path: Path) -> None:
+    container = Container(tmp_path, dict(QUALITY))
+    evaluated(container, "prediction,label\n9.5,9\n10.5,11\n8,8\n")
+    ended = container.run()
+    assert (ended.status, ended.files) == (0, {"statistics.json", "constraints.json"}), ended.said
+    assert ended.message == "Completed: Job completed successfully with no violations."
+    assert ended.file("statistics.json")["regression_metrics"]["mae"]["value"] == pytest.approx(1 / 3)
+    assert ended.file("constraints.json")["regression_constraints"]["rmse"]["comparison_operator"] == (
+        "GreaterThanThreshold"
+    )
+
+
+def test_the_churn_example_gives_amazons_numbers(golden: Path, tmp_path: Path) -> None:
+    container = Container(tmp_path, dict(CHURN))
+    evaluated(container, (golden / "model-monitor/model_quality/validation_with_predictions.csv").read_text())
+    metrics = container.run().file("statistics.json")["binary_classification_metrics"]
+    assert metrics["auc"]["value"] == 0.9395127993393898
+    assert metrics["f2"]["value"] == 0.625
+    assert metrics["confusion_matrix"] == {"0": {"0": 173, "1": 0}, "1": {"0": 12, "1": 16}}
+
+
+def test_merged_answers_are_held_against_the_baseline(monitoring: Container) -> None:
+    ended = monitoring.run()
+    assert ended.status == 0, ended.said
+    assert ended.message.startswith("CompletedWithViolations: Job completed successfully with ")
+    found: list[dict[str, Any]] = ended.file("constraint_violations.json")["violations"]
+    assert {each["metric_name"] for each in found} >= {"mae", "mse", "rmse"}
+    (mae,) = (each for each in found if each["metric_name"] == "mae")
+    assert mae["description"].startswith("Metric mae with 1.5 +/- ")
+    assert ended.file("statistics.json")["dataset"]["item_count"] == 250
+    told = {each["MetricName"]: each["Value"] for each in ended.metrics}
+    assert told["mae"] == 1.5
+
+
+def test_a_line_without_its_label_costs_no_other(monitoring: Container) -> None:
+    monitoring.capture(
+        "2026/03/02/12/part-00001.jsonl",
+        ["garbage", merged(1, "5.5", "4"), merged(2, "5.5", "4").replace("groundTruthData", "truth")],
+    )
+    ended = monitoring.run()
+    assert ended.status == 0, ended.said
+    assert "251 records in 2 objects, 2 rejected" in ended.said
+    assert "the line has no groundTruthData" in ended.said
+
+
+@pytest.mark.parametrize("form", ["batch_csv", "endpoint_jsonlines"])
+def test_what_model_monitor_merged_is_read(golden: Path, tmp_path: Path, form: str) -> None:
+    variables = {
+        **MONITORING,
+        **CHURN,
+        "dataset_source": MONITORING["dataset_source"],
+        "dataset_format": '{"sagemakerMergeJson": {}}',
+        "probability_attribute": "69" if form == "batch_csv" else "score",
+    }
+    for name in (
+        "baseline_statistics",
+        "baseline_constraints",
+        "inference_attribute",
+        "start_time",
+        "end_time",
+    ):
+        del variables[name]
+    container = Container(tmp_path, variables)
+    text = (golden / f"model-monitor/merge/{form}_merged.jsonl").read_text()
+    container.capture("2026/03/02/12/part-00000.jsonl", text.splitlines())
+    ended = container.run()
+    assert ended.status == 0, ended.said
+    assert ended.file("statistics.json")["dataset"]["item_count"] == len(text.strip().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"problem_type": ""}, "the variable problem_type is not set"),
+        ({"problem_type": "Ranking"}, "'Ranking' is no problem type"),
+        ({"inference_attribute": ""}, "neither inference_attribute nor probability_attribute is set"),
+        ({"inference_attribute": "answer"}, "has no column 'answer': its columns are prediction, label"),
+        ({"ground_truth_attribute": ""}, "ground_truth_attribute is not set"),
+        ({"probability_threshold_attribute": "half"}, "is 'half', which is no number"),
+    ],
+)
+def test_a_job_that_names_no_columns_says_which(tmp_path: Path, change: dict[str, str], said: str) -> None:
+    container = Container(tmp_path, {**QUALITY, **change})
+    evaluated(container, "prediction,label\n9.5,9\n10.5,11\n")
+    ended = container.run()
+    assert ended.status == 1
+    assert said in ended.message
