@@ -267,6 +267,12 @@ def decline(sagemaker: SageMakerClient, arn: str, words: str) -> None:
     _say(sagemaker, arn, PackageStatus.REJECTED, words)
 
 
+def withdraw_approval(sagemaker: SageMakerClient, arn: str, words: str) -> None:
+    """Set a version that is approved back to pending, saying why; any other stays. Raises RegistryError."""
+    if status(sagemaker, arn) is PackageStatus.APPROVED:
+        _say(sagemaker, arn, PackageStatus.PENDING, words)
+
+
 def _say(sagemaker: SageMakerClient, arn: str, said: PackageStatus, words: str) -> None:
     line = " ".join(words.split())[:_LONGEST_WORDS]
     with calling("UpdateModelPackage", f"model package {arn}", RegistryError):

@@ -114,7 +114,10 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
 
 
 def decide_approval(run: Run, bench: Bench) -> Run | None:
-    """Approve by itself where the owner said so; else by the person's word, here or in the registry."""
+    """Approve by itself where the owner said so; else by the person's word, here or in the registry.
+
+    That a workflow registered its version as approved is nobody's word: it is set back to pending first.
+    """
     sagemaker, arn = bench.world.sagemaker(), run.model_package or ""
     if run.approval == "reject":
         told = "Declined by hand."
@@ -126,6 +129,9 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
         told = "Approved automatically: the challenger won." if automatic else "Approved by hand."
         bench.effects.once("approve", dict, lambda _: registry.approve(sagemaker, arn, told))
         return bench.move(run, RunState.APPROVED, reason, told)
+    if outputs(run).get("model_package_arn"):
+        told = f"Registered by the workflow of {run.name}: it waits for a person's approval."
+        bench.effects.once("pend", dict, lambda _: registry.withdraw_approval(sagemaker, arn, told))
     status = registry.status(sagemaker, arn)
     if status is PackageStatus.APPROVED:
         return bench.move(
