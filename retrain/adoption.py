@@ -22,15 +22,16 @@ def watch(run: Run, bench: Bench) -> Run | None:
     if before is None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
     windows = _windows(run, bench, before)
-    found, told = watching.look(before, windows, bench.retrain.watch)
+    wanted, fewest = bench.retrain.watch, bench.retrain.training.judging
+    found, told = watching.look(before, windows, wanted, fewest)
     latest = bench.eras()[-1].endpoint_config
     if latest != run.new_endpoint_config and found is not Look.GOOD:
         return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
     if found is Look.WAITING:
-        return _wait(run, bench)
+        return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
-    helped, why = watching.helped(before, windows, bench.retrain.watch)
+    helped, why = watching.helped(before, windows, wanted, fewest)
     return bench.move(run, RunState.ADOPTED, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped=helped)
 
 
@@ -52,10 +53,10 @@ def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run:
     return bench.move(run, RunState.ADOPTED, RunReason.OVERTAKEN, words, helped=helped)
 
 
-def _wait(run: Run, bench: Bench) -> Run | None:
+def _wait(run: Run, bench: Bench, short: str) -> Run | None:
     if bench.now <= run.updated_at + bench.endpoint.label_horizon:
         return None
-    told = "No labels came for its first windows: whether it helped is not known."
+    told = f"The labels of its first windows did not come in time: whether it helped is not known. {short}"
     return bench.move(run, RunState.ADOPTED, RunReason.NO_LABELS, told, helped=Helped.UNKNOWN)
 
 

@@ -135,7 +135,7 @@ class Rig:
     def endpoint(self) -> Endpoint:
         """Its entry in kedge.yaml."""
         command = shlex.join([sys.executable, str(TRAINER), *filter(None, [self.trainer])])
-        training = {"output": self.uri("output"), "minimum": 100, "judging": 60}
+        training = {"output": self.uri("output"), "minimum": 100, "judging": 50}
         retrain = {
             "when": ("rmse > 1.15 * baseline",),
             "for": "2 of 3",
