@@ -17,13 +17,15 @@ def watch(run: Run, bench: Bench) -> Run | None:
     if run.reason is RunReason.FIRST_WINDOWS_WORSE:
         return _undo(run, bench)
     with reading(bench.world.engine) as connection:
-        tried = {(trial.metric, trial.dataset): trial for trial in runs.trials_of(connection, run.id)}
-    before = tried.get((metrics_of(bench.retrain.accept)[0], FRESH))
+        tried = [trial for trial in runs.trials_of(connection, run.id) if trial.dataset == FRESH]
+    # `accept` may ask for another metric by now than the run was judged by
+    wanted = metrics_of(bench.retrain.accept)[0]
+    before = next((trial for trial in tried if trial.metric == wanted), tried[0] if tried else None)
     if before is None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
     windows = _windows(run, bench, before)
-    wanted, fewest = bench.retrain.watch, bench.retrain.training.judging
-    found, told = watching.look(before, windows, wanted, fewest)
+    watch, fewest = bench.retrain.watch, bench.retrain.training.judging
+    found, told = watching.look(before, windows, watch, fewest)
     latest = bench.eras()[-1].endpoint_config
     if latest != run.new_endpoint_config and found is not Look.GOOD:
         return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
@@ -31,7 +33,7 @@ def watch(run: Run, bench: Bench) -> Run | None:
         return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
-    helped, why = watching.helped(before, windows, wanted, fewest)
+    helped, why = watching.helped(before, windows, watch, fewest)
     return bench.move(run, RunState.ADOPTED, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped=helped)
 
 

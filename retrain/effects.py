@@ -25,6 +25,12 @@ class Effects:
         with reading(self.lease.engine) as connection:
             return runs.effect(connection, self.lease.key, name) is not None
 
+    def is_answered(self, name: str) -> bool:
+        """Whether the call was made and its answer written down."""
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        return known is not None and known.answer is not None
+
     def answered_within(self, name: str, span: timedelta) -> bool:
         """Whether the call was answered, and not longer ago than that."""
         with reading(self.lease.engine) as connection:

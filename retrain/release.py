@@ -15,7 +15,7 @@ from retrain import registry, rollout
 from retrain.bench import Bench, RunFailedError
 from retrain.registry import Evidence, PackageStatus
 from retrain.scored import predictions
-from retrain.training_run import folder, outputs
+from retrain.training_run import folder, home, outputs
 from store import runs
 from store.engine import reading
 from store.retraining import Helped, Run, RunReason, RunState
@@ -54,9 +54,9 @@ def _package(run: Run, bench: Bench, files: BaselineFiles) -> dict[str, Any]:
     assert run.judged_start is not None  # noqa: S101 (set before the target was started)
     assert run.judged_end is not None  # noqa: S101
     quality = registry.write_quality(
-        bench.output, run.name, registry.model_quality(tried, run.judged_start, run.judged_end)
+        home(run, bench), run.name, registry.model_quality(tried, run.judged_start, run.judged_end)
     )
-    base = folder(bench.output, run)
+    base = folder(run)
     evidence = Evidence(
         model_data=answer["model_data"],
         image=answer["image"],
@@ -91,7 +91,7 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
     Columns that nothing looks at are in it too: captured records are read by its columns' places.
     """
     answer = outputs(run)
-    base = folder(bench.output, run)
+    base = folder(run)
     captured = bench.read(f"{base}/captured.csv")
     answers = predictions(bench, answer["predictions"]["captured"])
     schema = bench.schema(bench.era(run.deployment_id))
@@ -107,9 +107,10 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
     kept = [name for name in schema.names if name in answered.columns]
     profile, suggested = create(answered.select(kept).write_csv().encode(), where=f"{run.name}.csv")
     texts = {STATISTICS: statistics.write(profile), CONSTRAINTS: constraints.write(suggested)}
+    place = home(run, bench)
     for name, text in texts.items():
-        key = bench.output.key(f"{run.name}/baseline/{name}")
-        bench.output.objects.write(key, text.encode(), "application/json")
+        key = place.key(f"{run.name}/baseline/{name}")
+        place.objects.write(key, text.encode(), "application/json")
     return read_files(bench.place(f"{base}/baseline"))
 
 
@@ -178,7 +179,7 @@ def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
 
 def deploy(run: Run, bench: Bench) -> Run | None:
     """Roll the model out; once it is in service, its era begins with its baseline, in one transaction."""
-    if bench.retrain.rollout.kind is RolloutKind.NONE:
+    if not bench.effects.is_answered("plan") and bench.retrain.rollout.kind is RolloutKind.NONE:
         told = "Registered and approved; deploying it is left to its owner."
         return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
     sagemaker = bench.world.sagemaker()

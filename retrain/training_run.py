@@ -139,13 +139,24 @@ def _input(
             "test": bench.retrain.training.test,
         },
         "champion": _champion(bench, era),
-        "output": folder(bench.output, run),
+        "output": f"{bench.output.uri.rstrip('/')}/{run.name}",
     }
 
 
-def folder(output: Place, run: Run) -> str:
+def handed(run: Run) -> dict[str, Any]:
+    """What the target was handed: the run keeps to it, whatever kedge.yaml says by now."""
+    found: dict[str, Any] = json.loads(run.input or "{}")
+    return found
+
+
+def folder(run: Run) -> str:
     """The address of a run's own folder."""
-    return f"{output.uri.rstrip('/')}/{run.name}"
+    return str(handed(run)["output"])
+
+
+def home(run: Run, bench: Bench) -> Place:
+    """The folder that a run's own is in."""
+    return bench.place(folder(run).rpartition("/")[0])
 
 
 def _incident(run: Run, bench: Bench) -> dict[str, Any] | None:

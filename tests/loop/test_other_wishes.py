@@ -1,0 +1,55 @@
+"""kedge.yaml is changed while a run is under way: the run keeps to what it has begun with."""
+
+from __future__ import annotations
+
+from store.retraining import Helped, RunReason, RunState
+from tests.faults import Fault
+from tests.loop import world
+from tests.loop.rig import OLD_CONFIG, Rig
+
+
+def test_a_rollout_that_is_under_way_is_seen_through(breached: Rig) -> None:
+    breached.aws.meets("DescribeEndpoint", None, None, Fault.THROTTLE)  # of its plan, its update, its wait
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    breached.retrain = {"rollout": "none"}
+    run = breached.until(RunState.DEPLOYED)
+    assert breached.endpoint_config() == run.name
+    assert breached.eras()[-1].baseline_id == run.new_baseline_id
+
+
+def test_a_rollout_that_is_not_planned_yet_is_left_to_its_owner(breached: Rig) -> None:
+    breached.aws.meets("DescribeEndpoint", Fault.THROTTLE)  # of its plan
+    breached.until(RunState.APPROVED)
+    breached.retrain = {"rollout": "none"}
+    assert breached.until(RunState.ADOPTED).reason is RunReason.NOT_DEPLOYED_HERE
+    assert breached.endpoint_config() == OLD_CONFIG
+
+
+def test_the_first_windows_are_held_against_the_metric_that_the_run_was_judged_by(breached: Rig) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.retrain = {"accept": "mae < champion"}
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed")
+    run = breached.until(RunState.ROLLED_BACK)
+    assert "worse than the one before: rmse" in run.told
+    assert breached.endpoint_config() == OLD_CONFIG
+
+
+def test_a_run_stays_in_the_folder_that_it_has_begun_in(breached: Rig) -> None:
+    breached.until(RunState.STARTED)
+    breached.training = {"output": breached.uri("elsewhere")}
+    run = breached.until(RunState.DEPLOYED)
+    assert not (breached.folder / "elsewhere").exists()
+    assert (breached.folder / "output" / run.name / "baseline" / "statistics.json").exists()
+    breached.answered_by_challenger()
+    breached.pass_hours("changed")
+    assert breached.until(RunState.ADOPTED).helped is Helped.HELPED
+
+
+def test_a_run_is_measured_on_the_test_set_that_its_target_was_handed(breached: Rig) -> None:
+    breached.write("sets/test.csv", world.dataset(9, rows=200))
+    breached.training = {"test": breached.uri("sets/test.csv")}
+    breached.until(RunState.STARTED)
+    breached.write("sets/other.csv", world.dataset(9, rows=150))
+    breached.training = {"test": breached.uri("sets/other.csv")}
+    assert breached.until(RunState.DEPLOYED, RunState.FAILED).state is RunState.DEPLOYED
