@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+import config.retraining
 from baselines import versions
 from baselines.versions import LoadedBaseline
 from config.clock import Clock, SystemClock
@@ -49,7 +50,8 @@ class World:
     """An S3 client in a role, or in the process's own."""
     sagemaker: Callable[[], Any]
     """A SageMaker client, made when first asked for."""
-    open_target: Callable[[Retrain], Target]
+    open_target: Callable[[config.retraining.Target, timedelta], Target]
+    """What trains, by what kedge.yaml said of it, and how long it may."""
     replica: str
     lease: timedelta = timedelta(seconds=10)
     stopping: Callable[[], bool] = bool

@@ -25,6 +25,15 @@ class Effects:
         with reading(self.lease.engine) as connection:
             return runs.effect(connection, self.lease.key, name) is not None
 
+    def request(self, name: str) -> dict[str, Any] | None:
+        """What was written down to be sent, if the call was ever intended."""
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        if known is None:
+            return None
+        found: dict[str, Any] = json.loads(known.request)
+        return found
+
     def is_answered(self, name: str) -> bool:
         """Whether the call was made and its answer written down."""
         with reading(self.lease.engine) as connection:

@@ -141,5 +141,5 @@ def _cancel(run: Run, bench: Bench) -> Run:
 def _let_go(run: Run, bench: Bench, told: str) -> None:
     """Stop what trains, and decline what is registered."""
     if run.handle is not None and run.state is RunState.STARTED:
-        bench.world.open_target(bench.retrain).cancel(run.handle, told)
+        training_run.target_of(bench).cancel(run.handle, told)
     release.decline(run, bench, told)

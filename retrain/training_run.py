@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import config.retraining
 from monitor.capture.columns import Schema
 from objects import Place
 from retrain import training_set
@@ -25,11 +26,11 @@ def begin(run: Run, bench: Bench) -> Run | None:
         if prepared is None or prepared.input is None:
             return prepared
         run = prepared
-    target = bench.world.open_target(bench.retrain)
+    named = bench.retrain.target
     started = bench.effects.once(
         "start",
-        lambda: {"name": run.name, "input": run.input},
-        lambda request: {"handle": target.start(request["name"], request["input"])},
+        lambda: {"name": run.name, "input": run.input, "target": {named.kind.value: named.address}},
+        lambda request: {"handle": target_of(bench).start(request["name"], request["input"])},
     )
     return bench.move(
         run,
@@ -39,6 +40,14 @@ def begin(run: Run, bench: Bench) -> Run | None:
         handle=started["handle"],
         deadline=bench.now + bench.retrain.training.time_limit,
     )
+
+
+def target_of(bench: Bench) -> Target:
+    """The target that was written down with the run's start: kedge.yaml may name another by now."""
+    asked = bench.effects.request("start") or {}
+    named = asked.get("target")
+    target = config.retraining.Target.model_validate(named) if named else bench.retrain.target
+    return bench.world.open_target(target, bench.retrain.training.time_limit)
 
 
 def _prepare(run: Run, bench: Bench) -> Run | None:
@@ -184,7 +193,7 @@ def _champion(bench: Bench, era: Deployment) -> dict[str, str | None]:
 
 def follow(run: Run, bench: Bench) -> Run | None:
     """Ask the target how far it is."""
-    target = bench.world.open_target(bench.retrain)
+    target = target_of(bench)
     if run.handle is None:
         raise RunFailedError(RunReason.TARGET_FAILED, "The target gave no handle for what it runs.")
     found = target.status(run.handle)

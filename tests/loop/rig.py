@@ -104,8 +104,8 @@ class Rig:
         """An executor as a process that has just started has it."""
         usual: dict[str, Any] = {
             "sagemaker": lambda: self.aws.client("sagemaker"),
-            "open_target": lambda retrain: open_target(
-                retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
+            "open_target": lambda target, time_limit: open_target(
+                target, self.aws.client, self.folder / "runs", time_limit
             ),
         }
         return Executor(
@@ -189,11 +189,11 @@ class Rig:
             self.write(f"labels/{hour.start:%Y/%m/%d/%H}/30-00-000-b.jsonl", hour.labelled())
         self.observe()
 
-    def with_state_machine(self) -> None:
+    def with_state_machine(self, name: str = "retrain") -> None:
         """Training is a state machine's from now on, which rests and trains nothing."""
         rest = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 60, "End": True}}}
         machine = self.aws.direct.client("stepfunctions").create_state_machine(
-            name="retrain", definition=json.dumps(rest), roleArn=ROLE
+            name=name, definition=json.dumps(rest), roleArn=ROLE
         )
         self.retrain = {**self.retrain, "target": {"step_functions": machine["stateMachineArn"]}}
 

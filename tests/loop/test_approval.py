@@ -7,6 +7,7 @@ import pytest
 from retrain import actions
 from retrain.targets.base import Cancelled
 from store.retraining import RunReason, RunState
+from tests.clock import HOUR
 from tests.faults import Fault
 from tests.loop import world
 from tests.loop.rig import GROUP, OLD_CONFIG, Rig
@@ -76,7 +77,8 @@ def test_a_run_is_cancelled_where_it_waits(breached: Rig, state: RunState) -> No
     assert (run.reason, run.told) == (RunReason.CANCELLED_BY_HAND, "Cancelled by hand.")
     assert breached.endpoint_config() == OLD_CONFIG
     if state is RunState.STARTED:
-        target = breached.executor.world.open_target(breached.endpoint.retrain or pytest.fail("no policy"))
+        policy = breached.endpoint.retrain or pytest.fail("no policy")
+        target = breached.executor.world.open_target(policy.target, HOUR)
         assert until(lambda: isinstance(target.status(run.handle or ""), Cancelled))
     if state is RunState.REGISTERED:
         assert breached.packages() == {run.model_package: "Rejected"}

@@ -116,7 +116,7 @@ def test_a_champion_that_somebody_else_replaced_meanwhile_is_not_overwritten(bre
 def test_a_step_that_crashes_is_taken_again(breached: Rig) -> None:
     breached.act()
     run = breached.runs()[0]
-    broken = breached.another("test", open_target=lambda _: {"": None}["nothing"])
+    broken = breached.another("test", open_target=lambda *_: {"": None}["nothing"])
     assert breached.act(broken) == 0
     assert breached.runs()[0] == run
     breached.until(RunState.DEPLOYED)

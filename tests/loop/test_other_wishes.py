@@ -2,10 +2,46 @@
 
 from __future__ import annotations
 
+import pytest
+
+from retrain import actions
 from store.retraining import Helped, RunReason, RunState
 from tests.faults import Fault
 from tests.loop import world
 from tests.loop.rig import OLD_CONFIG, Rig
+from tests.observing.replica import until
+
+
+@pytest.fixture
+def moved(breached: Rig) -> Rig:
+    """What trains is one state machine's, and kedge.yaml names another before the answer is known."""
+    breached.with_state_machine()
+    breached.aws.meets("StartExecution", Fault.DROP)
+    breached.act()
+    assert breached.executions() == {"kedge-abalone-1": "RUNNING"}
+    return breached
+
+
+def test_another_target_trains_nothing_for_a_run_that_has_one(moved: Rig) -> None:
+    first = moved.retrain
+    moved.with_state_machine("another")
+    moved.until(RunState.STARTED)
+    assert moved.executions() == {}
+    moved.retrain = first
+    assert moved.executions() == {"kedge-abalone-1": "RUNNING"}
+
+
+@pytest.mark.parametrize("kind", ["step_functions", "local"])
+def test_a_run_is_stopped_where_it_trains(moved: Rig, kind: str) -> None:
+    first = moved.retrain
+    moved.retrain = {}
+    if kind == "step_functions":
+        moved.with_state_machine("another")
+    moved.until(RunState.STARTED)
+    moved.say(actions.cancel)
+    moved.until(RunState.CANCELLED)
+    moved.retrain = first
+    assert until(lambda: moved.executions() == {"kedge-abalone-1": "ABORTED"})
 
 
 def test_a_rollout_that_is_under_way_is_seen_through(breached: Rig) -> None:
