@@ -16,6 +16,9 @@ def watch(run: Run, bench: Bench) -> Run | None:
     """Look at the new era's labelled windows; when they are worse, go back to the earlier config."""
     if run.reason is RunReason.FIRST_WINDOWS_WORSE:
         return _undo(run, bench)
+    if bench.policy is None:
+        told = f"{bench.without_policy} Whether it helped is not known."
+        return bench.move(run, RunState.ADOPTED, RunReason.CANCELLED_BY_HAND, told, helped=Helped.UNKNOWN)
     with reading(bench.world.engine) as connection:
         tried = [trial for trial in runs.trials_of(connection, run.id) if trial.dataset == FRESH]
     # `accept` may ask for another metric by now than the run was judged by

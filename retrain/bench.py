@@ -64,9 +64,22 @@ class Bench:
 
     world: World
     endpoint: Endpoint
-    retrain: Retrain
+    policy: Retrain | None
+    """None where the entry has none any more."""
     lease: Lease
     now: datetime
+
+    @property
+    def retrain(self) -> Retrain:
+        """The endpoint's policy, without which most steps can't be made."""
+        if self.policy is None:
+            raise RunFailedError(RunReason.CANCELLED_BY_HAND, self.without_policy)
+        return self.policy
+
+    @property
+    def without_policy(self) -> str:
+        """What is said of a run whose endpoint has no policy any more."""
+        return f"The retrain section of {self.endpoint.name} was taken out of kedge.yaml."
 
     @property
     def effects(self) -> Effects:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
@@ -11,7 +11,7 @@ from baselines.datasets import DatasetError
 from baselines.statistics import StatisticsError
 from baselines.versions import BaselineError
 from config.model import Endpoint
-from config.retraining import Retrain
+from config.retraining import Training
 from monitor.capture.schema import SchemaError
 from objects import PlaceError
 from retrain import adoption, release, training_run, trial_run
@@ -42,6 +42,7 @@ _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 """Where a run waits for people or for labels: nobody knows since when something does not answer."""
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
 _BEFORE_ROLLOUT = _CANCELLABLE | {RunState.APPROVED}
+_STARTING = frozenset({"start"})
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
 
@@ -53,16 +54,16 @@ def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
     made = 0
     for run in waiting:
         endpoint = endpoints.get(names.get(run.monitor_id, ""))
-        if endpoint is not None and endpoint.retrain is not None:
-            made += _advance(world, run, endpoint, endpoint.retrain)
+        if endpoint is not None:
+            made += _advance(world, run, endpoint)
     return made
 
 
-def _advance(world: World, run: Run, endpoint: Endpoint, retrain: Retrain) -> int:
+def _advance(world: World, run: Run, endpoint: Endpoint) -> int:
     with leased(world.engine, runs, run.id, world.replica, world.lease, world.stopping) as lease:
         if lease is None:
             return 0
-        bench = Bench(world, endpoint, retrain, lease, world.clock.now())
+        bench = Bench(world, endpoint, endpoint.retrain, lease, world.clock.now())
         made = 0
         try:
             while (moved := _step(bench)) is not None:
@@ -85,7 +86,9 @@ def _step(bench: Bench) -> Run | None:
         return None
     try:
         if run.approval == "cancel" and run.state in _CANCELLABLE and _may_end(run, bench):
-            return _cancel(run, bench)
+            return _cancel(run, bench, "Cancelled by hand.")
+        if bench.policy is None and run.state in _BEFORE_ROLLOUT and _may_end(run, bench, _STARTING):
+            return _cancel(run, bench, bench.without_policy)
         if run.state in _BEFORE_ROLLOUT and _may_end(run, bench) and (told := release.overtaken(run, bench)):
             _let_go(run, bench, told)
             return bench.move(run, RunState.FAILED, RunReason.OVERTAKEN, told)
@@ -117,29 +120,31 @@ def _blamed(run: Run) -> RunReason:
 def _wait(run: Run, bench: Bench, told: str) -> Run | None:
     """What does not answer may answer later; not for ever, but where a run may rest for any time."""
     log.warning("run_waits", run=run.name, reason=told)
-    training = bench.retrain.training
+    training = bench.policy.training if bench.policy else Training()
     last = max(run.deadline, run.updated_at + training.wait) + training.time_limit
     if bench.now <= last or run.state in _RESTING:
         return None
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
 
 
-def _may_end(run: Run, bench: Bench) -> bool:
-    """Whether nothing stands in the way: a call that may have been made, and a rollout, are seen through."""
+def _may_end(run: Run, bench: Bench, besides: Collection[str] = ()) -> bool:
+    """Whether nothing stands in the way: a call that may have been made, and a rollout, are seen through.
+
+    `besides` are calls which whoever ends the run sees through.
+    """
     with reading(bench.world.engine) as connection:
         calls = runs.all_effects(connection, run.id)
-    pending = any(call.answer is None and call.name != "decline" for call in calls)
+    pending = any(call.answer is None and call.name not in ("decline", *besides) for call in calls)
     return not pending and not any(call.name == "plan" for call in calls)
 
 
-def _cancel(run: Run, bench: Bench) -> Run:
-    told = "Cancelled by hand."
+def _cancel(run: Run, bench: Bench, told: str) -> Run:
     _let_go(run, bench, told)
     return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
 
 
 def _let_go(run: Run, bench: Bench, told: str) -> None:
     """Stop what trains, and decline what is registered."""
-    if run.handle is not None and run.state is RunState.STARTED:
-        training_run.target_of(bench).cancel(run.handle, told)
+    if run.state in (RunState.REQUESTED, RunState.STARTED) and bench.effects.is_intended("start"):
+        training_run.stop(run, bench, told)
     release.decline(run, bench, told)

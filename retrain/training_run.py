@@ -26,20 +26,34 @@ def begin(run: Run, bench: Bench) -> Run | None:
         if prepared is None or prepared.input is None:
             return prepared
         run = prepared
-    named = bench.retrain.target
-    started = bench.effects.once(
-        "start",
-        lambda: {"name": run.name, "input": run.input, "target": {named.kind.value: named.address}},
-        lambda request: {"handle": target_of(bench).start(request["name"], request["input"])},
-    )
+    handle = _start(run, bench)
     return bench.move(
         run,
         RunState.STARTED,
         RunReason.TRAINING,
         "Training.",
-        handle=started["handle"],
+        handle=handle,
         deadline=bench.now + bench.retrain.training.time_limit,
     )
+
+
+def _start(run: Run, bench: Bench) -> str:
+    def request() -> dict[str, Any]:
+        named = bench.retrain.target
+        return {"name": run.name, "input": run.input, "target": {named.kind.value: named.address}}
+
+    started = bench.effects.once(
+        "start",
+        request,
+        lambda asked: {"handle": target_of(bench).start(asked["name"], asked["input"])},
+    )
+    return str(started["handle"])
+
+
+def stop(run: Run, bench: Bench, told: str) -> None:
+    """Stop what trains; a start that may have been made is made again first, to know what that is."""
+    handle = _start(run, bench)
+    target_of(bench).cancel(handle, told)
 
 
 def target_of(bench: Bench) -> Target:
@@ -47,7 +61,8 @@ def target_of(bench: Bench) -> Target:
     asked = bench.effects.request("start") or {}
     named = asked.get("target")
     target = config.retraining.Target.model_validate(named) if named else bench.retrain.target
-    return bench.world.open_target(target, bench.retrain.training.time_limit)
+    training = bench.policy.training if bench.policy else config.retraining.Training()
+    return bench.world.open_target(target, training.time_limit)
 
 
 def _prepare(run: Run, bench: Bench) -> Run | None:

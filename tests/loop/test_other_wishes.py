@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retrain import actions
-from store.retraining import Helped, RunReason, RunState
+from store.retraining import Helped, Run, RunReason, RunState
 from tests.faults import Fault
 from tests.loop import world
 from tests.loop.rig import OLD_CONFIG, Rig
@@ -89,3 +89,55 @@ def test_a_run_is_measured_on_the_test_set_that_its_target_was_handed(breached: 
     breached.write("sets/other.csv", world.dataset(9, rows=150))
     breached.training = {"test": breached.uri("sets/other.csv")}
     assert breached.until(RunState.DEPLOYED, RunState.FAILED).state is RunState.DEPLOYED
+
+
+def without_policy(rig: Rig) -> Run:
+    """The run, after rounds in which the entry has no retrain section."""
+    plain = rig.endpoint.model_copy(update={"retrain": None})
+    rig.executor.round([plain])
+    rig.executor.round([plain])
+    return rig.runs()[0]
+
+
+TAKEN_OUT = "The retrain section of abalone was taken out of kedge.yaml."
+
+
+@pytest.mark.parametrize("fault", [None, Fault.DROP])
+def test_without_a_policy_what_trains_is_stopped(breached: Rig, fault: Fault | None) -> None:
+    breached.with_state_machine()
+    breached.aws.meets("StartExecution", fault)
+    breached.act()
+    run = without_policy(breached)
+    assert (run.state, run.reason, run.told) == (
+        RunState.CANCELLED,
+        RunReason.CANCELLED_BY_HAND,
+        TAKEN_OUT,
+    )
+    assert until(lambda: breached.executions() == {"kedge-abalone-1": "ABORTED"})
+
+
+def test_without_a_policy_a_person_may_cancel(breached: Rig) -> None:
+    breached.until(RunState.STARTED)
+    breached.say(actions.cancel)
+    assert without_policy(breached).told == "Cancelled by hand."
+
+
+def test_without_a_policy_what_is_registered_is_declined(breached: Rig) -> None:
+    breached.retrain = {"approval": "manual"}
+    breached.until(RunState.REGISTERED)
+    run = without_policy(breached)
+    assert (run.state, breached.packages()) == (RunState.CANCELLED, {run.model_package: "Rejected"})
+
+
+def test_without_a_policy_a_rollout_is_seen_through_and_nobody_looks_at_it(breached: Rig) -> None:
+    breached.aws.meets("UpdateEndpoint", Fault.THROTTLE)
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    plain = breached.endpoint.model_copy(update={"retrain": None})
+    assert until(lambda: breached.executor.round([plain]) >= 0 and breached.runs()[0].state.is_end)
+    run = breached.runs()[0]
+    assert (run.state, run.helped, breached.endpoint_config()) == (
+        RunState.ADOPTED,
+        Helped.UNKNOWN,
+        run.name,
+    )
+    assert breached.eras()[-1].baseline_id == run.new_baseline_id
