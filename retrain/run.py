@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
 
 import structlog
 
@@ -13,7 +14,7 @@ from baselines.versions import BaselineError
 from config.model import Endpoint
 from config.retraining import Training
 from monitor.capture.schema import SchemaError
-from objects import PlaceError
+from objects import PlaceError, PlaceProblem
 from retrain import adoption, release, training_run, trial_run
 from retrain.bench import Bench, RunFailedError, World
 from retrain.sagemaker_calls import CallError
@@ -43,6 +44,10 @@ _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
 _BEFORE_ROLLOUT = _CANCELLABLE | {RunState.APPROVED}
 _STARTING = frozenset({"start"})
+_NO_ACCESS = frozenset({PlaceProblem.DENIED, PlaceProblem.BAD_URI, PlaceProblem.NO_BUCKET})
+"""What does not pass by itself."""
+_TOLD_AGAIN = timedelta(hours=1)
+"""Not before is another reason told why a run waits."""
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
 
@@ -100,6 +105,8 @@ def _step(bench: Bench) -> Run | None:
             return bench.move(run, RunState.FAILED, _blamed(run), str(error))
         return _wait(run, bench, str(error))
     except PlaceError as error:
+        if error.kind in _NO_ACCESS:
+            return bench.move(run, RunState.FAILED, RunReason.NO_ACCESS, str(error))
         return _wait(run, bench, str(error))
     except _BROKEN as error:
         return bench.move(run, RunState.FAILED, RunReason.BAD_TRAINING_SET, str(error))
@@ -123,8 +130,18 @@ def _wait(run: Run, bench: Bench, told: str) -> Run | None:
     training = bench.policy.training if bench.policy else Training()
     last = max(run.deadline, run.updated_at + training.wait) + training.time_limit
     if bench.now <= last or run.state in _RESTING:
+        _tell(run, bench, told)
         return None
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
+
+
+def _tell(run: Run, bench: Bench, told: str) -> None:
+    """Put among the run's events why it waits, once; another reason may follow later."""
+    with bench.lease.transaction() as connection:
+        before = [event for event in runs.events(connection, run.id) if event.reason is RunReason.NO_ANSWER]
+        last = before[-1] if before and before[-1].state is run.state else None
+        if last is None or (last.told != told and bench.now >= last.at + _TOLD_AGAIN):
+            runs.tell(connection, run, RunReason.NO_ANSWER, told, bench.now)
 
 
 def _may_end(run: Run, bench: Bench, besides: Collection[str] = ()) -> bool:

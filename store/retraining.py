@@ -75,6 +75,8 @@ class RunReason(StrEnum):
     CANCELLED_BY_HAND = "cancelled_by_hand"
     OUT_OF_TIME = "out_of_time"
     OVERTAKEN = "overtaken"
+    NO_ACCESS = "no_access"
+    NO_ANSWER = "no_answer"
 
 
 class Helped(StrEnum):

@@ -117,6 +117,11 @@ def move(
     return moved
 
 
+def tell(connection: Connection, run: Run, reason: RunReason, told: str, now: datetime) -> None:
+    """Tell what a run meets where it stands, which changes nothing about it."""
+    _event(connection, run.id, run.state, reason, told, now)
+
+
 def _event(
     connection: Connection, run_id: int, state: RunState, reason: RunReason, told: str, now: datetime
 ) -> None:

@@ -103,14 +103,13 @@ class Rig:
     def another(self, replica: str, **given: Any) -> Executor:
         """An executor as a process that has just started has it."""
         usual: dict[str, Any] = {
+            "s3": partial(s3_client, None),
             "sagemaker": lambda: self.aws.client("sagemaker"),
             "open_target": lambda target, time_limit: open_target(
                 target, self.aws.client, self.folder / "runs", time_limit
             ),
         }
-        return Executor(
-            World(self.engine, self.clock, partial(s3_client, None), replica=replica, **usual | given)
-        )
+        return Executor(World(self.engine, self.clock, replica=replica, **usual | given))
 
     def at_once(self, *executors: Executor) -> list[int]:
         """A round of each, begun at one moment."""
