@@ -12,10 +12,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+import structlog
 from botocore.exceptions import ClientError
 
 from config.retraining import Rollout, RolloutKind
 from retrain.sagemaker_calls import TAKEN, UNKNOWN, Answer, CallError, SageMakerClient, calling, code_of
+
+log = structlog.get_logger(__name__)
 
 Request: TypeAlias = dict[str, Any]
 """The arguments of a call, which JSON can hold."""
@@ -110,7 +113,11 @@ def plan(
     config = config_request(run_name, present, variants, config_parameters(sagemaker))
     model_name = _model_of(present, variants, endpoint)
     with calling("DescribeModel", f"model {model_name}", RolloutError):
-        model = model_request(run_name, package, sagemaker.describe_model(ModelName=model_name))
+        described = sagemaker.describe_model(ModelName=model_name)
+    environment = _environment(sagemaker, model_name, described, package)
+    model = model_request(run_name, package, described, environment)
+    config |= _tagged(sagemaker, present.get("EndpointConfigArn"))
+    model |= _tagged(sagemaker, described.get("ModelArn"))
     return Plan(
         old, model, config, update_request(endpoint, run_name, rollout), _modified(answer).isoformat()
     )
@@ -126,11 +133,74 @@ def _config_of(answer: Answer, endpoint: str) -> str:
     return str(name)
 
 
-def model_request(run_name: str, package: str, present: Answer) -> Request:
-    """CreateModel: the package's containers with the role, network and isolation of the present model."""
+def model_request(
+    run_name: str, package: str, present: Answer, environment: Mapping[str, str] | None = None
+) -> Request:
+    """CreateModel: the package's containers with the role, network and isolation of the present model.
+
+    `environment` are the variables that are set beside those of the package.
+    """
     kept = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
     carried = {name: present[name] for name in kept if present.get(name)}
-    return {"ModelName": run_name, "Containers": [{"ModelPackageName": package}], **carried}
+    container = {"ModelPackageName": package} | ({"Environment": dict(environment)} if environment else {})
+    return {"ModelName": run_name, "Containers": [container], **carried}
+
+
+def _environment(sagemaker: SageMakerClient, name: str, present: Answer, package: str) -> dict[str, str]:
+    """What the present model's container sets and the new model's package does not set otherwise by itself.
+
+    Raises:
+        RolloutError: where the present model has more containers than the package.
+    """
+    containers = present.get("Containers") or [present.get("PrimaryContainer") or {}]
+    if len(containers) > 1:
+        registered = _containers(sagemaker, package)
+        if len(registered) != len(containers):
+            raise RolloutError(
+                f"model {name} is a pipeline of {len(containers)} containers and {package} has "
+                f"{len(registered)}: have the workflow register the whole pipeline (model_package_arn)",
+                False,
+            )
+        return {}
+    variables: dict[str, str] = containers[0].get("Environment") or {}
+    if not variables:
+        return {}
+    new = _variables(sagemaker, package)
+    old_package = containers[0].get("ModelPackageName") if new.keys() & variables.keys() else None
+    old = _variables(sagemaker, str(old_package)) if old_package else {}
+    return {key: value for key, value in variables.items() if key not in new or new[key] == old.get(key)}
+
+
+def _containers(sagemaker: SageMakerClient, package: str) -> list[Request]:
+    with calling("DescribeModelPackage", f"model package {package}", RolloutError):
+        described: Answer = sagemaker.describe_model_package(ModelPackageName=package)
+    found: list[Request] = (described.get("InferenceSpecification") or {}).get("Containers") or []
+    return found
+
+
+def _variables(sagemaker: SageMakerClient, package: str) -> dict[str, str]:
+    found = _containers(sagemaker, package)
+    variables: dict[str, str] = (found[0].get("Environment") or {}) if len(found) == 1 else {}
+    return variables
+
+
+def _tagged(sagemaker: SageMakerClient, arn: str | None) -> Request:
+    """The tags of what is replaced, for what replaces it; none where they may not be read.
+
+    Those that AWS itself gives, such as a stack's, can't be given by others.
+    """
+    if arn is None:
+        return {}
+    try:
+        with calling("ListTags", arn, RolloutError):
+            tags: list[dict[str, str]] = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+    except RolloutError as error:
+        if error.retryable:
+            raise
+        log.warning("tags_not_carried_over", resource=arn, reason=str(error))
+        return {}
+    own = [tag for tag in tags if not tag["Key"].startswith("aws:")]
+    return {"Tags": own} if own else {}
 
 
 def config_request(
@@ -222,7 +292,8 @@ def _create(
             existing = _existing(find) if code_of(refused) in TAKEN else None
             if existing is None:
                 raise
-            if (differing := _difference(request, existing)) is not None:
+            described = {name: value for name, value in request.items() if name != "Tags"}
+            if (differing := _difference(described, existing)) is not None:
                 raise RolloutError(
                     f"there is another {what} already, with another {differing}: delete it", False
                 ) from refused
