@@ -16,7 +16,7 @@ from retrain.bench import Bench, RunFailedError
 from retrain.registry import Evidence, PackageStatus
 from retrain.scored import predictions
 from retrain.training_run import folder, home, outputs
-from store import runs
+from store import deployments, runs
 from store.engine import reading
 from store.retraining import Helped, Run, RunReason, RunState
 
@@ -180,8 +180,7 @@ def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
 def deploy(run: Run, bench: Bench) -> Run | None:
     """Roll the model out; once it is in service, its era begins with its baseline, in one transaction."""
     if not bench.effects.is_answered("plan") and bench.retrain.rollout.kind is RolloutKind.NONE:
-        told = "Registered and approved; deploying it is left to its owner."
-        return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
+        return _left_to_its_owner(run, bench)
     sagemaker = bench.world.sagemaker()
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
@@ -202,6 +201,26 @@ def deploy(run: Run, bench: Bench) -> Run | None:
         lambda request: rollout.update(sagemaker, request, plan.old_config, again_since),
     )
     return _in_service(run, bench, plan)
+
+
+def _left_to_its_owner(run: Run, bench: Bench) -> Run:
+    """Store the new baseline: whoever notices that the model was deployed finds it."""
+    files = _write_baseline(run, bench)
+    latest = bench.eras()[-1]
+    with bench.lease.transaction() as connection:
+        version = import_files(connection, run.monitor_id, files, bench.now)
+        if latest.model_package == run.model_package:  # its owner was quicker
+            deployments.set_baseline(connection, latest.id, version.id)
+        return runs.move(
+            connection,
+            run,
+            RunState.ADOPTED,
+            RunReason.NOT_DEPLOYED_HERE,
+            "Registered and approved; deploying it is left to its owner.",
+            bench.now,
+            new_baseline_id=version.id,
+            helped=Helped.UNKNOWN,
+        )
 
 
 def _plan(run: Run, bench: Bench) -> rollout.Plan:

@@ -65,7 +65,26 @@ def test_an_owner_who_deploys_the_challenger_overtakes_nobody(breached: Rig) -> 
     breached.package = run.model_package or ""
     deployed(breached)
     breached.say(actions.approve)
-    assert breached.until(RunState.ADOPTED).reason is RunReason.NOT_DEPLOYED_HERE
+    adopted = breached.until(RunState.ADOPTED)
+    assert adopted.reason is RunReason.NOT_DEPLOYED_HERE
+    first, theirs = breached.eras()
+    assert theirs.baseline_id == adopted.new_baseline_id not in (None, first.baseline_id)
+
+
+def test_what_an_owner_deploys_of_a_run_is_judged_by_its_baseline(breached: Rig) -> None:
+    breached.retrain = {"rollout": "none"}
+    run = breached.until(RunState.ADOPTED)
+    champion, breached.package = breached.package, run.model_package or ""
+    deployed(breached)
+    first, theirs = breached.eras()
+    assert (theirs.model_package, theirs.baseline_id) == (run.model_package, run.new_baseline_id)
+    assert theirs.baseline_id not in (None, first.baseline_id)
+    breached.package = champion
+    breached.deploy("as-it-was")
+    breached.clock.at += HOUR
+    breached.observe()
+    third = breached.eras()[-1]
+    assert (third.model_package, third.baseline_id) == (champion, first.baseline_id)
 
 
 def test_a_run_whose_model_was_replaced_is_over(breached: Rig) -> None:
