@@ -252,7 +252,11 @@ def _s3_faults(bucket: str, key: str) -> Iterator[None]:
         yield
     except boto.ClientError as error:
         raise _refused(str(error.response.get("Error", {}).get("Code", "")), bucket, where) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError, boto.CredentialRetrievalError) as error:
+    except boto.CredentialRetrievalError as error:
+        what = f"cannot get AWS credentials to use {where} now"
+        advice = "it may pass; check what gives them out"
+        raise PlaceError(PlaceProblem.UNREACHABLE, f"{what}: {advice}") from error
+    except (boto.NoCredentialsError, boto.PartialCredentialsError) as error:
         advice = "give them in the environment, a profile or an instance role"
         raise PlaceError(PlaceProblem.DENIED, f"no AWS credentials to use {where}: {advice}") from error
     except boto.BotoCoreError as error:
@@ -263,9 +267,10 @@ def _s3_faults(bucket: str, key: str) -> Iterator[None]:
 
 _NO_KEY = {"NoSuchKey", "404", "NotFound"}
 _DENIED = {
-    "403", "AccessDenied", "AllAccessDisabled", "ExpiredToken", "Forbidden", "InvalidAccessKeyId",
+    "403", "AccessDenied", "AllAccessDisabled", "Forbidden", "InvalidAccessKeyId",
     "InvalidToken", "SignatureDoesNotMatch", "InvalidClientTokenId", "UnrecognizedClientException",
 }  # fmt: skip
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 
 
 def _refused(code: str, bucket: str, where: str) -> PlaceError:
@@ -275,6 +280,11 @@ def _refused(code: str, bucket: str, where: str) -> PlaceError:
         return PlaceError(PlaceProblem.NO_BUCKET, f"{what}: check its name and the region")
     if code in _NO_KEY:
         return PlaceError(PlaceProblem.NO_KEY, f"there is no object {where}: check the key")
+    if code in _EXPIRED:
+        advice = "renew them where they are not renewed by themselves"
+        return PlaceError(
+            PlaceProblem.UNREACHABLE, f"the AWS credentials to use {where} have expired ({code}): {advice}"
+        )
     if code in _DENIED:
         advice = "allow the identity in use s3:ListBucket, s3:GetObject and s3:PutObject there"
         return PlaceError(PlaceProblem.DENIED, f"access to {where} is denied ({code}): {advice}")

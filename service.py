@@ -271,9 +271,7 @@ class Service:
             clock=self.clock,
             s3=world.s3,
             sagemaker=lambda: clients("sagemaker"),
-            open_target=lambda retrain: open_target(
-                retrain.target, clients, runs_folder, retrain.training.time_limit
-            ),
+            open_target=lambda target, time_limit: open_target(target, clients, runs_folder, time_limit),
             replica=world.replica,
             lease=self.lease,
             stopping=self._stop.is_set,

@@ -199,7 +199,7 @@ class Retrain(Part):
     """When to retrain and what to do with the result; `persistence` is the key ``for``.
 
     A challenger must win by more than `margin`, a share of the champion's metric. After a rollout the first
-    `watch` labelled windows are looked at.
+    `watch` labelled windows are looked at, and more until they have `training.judging` labelled records.
     """
 
     when: Annotated[tuple[_Trigger, ...], Field(min_length=1)]

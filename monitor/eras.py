@@ -98,7 +98,13 @@ def follow(
         # a retraining run stores the baseline of its model before it rolls it out
         planned = runs.planned_baseline(connection, monitor_id, config)
         # a config that was in force before brings its own baseline back
-        again = next((era for era in reversed(eras) if era.endpoint_config == config), last)
+        again = next((era for era in reversed(eras) if era.endpoint_config == config), None)
+        package = now_in_force.model_package
+        if planned is None and again is None and package not in (None, last.model_package):
+            # and so does its model, or the run that it is of, where an owner made the config
+            judged = (era for era in reversed(eras) if era.model_package == package and era.baseline_id)
+            again = next(judged, None)
+            planned = None if again else runs.registered_baseline(connection, monitor_id, package)
         deployments.begin(
             connection,
             monitor_id,
@@ -106,7 +112,7 @@ def follow(
             endpoint_config=config,
             model_package=planned[1].model_package if planned else now_in_force.model_package,
             mixed_until=began if now_in_force.updating else None,
-            baseline_id=planned[0] if planned else again.baseline_id,
+            baseline_id=planned[0] if planned else (again or last).baseline_id,
         )
     else:
         settled = now if what is Change.SETTLE else last.mixed_until

@@ -16,18 +16,27 @@ def watch(run: Run, bench: Bench) -> Run | None:
     """Look at the new era's labelled windows; when they are worse, go back to the earlier config."""
     if run.reason is RunReason.FIRST_WINDOWS_WORSE:
         return _undo(run, bench)
+    if bench.policy is None:
+        told = f"{bench.without_policy} Whether it helped is not known."
+        return bench.move(run, RunState.ADOPTED, RunReason.CANCELLED_BY_HAND, told, helped=Helped.UNKNOWN)
     with reading(bench.world.engine) as connection:
-        tried = {(trial.metric, trial.dataset): trial for trial in runs.trials_of(connection, run.id)}
-    before = tried.get((metrics_of(bench.retrain.accept)[0], FRESH))
+        tried = [trial for trial in runs.trials_of(connection, run.id) if trial.dataset == FRESH]
+    # `accept` may ask for another metric by now than the run was judged by
+    wanted = metrics_of(bench.retrain.accept)[0]
+    before = next((trial for trial in tried if trial.metric == wanted), tried[0] if tried else None)
     if before is None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
     windows = _windows(run, bench, before)
-    found, told = watching.look(before, windows, bench.retrain.watch)
+    watch, fewest = bench.retrain.watch, bench.retrain.training.judging
+    found, told = watching.look(before, windows, watch, fewest)
+    latest = bench.eras()[-1].endpoint_config
+    if latest != run.new_endpoint_config and found is not Look.GOOD:
+        return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
     if found is Look.WAITING:
-        return _wait(run, bench)
+        return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
-    helped, why = watching.helped(before, windows, bench.retrain.watch)
+    helped, why = watching.helped(before, windows, watch, fewest)
     return bench.move(run, RunState.ADOPTED, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped=helped)
 
 
@@ -42,10 +51,17 @@ def _windows(run: Run, bench: Bench, before: Trial) -> tuple[MetricRow, ...]:
     return tuple(row for row in rows if row.name == before.metric and row.value is not None)
 
 
-def _wait(run: Run, bench: Bench) -> Run | None:
+def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run:
+    """The new model is not in force any more: no more windows come, and there is nothing to go back from."""
+    helped = Helped.NOT if found is Look.WORSE else Helped.UNKNOWN
+    words = f"{why}. {told}" if found is Look.WORSE else f"{why}: whether it helped is not known."
+    return bench.move(run, RunState.ADOPTED, RunReason.OVERTAKEN, words, helped=helped)
+
+
+def _wait(run: Run, bench: Bench, short: str) -> Run | None:
     if bench.now <= run.updated_at + bench.endpoint.label_horizon:
         return None
-    told = "No labels came for its first windows: whether it helped is not known."
+    told = f"The labels of its first windows did not come in time: whether it helped is not known. {short}"
     return bench.move(run, RunState.ADOPTED, RunReason.NO_LABELS, told, helped=Helped.UNKNOWN)
 
 
@@ -64,6 +80,9 @@ def _undo(run: Run, bench: Bench) -> Run | None:
     )
     found = rollout.state(sagemaker, bench.endpoint.name)
     if isinstance(found, rollout.Updating):
+        return None
+    is_stale = isinstance(found, rollout.InService) and found.config == run.new_endpoint_config
+    if is_stale and bench.effects.answered_within("roll_back", rollout.SETTLING):
         return None
     if isinstance(found, rollout.Failed) or found.config != old:
         raise RunFailedError(

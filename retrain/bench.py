@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+import config.retraining
 from baselines import versions
 from baselines.versions import LoadedBaseline
 from config.clock import Clock, SystemClock
@@ -49,7 +50,8 @@ class World:
     """An S3 client in a role, or in the process's own."""
     sagemaker: Callable[[], Any]
     """A SageMaker client, made when first asked for."""
-    open_target: Callable[[Retrain], Target]
+    open_target: Callable[[config.retraining.Target, timedelta], Target]
+    """What trains, by what kedge.yaml said of it, and how long it may."""
     replica: str
     lease: timedelta = timedelta(seconds=10)
     stopping: Callable[[], bool] = bool
@@ -62,9 +64,22 @@ class Bench:
 
     world: World
     endpoint: Endpoint
-    retrain: Retrain
+    policy: Retrain | None
+    """None where the entry has none any more."""
     lease: Lease
     now: datetime
+
+    @property
+    def retrain(self) -> Retrain:
+        """The endpoint's policy, without which most steps can't be made."""
+        if self.policy is None:
+            raise RunFailedError(RunReason.CANCELLED_BY_HAND, self.without_policy)
+        return self.policy
+
+    @property
+    def without_policy(self) -> str:
+        """What is said of a run whose endpoint has no policy any more."""
+        return f"The retrain section of {self.endpoint.name} was taken out of kedge.yaml."
 
     @property
     def effects(self) -> Effects:
@@ -127,13 +142,16 @@ class Bench:
         )
         return begun.id
 
-    def era(self, deployment_id: int) -> Deployment:
-        """An era of the endpoint."""
+    def eras(self) -> tuple[Deployment, ...]:
+        """Every era of the endpoint, oldest first."""
         with reading(self.world.engine) as connection:
             run = runs.by_id(connection, self.lease.key)
             assert run is not None  # noqa: S101 (we hold its lease)
-            known = deployments.eras(connection, run.monitor_id)
-        return next(era for era in known if era.id == deployment_id)
+            return deployments.eras(connection, run.monitor_id)
+
+    def era(self, deployment_id: int) -> Deployment:
+        """An era of the endpoint."""
+        return next(era for era in self.eras() if era.id == deployment_id)
 
     def baseline(self, era: Deployment) -> LoadedBaseline:
         """The baseline that judges an era."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from store import runs
@@ -24,6 +24,27 @@ class Effects:
         """Whether the call was written down before: then it may have been made."""
         with reading(self.lease.engine) as connection:
             return runs.effect(connection, self.lease.key, name) is not None
+
+    def request(self, name: str) -> dict[str, Any] | None:
+        """What was written down to be sent, if the call was ever intended."""
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        if known is None:
+            return None
+        found: dict[str, Any] = json.loads(known.request)
+        return found
+
+    def is_answered(self, name: str) -> bool:
+        """Whether the call was made and its answer written down."""
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        return known is not None and known.answer is not None
+
+    def answered_within(self, name: str, span: timedelta) -> bool:
+        """Whether the call was answered, and not longer ago than that."""
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        return known is not None and known.answered_at is not None and self.now <= known.answered_at + span
 
     def once(
         self, name: str, request: Callable[[], Any], call: Callable[[Any], dict[str, Any] | None]

@@ -30,10 +30,10 @@ class Executor:
 
     def round(self, endpoints: Sequence[Endpoint]) -> int:
         """Ask each endpoint's policy, then take every run as far as it goes; how many steps were made."""
-        acting = {endpoint.name: endpoint for endpoint in endpoints if endpoint.retrain is not None}
-        for endpoint in acting.values():
-            self._decide(endpoint)
-        return advance(self.world, acting)
+        for endpoint in endpoints:
+            if endpoint.retrain is not None:
+                self._decide(endpoint)
+        return advance(self.world, {endpoint.name: endpoint for endpoint in endpoints})
 
     def _decide(self, endpoint: Endpoint) -> None:
         """Ask its policy; what goes wrong at one endpoint is no other's."""

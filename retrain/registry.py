@@ -107,6 +107,12 @@ def _source(uri: str) -> Request:
 def _inference(champion: Mapping[str, Any] | None, image: str, model_data: str) -> Request:
     known = champion or {"SupportedContentTypes": [CSV], "SupportedResponseMIMETypes": [CSV]}
     containers = known.get("Containers") or [{}]
+    if len(containers) > 1:
+        raise RegistryError(
+            f"the champion is a pipeline of {len(containers)} containers, and the training's answer "
+            "is the model of one: have the workflow register the whole pipeline (model_package_arn)",
+            False,
+        )
     kept = {name: value for name, value in containers[0].items() if name not in _REPLACED}
     return {**known, "Containers": [{**kept, "Image": image, "ModelDataUrl": model_data}]}
 
@@ -265,6 +271,12 @@ def approve(sagemaker: SageMakerClient, arn: str, words: str) -> None:
 def decline(sagemaker: SageMakerClient, arn: str, words: str) -> None:
     """Reject a version, saying why; twice is once. Raises RegistryError."""
     _say(sagemaker, arn, PackageStatus.REJECTED, words)
+
+
+def withdraw_approval(sagemaker: SageMakerClient, arn: str, words: str) -> None:
+    """Set a version that is approved back to pending, saying why; any other stays. Raises RegistryError."""
+    if status(sagemaker, arn) is PackageStatus.APPROVED:
+        _say(sagemaker, arn, PackageStatus.PENDING, words)
 
 
 def _say(sagemaker: SageMakerClient, arn: str, said: PackageStatus, words: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -17,13 +16,10 @@ from retrain import registry, rollout
 from retrain.bench import Bench, RunFailedError
 from retrain.registry import Evidence, PackageStatus
 from retrain.scored import predictions
-from retrain.training_run import folder, outputs
-from store import runs
+from retrain.training_run import folder, home, outputs
+from store import deployments, runs
 from store.engine import reading
 from store.retraining import Helped, Run, RunReason, RunState
-
-_SETTLING = timedelta(minutes=10)
-"""How long an endpoint may say that it is on its earlier config after an accepted update."""
 
 
 def register(run: Run, bench: Bench) -> Run | None:
@@ -59,9 +55,9 @@ def _package(run: Run, bench: Bench, files: BaselineFiles) -> dict[str, Any]:
     assert run.judged_start is not None  # noqa: S101 (set before the target was started)
     assert run.judged_end is not None  # noqa: S101
     quality = registry.write_quality(
-        bench.output, run.name, registry.model_quality(tried, run.judged_start, run.judged_end)
+        home(run, bench), run.name, registry.model_quality(tried, run.judged_start, run.judged_end)
     )
-    base = folder(bench.output, run)
+    base = folder(run)
     evidence = Evidence(
         model_data=answer["model_data"],
         image=answer["image"],
@@ -96,7 +92,7 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
     Columns that nothing looks at are in it too: captured records are read by its columns' places.
     """
     answer = outputs(run)
-    base = folder(bench.output, run)
+    base = folder(run)
     captured = bench.read(f"{base}/captured.csv")
     answers = predictions(bench, answer["predictions"]["captured"])
     schema = bench.schema(bench.era(run.deployment_id))
@@ -112,14 +108,18 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
     kept = [name for name in schema.names if name in answered.columns]
     profile, suggested = create(answered.select(kept).write_csv().encode(), where=f"{run.name}.csv")
     texts = {STATISTICS: statistics.write(profile), CONSTRAINTS: constraints.write(suggested)}
+    place = home(run, bench)
     for name, text in texts.items():
-        key = bench.output.key(f"{run.name}/baseline/{name}")
-        bench.output.objects.write(key, text.encode(), "application/json")
+        key = place.key(f"{run.name}/baseline/{name}")
+        place.objects.write(key, text.encode(), "application/json")
     return read_files(bench.place(f"{base}/baseline"))
 
 
 def decide_approval(run: Run, bench: Bench) -> Run | None:
-    """Approve by itself where the owner said so; else by the person's word, here or in the registry."""
+    """Approve by itself where the owner said so; else by the person's word, here or in the registry.
+
+    That a workflow registered its version as approved is nobody's word: it is set back to pending first.
+    """
     sagemaker, arn = bench.world.sagemaker(), run.model_package or ""
     if run.approval == "reject":
         told = "Declined by hand."
@@ -131,6 +131,9 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
         told = "Approved automatically: the challenger won." if automatic else "Approved by hand."
         bench.effects.once("approve", dict, lambda _: registry.approve(sagemaker, arn, told))
         return bench.move(run, RunState.APPROVED, reason, told)
+    if outputs(run).get("model_package_arn"):
+        told = f"Registered by the workflow of {run.name}: it waits for a person's approval."
+        bench.effects.once("pend", dict, lambda _: registry.withdraw_approval(sagemaker, arn, told))
     status = registry.status(sagemaker, arn)
     if status is PackageStatus.APPROVED:
         return bench.move(
@@ -143,25 +146,82 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
     return None
 
 
+def package_of(run: Run) -> str | None:
+    """The challenger's version in the registry, registered by Kedge or by the workflow, if there is one."""
+    return run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
+
+
+def decline(run: Run, bench: Bench, told: str) -> None:
+    """Reject the challenger's version, where there is one."""
+    package = package_of(run)
+    if package:
+        sagemaker = bench.world.sagemaker()
+        bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, package, told))
+
+
+def overtaken(run: Run, bench: Bench) -> str | None:
+    """What was deployed in place of the champion meanwhile, in a sentence; None where it is still in force.
+
+    That its owner deployed the challenger itself overtakes nobody.
+    """
+    latest, package = bench.eras()[-1], package_of(run)
+    if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
+        return None
+    return _overtaken_by(run, bench, latest.endpoint_config)
+
+
+def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
+    champion = bench.era(run.deployment_id).endpoint_config
+    return (
+        f"The endpoint was set from {champion or 'its config'} to {config or 'another'} meanwhile, which the "
+        "challenger was never compared with: start another run if it is needed."
+    )
+
+
 def deploy(run: Run, bench: Bench) -> Run | None:
     """Roll the model out; once it is in service, its era begins with its baseline, in one transaction."""
-    if bench.retrain.rollout.kind is RolloutKind.NONE:
-        told = "Registered and approved; deploying it is left to its owner."
-        return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
+    if not bench.effects.is_answered("plan") and bench.retrain.rollout.kind is RolloutKind.NONE:
+        return _left_to_its_owner(run, bench)
     sagemaker = bench.world.sagemaker()
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
+    champion = bench.era(run.deployment_id).endpoint_config
+    if run.new_baseline_id is None and champion not in (None, plan.old_config):
+        told = _overtaken_by(run, bench, plan.old_config)
+        decline(run, bench, told)
+        raise RunFailedError(RunReason.OVERTAKEN, told)
     run = _prepare_era(run, bench, plan)
     bench.effects.once("model", lambda: plan.model, lambda request: rollout.create_model(sagemaker, request))
     bench.effects.once(
         "config", lambda: plan.config, lambda request: rollout.create_config(sagemaker, request)
     )
+    again_since = plan.since if bench.effects.is_intended("update") else None
     bench.effects.once(
         "update",
         lambda: plan.update,
-        lambda request: rollout.update(sagemaker, request, plan.old_config),
+        lambda request: rollout.update(sagemaker, request, plan.old_config, again_since),
     )
     return _in_service(run, bench, plan)
+
+
+def _left_to_its_owner(run: Run, bench: Bench) -> Run:
+    """Store the new baseline: whoever notices that the model was deployed finds it."""
+    files = _write_baseline(run, bench)
+    latest = bench.eras()[-1]
+    with bench.lease.transaction() as connection:
+        version = import_files(connection, run.monitor_id, files, bench.now)
+        if latest.model_package == run.model_package:  # its owner was quicker
+            deployments.set_baseline(connection, latest.id, version.id)
+        return runs.move(
+            connection,
+            run,
+            RunState.ADOPTED,
+            RunReason.NOT_DEPLOYED_HERE,
+            "Registered and approved; deploying it is left to its owner.",
+            bench.now,
+            new_baseline_id=version.id,
+            helped=Helped.UNKNOWN,
+        )
 
 
 def _plan(run: Run, bench: Bench) -> rollout.Plan:
@@ -201,8 +261,9 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
         raise RunFailedError(RunReason.ROLLOUT_FAILED, f"The endpoint failed: {found.reason}")
     if isinstance(found, rollout.Updating):
         return None
-    if found.config == plan.old_config and found.failure is None and bench.now <= run.updated_at + _SETTLING:
-        return None  # what DescribeEndpoint says may be older than the update
+    is_stale = found.config == plan.old_config and found.failure is None
+    if is_stale and bench.effects.answered_within("update", rollout.SETTLING):
+        return None
     if found.config != plan.new_config:
         why = found.failure or "somebody else deployed another config"
         raise RunFailedError(

@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+import structlog
 from botocore.exceptions import ClientError
 
 from config.retraining import Rollout, RolloutKind
 from retrain.sagemaker_calls import TAKEN, UNKNOWN, Answer, CallError, SageMakerClient, calling, code_of
 
+log = structlog.get_logger(__name__)
+
 Request: TypeAlias = dict[str, Any]
 """The arguments of a call, which JSON can hold."""
 
+SETTLING = timedelta(minutes=10)
+"""So long after an accepted update DescribeEndpoint may tell of the config before it."""
 _MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 
@@ -31,13 +36,14 @@ class RolloutError(CallError):
 class Plan:
     """The requests of a rollout, in order, and the endpoint config that it starts from.
 
-    `update` is None where the model is not to be deployed.
+    `update` is None where the model is not to be deployed. `since` is when the endpoint was last modified.
     """
 
     old_config: str
     model: Request
     config: Request
     update: Request | None
+    since: str | None = None
 
     @property
     def new_config(self) -> str:
@@ -100,19 +106,25 @@ def plan(
     Raises:
         RolloutError: where AWS refuses, or the endpoint has no such variant.
     """
-    old = present_config(sagemaker, endpoint)
+    answer = _endpoint(sagemaker, endpoint)
+    old = _config_of(answer, endpoint)
     with calling("DescribeEndpointConfig", f"endpoint config {old}", RolloutError):
         present = sagemaker.describe_endpoint_config(EndpointConfigName=old)
     config = config_request(run_name, present, variants, config_parameters(sagemaker))
     model_name = _model_of(present, variants, endpoint)
     with calling("DescribeModel", f"model {model_name}", RolloutError):
-        model = model_request(run_name, package, sagemaker.describe_model(ModelName=model_name))
-    return Plan(old, model, config, update_request(endpoint, run_name, rollout))
+        described = sagemaker.describe_model(ModelName=model_name)
+    environment = _environment(sagemaker, model_name, described, package)
+    model = model_request(run_name, package, described, environment)
+    config |= _tagged(sagemaker, present.get("EndpointConfigArn"))
+    model |= _tagged(sagemaker, described.get("ModelArn"))
+    return Plan(
+        old, model, config, update_request(endpoint, run_name, rollout), _modified(answer).isoformat()
+    )
 
 
-def present_config(sagemaker: SageMakerClient, endpoint: str) -> str:
+def _config_of(answer: Answer, endpoint: str) -> str:
     """The name of the endpoint config in force; raises RolloutError."""
-    answer = _endpoint(sagemaker, endpoint)
     name = answer.get("EndpointConfigName")
     if not name:
         raise RolloutError(
@@ -121,11 +133,74 @@ def present_config(sagemaker: SageMakerClient, endpoint: str) -> str:
     return str(name)
 
 
-def model_request(run_name: str, package: str, present: Answer) -> Request:
-    """CreateModel: the package's containers with the role, network and isolation of the present model."""
+def model_request(
+    run_name: str, package: str, present: Answer, environment: Mapping[str, str] | None = None
+) -> Request:
+    """CreateModel: the package's containers with the role, network and isolation of the present model.
+
+    `environment` are the variables that are set beside those of the package.
+    """
     kept = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
     carried = {name: present[name] for name in kept if present.get(name)}
-    return {"ModelName": run_name, "Containers": [{"ModelPackageName": package}], **carried}
+    container = {"ModelPackageName": package} | ({"Environment": dict(environment)} if environment else {})
+    return {"ModelName": run_name, "Containers": [container], **carried}
+
+
+def _environment(sagemaker: SageMakerClient, name: str, present: Answer, package: str) -> dict[str, str]:
+    """What the present model's container sets and the new model's package does not set otherwise by itself.
+
+    Raises:
+        RolloutError: where the present model has more containers than the package.
+    """
+    containers = present.get("Containers") or [present.get("PrimaryContainer") or {}]
+    if len(containers) > 1:
+        registered = _containers(sagemaker, package)
+        if len(registered) != len(containers):
+            raise RolloutError(
+                f"model {name} is a pipeline of {len(containers)} containers and {package} has "
+                f"{len(registered)}: have the workflow register the whole pipeline (model_package_arn)",
+                False,
+            )
+        return {}
+    variables: dict[str, str] = containers[0].get("Environment") or {}
+    if not variables:
+        return {}
+    new = _variables(sagemaker, package)
+    old_package = containers[0].get("ModelPackageName") if new.keys() & variables.keys() else None
+    old = _variables(sagemaker, str(old_package)) if old_package else {}
+    return {key: value for key, value in variables.items() if key not in new or new[key] == old.get(key)}
+
+
+def _containers(sagemaker: SageMakerClient, package: str) -> list[Request]:
+    with calling("DescribeModelPackage", f"model package {package}", RolloutError):
+        described: Answer = sagemaker.describe_model_package(ModelPackageName=package)
+    found: list[Request] = (described.get("InferenceSpecification") or {}).get("Containers") or []
+    return found
+
+
+def _variables(sagemaker: SageMakerClient, package: str) -> dict[str, str]:
+    found = _containers(sagemaker, package)
+    variables: dict[str, str] = (found[0].get("Environment") or {}) if len(found) == 1 else {}
+    return variables
+
+
+def _tagged(sagemaker: SageMakerClient, arn: str | None) -> Request:
+    """The tags of what is replaced, for what replaces it; none where they may not be read.
+
+    Those that AWS itself gives, such as a stack's, can't be given by others.
+    """
+    if arn is None:
+        return {}
+    try:
+        with calling("ListTags", arn, RolloutError):
+            tags: list[dict[str, str]] = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+    except RolloutError as error:
+        if error.retryable:
+            raise
+        log.warning("tags_not_carried_over", resource=arn, reason=str(error))
+        return {}
+    own = [tag for tag in tags if not tag["Key"].startswith("aws:")]
+    return {"Tags": own} if own else {}
 
 
 def config_request(
@@ -217,7 +292,8 @@ def _create(
             existing = _existing(find) if code_of(refused) in TAKEN else None
             if existing is None:
                 raise
-            if (differing := _difference(request, existing)) is not None:
+            described = {name: value for name, value in request.items() if name != "Tags"}
+            if (differing := _difference(described, existing)) is not None:
                 raise RolloutError(
                     f"there is another {what} already, with another {differing}: delete it", False
                 ) from refused
@@ -247,13 +323,17 @@ def _difference(asked: Any, found: Any, path: str = "") -> str | None:  # noqa: 
     return next((where for where in differing if where is not None), None)
 
 
-def update(sagemaker: SageMakerClient, request: Request, instead_of: str | None) -> None:
+def update(
+    sagemaker: SageMakerClient, request: Request, instead_of: str | None, again_since: str | None = None
+) -> None:
     """Set the endpoint to another config, once; nothing is sent where it is there or on its way there.
 
     Args:
         sagemaker: a boto3 SageMaker client.
         request: of `update_request`.
         instead_of: the config that it should have until now; None takes any.
+        again_since: where the call may have been made already, when the endpoint was modified before it: an
+            update that AWS took back since then is not sent again.
 
     Raises:
         RolloutError: where AWS refuses, another update is under way (retryable), or the endpoint has a third
@@ -272,7 +352,11 @@ def update(sagemaker: SageMakerClient, request: Request, instead_of: str | None)
                 f"update it to {wanted} by hand if that is wanted",
                 False,
             )
-        case InService(config) if config != wanted:
+        case InService(config) if config == wanted:
+            return
+        case InService(_, since, reason) if again_since and reason and since.isoformat() != again_since:
+            raise RolloutError(f"endpoint {name} did not stay on {wanted}, AWS took it back: {reason}", False)
+        case InService():
             _send(sagemaker, request)
 
 
@@ -322,8 +406,13 @@ def state_of(answer: Answer) -> State:
     status = answer["EndpointStatus"]
     reason = answer.get("FailureReason")
     if status == "InService":
-        return InService(answer["EndpointConfigName"], answer["LastModifiedTime"].astimezone(UTC), reason)
+        return InService(answer["EndpointConfigName"], _modified(answer), reason)
     return Updating() if status in _MOVING else Failed(f"{status}: {reason}" if reason else status)
+
+
+def _modified(answer: Answer) -> datetime:
+    at: datetime = answer["LastModifiedTime"]
+    return at.astimezone(UTC)
 
 
 def _on_its_way_to(answer: Answer) -> str | None:

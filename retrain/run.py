@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 
 import structlog
@@ -12,15 +12,13 @@ from baselines.datasets import DatasetError
 from baselines.folder import BaselineError
 from baselines.statistics import StatisticsError
 from config.model import Endpoint
-from config.retraining import Retrain
+from config.retraining import Training
 from monitor.capture.schema import SchemaError
-from objects import PlaceError
+from objects import PlaceError, PlaceProblem
 from retrain import adoption, release, training_run, trial_run
 from retrain.bench import Bench, RunFailedError, World
-from retrain.registry import decline
 from retrain.sagemaker_calls import CallError
 from retrain.targets.base import ElsewhereError, TargetError
-from retrain.training_run import outputs
 from store import monitors, runs
 from store.engine import StoreError, reading
 from store.lease import StoppingError, leased
@@ -46,6 +44,12 @@ _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 _CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
 _TO_CANCEL = timedelta(minutes=1)
 """The machine that a run is on has so long to end it."""
+_BEFORE_ROLLOUT = _CANCELLABLE | {RunState.APPROVED}
+_STARTING = frozenset({"start"})
+_NO_ACCESS = frozenset({PlaceProblem.DENIED, PlaceProblem.BAD_URI, PlaceProblem.NO_BUCKET})
+"""What does not pass by itself."""
+_TOLD_AGAIN = timedelta(hours=1)
+"""Not before is another reason told why a run waits."""
 _BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
 
 
@@ -57,16 +61,16 @@ def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
     made = 0
     for run in waiting:
         endpoint = endpoints.get(names.get(run.monitor_id, ""))
-        if endpoint is not None and endpoint.retrain is not None:
-            made += _advance(world, run, endpoint, endpoint.retrain)
+        if endpoint is not None:
+            made += _advance(world, run, endpoint)
     return made
 
 
-def _advance(world: World, run: Run, endpoint: Endpoint, retrain: Retrain) -> int:
+def _advance(world: World, run: Run, endpoint: Endpoint) -> int:
     with leased(world.engine, runs, run.id, world.replica, world.lease, world.stopping) as lease:
         if lease is None:
             return 0
-        bench = Bench(world, endpoint, retrain, lease, world.clock.now())
+        bench = Bench(world, endpoint, endpoint.retrain, lease, world.clock.now())
         made = 0
         try:
             while (moved := _step(bench)) is not None:
@@ -88,8 +92,13 @@ def _step(bench: Bench) -> Run | None:
     if run is None or run.state.is_end:
         return None
     try:
-        if run.approval == "cancel" and _may_cancel(run, bench):
-            return _cancel(run, bench)
+        if run.approval == "cancel" and run.state in _CANCELLABLE and _may_end(run, bench):
+            return _cancel(run, bench, "Cancelled by hand.")
+        if bench.policy is None and run.state in _BEFORE_ROLLOUT and _may_end(run, bench, _STARTING):
+            return _cancel(run, bench, bench.without_policy)
+        if run.state in _BEFORE_ROLLOUT and _may_end(run, bench) and (told := release.overtaken(run, bench)):
+            _let_go(run, bench, told)
+            return bench.move(run, RunState.FAILED, RunReason.OVERTAKEN, told)
         return STEPS[run.state](run, bench)
     except RunFailedError as error:
         return bench.move(run, RunState.FAILED, error.reason, str(error))
@@ -100,6 +109,8 @@ def _step(bench: Bench) -> Run | None:
             return bench.move(run, RunState.FAILED, _blamed(run), str(error))
         return _wait(run, bench, str(error))
     except PlaceError as error:
+        if error.kind in _NO_ACCESS:
+            return bench.move(run, RunState.FAILED, RunReason.NO_ACCESS, str(error))
         return _wait(run, bench, str(error))
     except _BROKEN as error:
         return bench.move(run, RunState.FAILED, RunReason.BAD_TRAINING_SET, str(error))
@@ -120,9 +131,10 @@ def _blamed(run: Run) -> RunReason:
 def _wait(run: Run, bench: Bench, told: str) -> Run | None:
     """What does not answer may answer later; not for ever, but where a run may rest for any time."""
     log.warning("run_waits", run=run.name, reason=told)
-    training = bench.retrain.training
+    training = bench.policy.training if bench.policy else Training()
     last = max(run.deadline, run.updated_at + training.wait) + training.time_limit
     if bench.now <= last or run.state in _RESTING:
+        _tell(run, bench, told)
         return None
     return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
 
@@ -135,7 +147,8 @@ def _leave(run: Run, bench: Bench, told: str) -> Run | None:
     if run.approval == "cancel" and bench.now > run.updated_at + _TO_CANCEL:
         told = "Cancelled by hand; the machine that it was on did not answer."
         return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
-    last = max(run.deadline, run.updated_at + bench.retrain.training.time_limit) + _TO_CANCEL
+    training = bench.policy.training if bench.policy else Training()
+    last = max(run.deadline, run.updated_at + training.time_limit) + _TO_CANCEL
     if bench.now <= last:
         return None
     return bench.move(
@@ -143,20 +156,33 @@ def _leave(run: Run, bench: Bench, told: str) -> Run | None:
     )
 
 
-def _may_cancel(run: Run, bench: Bench) -> bool:
-    """Whether nothing stands in the way: a call that may have been made is seen through before."""
+def _tell(run: Run, bench: Bench, told: str) -> None:
+    """Put among the run's events why it waits, once; another reason may follow later."""
+    with bench.lease.transaction() as connection:
+        before = [event for event in runs.events(connection, run.id) if event.reason is RunReason.NO_ANSWER]
+        last = before[-1] if before and before[-1].state is run.state else None
+        if last is None or (last.told != told and bench.now >= last.at + _TOLD_AGAIN):
+            runs.tell(connection, run, RunReason.NO_ANSWER, told, bench.now)
+
+
+def _may_end(run: Run, bench: Bench, besides: Collection[str] = ()) -> bool:
+    """Whether nothing stands in the way: a call that may have been made, and a rollout, are seen through.
+
+    `besides` are calls which whoever ends the run sees through.
+    """
     with reading(bench.world.engine) as connection:
         calls = runs.all_effects(connection, run.id)
-    pending = any(call.answer is None and call.name != "decline" for call in calls)
-    return run.state in _CANCELLABLE and not pending
+    pending = any(call.answer is None and call.name not in ("decline", *besides) for call in calls)
+    return not pending and not any(call.name == "plan" for call in calls)
 
 
-def _cancel(run: Run, bench: Bench) -> Run:
-    told = "Cancelled by hand."
-    if run.handle is not None and run.state is RunState.STARTED:
-        bench.world.open_target(bench.retrain).cancel(run.handle, told)
-    package = run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
-    if package:
-        sagemaker = bench.world.sagemaker()
-        bench.effects.once("decline", dict, lambda _: decline(sagemaker, str(package), told))
+def _cancel(run: Run, bench: Bench, told: str) -> Run:
+    _let_go(run, bench, told)
     return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
+
+
+def _let_go(run: Run, bench: Bench, told: str) -> None:
+    """Stop what trains, and decline what is registered."""
+    if run.state in (RunState.REQUESTED, RunState.STARTED) and bench.effects.is_intended("start"):
+        training_run.stop(run, bench, told)
+    release.decline(run, bench, told)

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    CredentialRetrievalError,
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
@@ -28,19 +27,24 @@ TAKEN = frozenset({"ValidationException", "ValidationError", "ResourceInUse", "C
 _PASSING = frozenset(
     {
         "ConflictException",
+        "ExpiredToken",
+        "ExpiredTokenException",
         "InternalFailure",
         "InternalServerError",
+        "PriorRequestNotComplete",
+        "RequestExpired",
         "RequestLimitExceeded",
         "RequestTimeout",
         "ResourceInUse",
         "ResourceLimitExceeded",
         "ServiceUnavailable",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
     }
 )
-_FOR_GOOD = (CredentialRetrievalError, NoCredentialsError, ParamValidationError, PartialCredentialsError)
+_FOR_GOOD = (NoCredentialsError, ParamValidationError, PartialCredentialsError)
 _LONGEST_REASON = 300  # a proxy on the way may answer with a page
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypedDict
 
+import config.retraining
 from monitor.capture.columns import Schema
 from objects import Place
 from retrain import training_set
@@ -39,27 +40,50 @@ def begin(run: Run, bench: Bench) -> Run | None:
         if prepared is None or prepared.input is None:
             return prepared
         run = prepared
-    target = bench.world.open_target(bench.retrain)
-    started = bench.effects.once(
-        "start",
-        lambda: {"name": run.name, "input": run.input, "place": target.place()},
-        partial(_start, target),
-    )
+    handle = _start(run, bench)
     return bench.move(
         run,
         RunState.STARTED,
         RunReason.TRAINING,
         "Training.",
-        handle=started["handle"],
+        handle=handle,
         deadline=bench.now + bench.retrain.training.time_limit,
     )
 
 
-def _start(target: Target, request: dict[str, Any]) -> dict[str, Any]:
-    name, meant, here = request["name"], request.get("place"), target.place()
-    if meant and here and meant != here:
-        raise ElsewhereError(f"run {name} was to be started on another machine, and may have been")
-    return {"handle": target.start(name, request["input"])}
+def _start(run: Run, bench: Bench) -> str:
+    def request() -> dict[str, Any]:
+        named, place = bench.retrain.target, target_of(bench).place()
+        return {
+            "name": run.name,
+            "input": run.input,
+            "target": {named.kind.value: named.address},
+            "place": place,
+        }
+
+    def start(asked: dict[str, Any]) -> dict[str, Any]:
+        target = target_of(bench)
+        meant, here = asked.get("place"), target.place()
+        if meant and here and meant != here:
+            raise ElsewhereError(f"run {run.name} was to be started on another machine, and may have been")
+        return {"handle": target.start(asked["name"], asked["input"])}
+
+    return str(bench.effects.once("start", request, start)["handle"])
+
+
+def stop(run: Run, bench: Bench, told: str) -> None:
+    """Stop what trains; a start that may have been made is made again first, to know what that is."""
+    handle = _start(run, bench)
+    target_of(bench).cancel(handle, told)
+
+
+def target_of(bench: Bench) -> Target:
+    """The target that was written down with the run's start: kedge.yaml may name another by now."""
+    asked = bench.effects.request("start") or {}
+    named = asked.get("target")
+    target = config.retraining.Target.model_validate(named) if named else bench.retrain.target
+    training = bench.policy.training if bench.policy else config.retraining.Training()
+    return bench.world.open_target(target, training.time_limit)
 
 
 def _prepare(run: Run, bench: Bench) -> Run | None:
@@ -193,13 +217,24 @@ def _input(
             "test": bench.retrain.training.test,
         },
         "champion": _champion(bench, era),
-        "output": folder(bench.output, run),
+        "output": f"{bench.output.uri.rstrip('/')}/{run.name}",
     }
 
 
-def folder(output: Place, run: Run) -> str:
+def handed(run: Run) -> dict[str, Any]:
+    """What the target was handed: the run keeps to it, whatever kedge.yaml says by now."""
+    found: dict[str, Any] = json.loads(run.input or "{}")
+    return found
+
+
+def folder(run: Run) -> str:
     """The address of a run's own folder."""
-    return f"{output.uri.rstrip('/')}/{run.name}"
+    return str(handed(run)["output"])
+
+
+def home(run: Run, bench: Bench) -> Place:
+    """The folder that a run's own is in."""
+    return bench.place(folder(run).rpartition("/")[0])
 
 
 def _incident(run: Run, bench: Bench) -> dict[str, Any] | None:
@@ -227,7 +262,7 @@ def _champion(bench: Bench, era: Deployment) -> dict[str, str | None]:
 
 def follow(run: Run, bench: Bench) -> Run | None:
     """Ask the target how far it is."""
-    target = bench.world.open_target(bench.retrain)
+    target = target_of(bench)
     if run.handle is None:
         raise RunFailedError(RunReason.TARGET_FAILED, "The target gave no handle for what it runs.")
     found = target.status(run.handle)

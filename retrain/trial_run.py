@@ -15,7 +15,7 @@ from retrain.captured import fresh_truth
 from retrain.judging import Judgement, JudgingError, metrics_of, paired
 from retrain.registry import decline
 from retrain.scored import predictions
-from retrain.training_run import folder, outputs
+from retrain.training_run import folder, handed, outputs
 from store import runs
 from store.engine import reading
 from store.retraining import Run, RunReason, RunState, Trial
@@ -58,7 +58,7 @@ def _wait(run: Run, bench: Bench, told: str) -> Run | None:
 def _on_fresh(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], int]:
     assert run.judged_start is not None  # noqa: S101 (set before the target was started)
     assert run.judged_end is not None  # noqa: S101
-    ids = bench.read(f"{folder(bench.output, run)}/judging_ids.csv")
+    ids = bench.read(f"{folder(run)}/judging_ids.csv")
     with reading(bench.world.engine) as connection:
         truth = fresh_truth(
             connection,
@@ -88,7 +88,7 @@ def _on_fresh(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], int]:
 
 def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
     found = outputs(run)["predictions"]
-    uri = bench.retrain.training.test
+    uri = handed(run)["score"]["test"]
     if not uri or not found.get("test") or not found.get("champion_test"):
         return ()
     labels = _test_labels(bench, uri)

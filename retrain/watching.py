@@ -9,6 +9,7 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from retrain.judging import COVERAGE, METRICS
+from retrain.readings import FEWEST_LABELLED
 from store.records import MetricRow
 from store.retraining import Helped, Trial
 
@@ -35,17 +36,21 @@ class Pooled:
     windows: int
 
 
-def look(before: Trial, windows: Sequence[MetricRow], wanted: int) -> tuple[Look, str]:
+def look(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) -> tuple[Look, str]:
     """Hold the first windows after the rollout against what the champion did in the changed world.
 
     `before` is the trial on the fresh window, `windows` the trial's metric in the labelled windows since the
-    rollout, oldest first, of which the first `wanted` count. WORSE as soon as the whole interval of them
-    together is worse than the champion was; GOOD when all are there and it is not; WAITING until then.
+    rollout, oldest first. The first `wanted` of them count, and as many more as it takes to have `fewest`
+    labelled records: labels trickle in, and the first few say little. WORSE as soon as there are so many and
+    the whole interval of them together is worse than the champion was; GOOD when all windows are there too
+    and it is not; WAITING until then.
     """
-    pooled = pool(before.metric, windows[:wanted])
+    pooled = pool(before.metric, _first(windows, wanted, fewest))
     if pooled is None:
         return Look.WAITING, f"No labelled window yet since the rollout, {wanted} are wanted."
     told = _told(before, pooled)
+    if pooled.count < fewest:
+        return Look.WAITING, f"{fewest} labelled records since the rollout are wanted: {told}."
     if _is_worse(before, pooled):
         return Look.WORSE, f"The new model is worse than the one before: {told}."
     if pooled.windows < wanted:
@@ -53,13 +58,24 @@ def look(before: Trial, windows: Sequence[MetricRow], wanted: int) -> tuple[Look
     return Look.GOOD, f"The first windows are good: {told}."
 
 
-def helped(before: Trial, windows: Sequence[MetricRow], wanted: int) -> tuple[Helped, str]:
+def _first(windows: Sequence[MetricRow], wanted: int, fewest: int) -> list[MetricRow]:
+    """The windows that count, of those with labels enough to say anything."""
+    found: list[MetricRow] = []
+    for window in windows:
+        if len(found) >= wanted and sum(row.count for row in found) >= fewest:
+            break
+        if window.value is not None and window.count >= FEWEST_LABELLED:
+            found.append(window)
+    return found
+
+
+def helped(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) -> tuple[Helped, str]:
     """Whether the realised quality came back: the whole interval better than the champion was, or not better.
 
     The sentence goes with that of `look`, which has the numbers.
     UNKNOWN without labels, or where the value is better and its interval includes the champion's.
     """
-    pooled = pool(before.metric, windows[:wanted])
+    pooled = pool(before.metric, _first(windows, wanted, fewest))
     if pooled is None:
         return Helped.UNKNOWN, "Whether it helped is unknown: no labels came after the rollout."
     if _is_better(before, pooled.low, pooled.high):

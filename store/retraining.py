@@ -75,6 +75,9 @@ class RunReason(StrEnum):
     ROLLOUT_FAILED = "rollout_failed"
     CANCELLED_BY_HAND = "cancelled_by_hand"
     OUT_OF_TIME = "out_of_time"
+    OVERTAKEN = "overtaken"
+    NO_ACCESS = "no_access"
+    NO_ANSWER = "no_answer"
 
 
 class Helped(StrEnum):

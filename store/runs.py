@@ -118,6 +118,11 @@ def move(
     return moved
 
 
+def tell(connection: Connection, run: Run, reason: RunReason, told: str, now: datetime) -> None:
+    """Tell what a run meets where it stands, which changes nothing about it."""
+    _event(connection, run.id, run.state, reason, told, now)
+
+
 def _event(
     connection: Connection, run_id: int, state: RunState, reason: RunReason, told: str, now: datetime
 ) -> None:
@@ -182,11 +187,22 @@ def _fetch(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Ru
 
 def planned_baseline(connection: Connection, monitor_id: int, endpoint_config: str) -> tuple[int, Run] | None:
     """The baseline that a run prepared for an endpoint config before it rolled it out, and the run."""
+    return _prepared(connection, monitor_id, runs.c.new_endpoint_config == endpoint_config)
+
+
+def registered_baseline(
+    connection: Connection, monitor_id: int, model_package: str
+) -> tuple[int, Run] | None:
+    """The baseline that a run prepared for a model package, whoever deploys it, and the run."""
+    return _prepared(connection, monitor_id, runs.c.model_package == model_package)
+
+
+def _prepared(connection: Connection, monitor_id: int, found: ColumnElement[bool]) -> tuple[int, Run] | None:
     rows = connection.execute(
         select(*_COLUMNS)
         .where(
             runs.c.monitor_id == monitor_id,
-            runs.c.new_endpoint_config == endpoint_config,
+            found,
             runs.c.new_baseline_id.is_not(None),
         )
         .order_by(runs.c.id.desc())

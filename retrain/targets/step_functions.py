@@ -99,9 +99,9 @@ def _status(described: dict[str, Any]) -> Status:
 
 # ExecutionDoesNotExist: DescribeExecution is eventually consistent, so a new one may not be seen yet.
 _PASSING = {
-    "ExecutionDoesNotExist", "ExecutionLimitExceeded", "ExpiredTokenException", "InternalServerError",
-    "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "Throttling", "ThrottlingException",
-    "TooManyRequestsException",
+    "ExecutionDoesNotExist", "ExecutionLimitExceeded", "ExpiredToken", "ExpiredTokenException",
+    "InternalServerError", "RequestExpired", "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable",
+    "Throttling", "ThrottlingException", "TooManyRequestsException",
 }  # fmt: skip
 _TOO_MANY = 429
 _SERVER_ERROR = 500

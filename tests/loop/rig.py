@@ -8,8 +8,9 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from moto.sagemaker.models import sagemaker_backends
 from sqlalchemy import Engine
 
 from baselines import constraints, statistics
@@ -37,6 +39,7 @@ from tests.clock import HOUR, MINUTE, NOON
 from tests.faults import FaultyAws
 from tests.loop import world
 from tests.loop.trainer import answers, fitted
+from tests.observing.replica import until
 
 ENDPOINT, VARIANT, GROUP = "abalone", "AllTraffic", "abalone-models"
 OLD_CONFIG, OLD_MODEL = "abalone-config", "abalone-model"
@@ -100,14 +103,13 @@ class Rig:
     def another(self, replica: str, **given: Any) -> Executor:
         """An executor as a process that has just started has it."""
         usual: dict[str, Any] = {
+            "s3": partial(s3_client, None),
             "sagemaker": lambda: self.aws.client("sagemaker"),
-            "open_target": lambda retrain: open_target(
-                retrain.target, self.aws.client, self.folder / "runs", retrain.training.time_limit
+            "open_target": lambda target, time_limit: open_target(
+                target, self.aws.client, self.folder / "runs", time_limit
             ),
         }
-        return Executor(
-            World(self.engine, self.clock, partial(s3_client, None), replica=replica, **usual | given)
-        )
+        return Executor(World(self.engine, self.clock, replica=replica, **usual | given))
 
     def at_once(self, *executors: Executor) -> list[int]:
         """A round of each, begun at one moment."""
@@ -132,7 +134,7 @@ class Rig:
     def endpoint(self) -> Endpoint:
         """Its entry in kedge.yaml."""
         command = shlex.join([sys.executable, str(TRAINER), *filter(None, [self.trainer])])
-        training = {"output": self.uri("output"), "minimum": 100, "judging": 60}
+        training = {"output": self.uri("output"), "minimum": 100, "judging": 50}
         retrain = {
             "when": ("rmse > 1.15 * baseline",),
             "for": "2 of 3",
@@ -186,11 +188,11 @@ class Rig:
             self.write(f"labels/{hour.start:%Y/%m/%d/%H}/30-00-000-b.jsonl", hour.labelled())
         self.observe()
 
-    def with_state_machine(self) -> None:
+    def with_state_machine(self, name: str = "retrain") -> None:
         """Training is a state machine's from now on, which rests and trains nothing."""
         rest = {"StartAt": "Rest", "States": {"Rest": {"Type": "Wait", "Seconds": 60, "End": True}}}
         machine = self.aws.direct.client("stepfunctions").create_state_machine(
-            name="retrain", definition=json.dumps(rest), roleArn=ROLE
+            name=name, definition=json.dumps(rest), roleArn=ROLE
         )
         self.retrain = {**self.retrain, "target": {"step_functions": machine["stateMachineArn"]}}
 
@@ -199,6 +201,26 @@ class Rig:
         arn = self.retrain["target"]["step_functions"]
         listed = self.aws.direct.client("stepfunctions").list_executions(stateMachineArn=arn)
         return {each["name"]: each["status"] for each in listed["executions"]}
+
+    def deploy(self, config: str) -> None:
+        """Somebody else puts the endpoint on another config, of the models it has."""
+        sagemaker = self.aws.direct.client("sagemaker")
+        present = sagemaker.describe_endpoint_config(EndpointConfigName=self.endpoint_config())
+        kept = {name: present[name] for name in ("ProductionVariants", "DataCaptureConfig")}
+        sagemaker.create_endpoint_config(EndpointConfigName=config, **kept)
+        sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
+        assert until(lambda: self.endpoint_config() == config)
+
+    @contextmanager
+    def stale_answer(self, config: str, failure: str | None = None) -> Iterator[None]:
+        """DescribeEndpoint tells of this config meanwhile, with a reason why AWS took an update back."""
+        endpoint = sagemaker_backends["123456789012"]["eu-west-1"].endpoints[ENDPOINT]
+        now, endpoint.endpoint_config_name = endpoint.endpoint_config_name, config
+        endpoint.failure_reason = failure
+        yield
+        endpoint.failure_reason = None
+        if endpoint.endpoint_config_name == config:
+            endpoint.endpoint_config_name = now
 
     def observe(self) -> None:
         """One round of the observing half."""

@@ -7,8 +7,10 @@ import pytest
 from retrain import actions
 from retrain.targets.base import Cancelled
 from store.retraining import RunReason, RunState
+from tests.clock import HOUR
 from tests.faults import Fault
-from tests.loop.rig import OLD_CONFIG, Rig
+from tests.loop import world
+from tests.loop.rig import GROUP, OLD_CONFIG, Rig
 from tests.observing.replica import until
 
 
@@ -75,7 +77,8 @@ def test_a_run_is_cancelled_where_it_waits(breached: Rig, state: RunState) -> No
     assert (run.reason, run.told) == (RunReason.CANCELLED_BY_HAND, "Cancelled by hand.")
     assert breached.endpoint_config() == OLD_CONFIG
     if state is RunState.STARTED:
-        target = breached.executor.world.open_target(breached.endpoint.retrain or pytest.fail("no policy"))
+        policy = breached.endpoint.retrain or pytest.fail("no policy")
+        target = breached.executor.world.open_target(policy.target, HOUR)
         assert until(lambda: isinstance(target.status(run.handle or ""), Cancelled))
     if state is RunState.REGISTERED:
         assert breached.packages() == {run.model_package: "Rejected"}
@@ -109,3 +112,44 @@ def test_a_run_that_is_rolled_out_is_not_cancelled(breached: Rig, state: RunStat
     breached.until(state)
     with pytest.raises(actions.ActionError, match=f"is {state} and can't be told to cancel"):
         breached.say(actions.cancel)
+
+
+@pytest.fixture
+def registered_as_approved(breached: Rig) -> str:
+    """The version that the workflow registers by itself, as approved."""
+    created = breached.aws.direct.client("sagemaker").create_model_package(
+        ModelPackageGroupName=GROUP,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [{"Image": world.IMAGE, "ModelDataUrl": breached.uri("models/1/model.csv")}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    breached.trainer = created["ModelPackageArn"]
+    return breached.trainer
+
+
+@pytest.mark.parametrize("fault", [None, Fault.DROP, Fault.THROTTLE])
+def test_a_version_that_the_workflow_approved_waits_for_a_person(
+    breached: Rig, registered_as_approved: str, fault: Fault | None
+) -> None:
+    breached.retrain = {"approval": "manual"}
+    breached.aws.meets("UpdateModelPackage", fault)
+    breached.until_so(
+        lambda run: (
+            run.state is RunState.REGISTERED
+            and breached.packages() == {registered_as_approved: "PendingManualApproval"}
+        )
+    )
+    assert breached.act() == 0
+    assert breached.endpoint_config() == OLD_CONFIG
+    say_in_the_registry(breached, "Approved")
+    assert breached.until(RunState.DEPLOYED).model_package == registered_as_approved
+
+
+def test_a_version_that_the_workflow_approved_is_deployed_where_nobody_is_asked(
+    breached: Rig, registered_as_approved: str
+) -> None:
+    assert breached.until(RunState.DEPLOYED).model_package == registered_as_approved
+    assert breached.packages() == {registered_as_approved: "Approved"}

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
+from objects import PlaceError, PlaceProblem, S3Client
+from retrain.executor import Executor
 from store import runs
 from store.engine import reading, writing
 from store.retraining import RunReason, RunState
@@ -116,7 +118,7 @@ def test_a_champion_that_somebody_else_replaced_meanwhile_is_not_overwritten(bre
 def test_a_step_that_crashes_is_taken_again(breached: Rig) -> None:
     breached.act()
     run = breached.runs()[0]
-    broken = breached.another("test", open_target=lambda _: {"": None}["nothing"])
+    broken = breached.another("test", open_target=lambda *_: {"": None}["nothing"])
     assert breached.act(broken) == 0
     assert breached.runs()[0] == run
     breached.until(RunState.DEPLOYED)
@@ -131,3 +133,47 @@ def test_a_run_that_another_replica_holds_is_left_alone(breached: Rig) -> None:
     with writing(breached.engine) as connection:
         runs.release(connection, run.id, "somebody")
     breached.until(RunState.DEPLOYED)
+
+
+def elsewhere(rig: Rig, kind: PlaceProblem) -> Executor:
+    """An executor whose S3, in which the runs' folder lies, can't be used."""
+
+    def s3(_: str | None) -> S3Client:
+        raise PlaceError(kind, "s3://models/retraining can't be used: see to it")
+
+    rig.training = {"output": "s3://models/retraining"}
+    return rig.another("test", s3=s3)
+
+
+@pytest.mark.parametrize("kind", [PlaceProblem.DENIED, PlaceProblem.BAD_URI, PlaceProblem.NO_BUCKET])
+def test_a_folder_that_kedge_may_not_use_fails_the_run_at_once(breached: Rig, kind: PlaceProblem) -> None:
+    breached.act(elsewhere(breached, kind))
+    run = breached.runs()[0]
+    assert (run.state, run.reason) == (RunState.FAILED, RunReason.NO_ACCESS)
+    assert run.told == "s3://models/retraining can't be used: see to it"
+
+
+def test_why_a_run_waits_is_told_once(breached: Rig) -> None:
+    executor = elsewhere(breached, PlaceProblem.UNREACHABLE)
+    for _ in range(3):
+        assert breached.act(executor) == 0
+        breached.clock.at += 2 * HOUR
+    run = breached.runs()[0]
+    with reading(breached.engine) as connection:
+        asked, waits = runs.events(connection, run.id)
+    assert (asked.reason, asked.told) == (run.reason, run.told)
+    assert (waits.state, waits.reason) == (RunState.REQUESTED, RunReason.NO_ANSWER)
+    assert waits.told == "s3://models/retraining can't be used: see to it"
+
+
+def test_another_reason_to_wait_is_told_too_and_not_one_after_the_other(breached: Rig) -> None:
+    breached.with_state_machine()
+    for hours, fault in ((0, Fault.THROTTLE), (0, Fault.FAIL), (1, Fault.FAIL), (1, Fault.FAIL)):
+        breached.aws.meets("StartExecution", fault)
+        breached.clock.at += hours * HOUR
+        breached.act()
+    with reading(breached.engine) as connection:
+        events = runs.events(connection, breached.runs()[0].id)
+    first, second = [event for event in events if event.reason is RunReason.NO_ANSWER]
+    assert first.told != second.told
+    assert second.at == first.at + HOUR

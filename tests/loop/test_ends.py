@@ -14,8 +14,11 @@ from store.retraining import Helped, RunReason, RunState
 from tests.clock import HOUR, MINUTE
 from tests.faults import Fault
 from tests.loop import world
-from tests.loop.rig import ENDPOINT, OLD_CONFIG, Rig
+from tests.loop.rig import ENDPOINT, OLD_CONFIG, ROWS, Rig
 from tests.observing.replica import until
+
+BEFORE_THE_ERA = 27
+"""So many requests of the hour in which the breach's challenger is deployed are answered by the champion."""
 
 
 def untouched(rig: Rig) -> bool:
@@ -102,7 +105,7 @@ def test_a_run_waits_for_labels_and_begins_when_they_come(rig: Rig) -> None:
     rig.pass_hours("quiet", "changed", "changed", "changed", labels=30)
     asked = rig.until(RunState.REQUESTED)
     assert asked.reason is RunReason.WAITING_FOR_LABELS
-    assert "90 captured records have a label so far: 100 to train on and 60 to judge on" in asked.told
+    assert "90 captured records have a label so far: 100 to train on and 50 to judge on" in asked.told
     assert rig.act() == 0
     rig.label_all()
     assert rig.until(RunState.DEPLOYED).judged_start == rig.hours[-1].start
@@ -146,7 +149,7 @@ def test_labels_that_are_taken_back_are_waited_for(breached: Rig) -> None:
     breached.write(labels, b"")
     breached.observe()
     run = breached.until(RunState.WAITING)
-    assert run.told == "0 labelled records to judge by, and 60 are wanted."
+    assert run.told == "0 labelled records to judge by, and 50 are wanted."
     assert breached.act() == 0
     breached.write(labels, known)
     breached.observe()
@@ -244,6 +247,29 @@ def test_without_labels_after_the_rollout_nobody_knows_whether_it_helped(breache
     breached.clock.at = deployed.updated_at + 12 * HOUR + MINUTE
     run = breached.until(RunState.ADOPTED)
     assert (run.reason, run.helped) == (RunReason.NO_LABELS, Helped.UNKNOWN)
+
+
+def test_a_few_labels_do_not_say_that_it_is_good(breached: Rig) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger()
+    breached.pass_hours("changed", labels=BEFORE_THE_ERA + 2)
+    assert breached.act() == 0
+    breached.pass_hours("changed", labels=49)
+    assert breached.act() == 0
+    breached.label_all()
+    run = breached.until(RunState.ADOPTED)
+    assert run.helped is Helped.HELPED
+    assert f"on {ROWS - BEFORE_THE_ERA} records" in run.told
+
+
+def test_a_few_labels_do_not_bring_the_earlier_config_back(breached: Rig) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed", labels=BEFORE_THE_ERA + 30)
+    assert breached.act() == 0
+    breached.pass_hours("changed", labels=30)
+    run = breached.until(RunState.ROLLED_BACK)
+    assert "on 60 records" in run.told
 
 
 def test_the_model_is_handed_all_of_its_inputs_in_their_order(breached: Rig) -> None:

@@ -76,6 +76,8 @@ def main(wrong: str) -> None:
         "evaluation": write(f"{output}/evaluation.json", "{}"),
         "predictions": predictions,
     }
+    if wrong.startswith("arn:"):  # of the version that it registered itself
+        answer["model_package_arn"] = wrong
     if wrong == "no image":
         del answer["image"]
     Path(os.environ["KEDGE_OUTPUT"]).write_text(json.dumps(answer))

@@ -53,7 +53,7 @@ endpoints:
       cooldown: 24h
       limit: 3 per 7d
       target: {{step_functions: '{machine}'}}
-      training: {{output: 's3://{stage.bucket}/retraining', minimum: 150, judging: 100}}
+      training: {{output: 's3://{stage.bucket}/retraining', minimum: 150, judging: 60}}
       accept: rmse < champion
       registry: {stage.model_package_group}
       approval: automatic

@@ -54,9 +54,7 @@ def client_without_retries() -> S3Client:
 
 
 @pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize(
-    "code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"]
-)
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"])
 def test_denied_access_says_what_to_allow(code: str) -> None:
     client = s3_client()
     with Stubber(client) as answers:
@@ -65,6 +63,31 @@ def test_denied_access_says_what_to_allow(code: str) -> None:
     assert error.kind is PlaceProblem.DENIED
     assert "s3://logs/k" in str(error)
     assert "s3:GetObject" in str(error)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
+def test_credentials_that_have_expired_may_be_renewed(code: str) -> None:
+    client = s3_client()
+    with Stubber(client) as answers:
+        answers.add_client_error("get_object", code, "The provided token has expired.", 400)
+        error = problem(lambda: S3Objects("logs", client).read("k"))
+    assert error.kind is PlaceProblem.UNREACHABLE
+    assert "s3://logs/k have expired" in str(error)
+
+
+@pytest.mark.usefixtures("aws")
+def test_credentials_that_can_not_be_had_for_a_moment_may_be_had_later() -> None:
+    from botocore.exceptions import CredentialRetrievalError
+
+    class Unanswered:
+        def get_object(self, **_: object) -> None:
+            raise CredentialRetrievalError(provider="container-role", error_msg="Read timeout")
+
+    client: Any = Unanswered()
+    error = problem(lambda: S3Objects("logs", client).read("k"))
+    assert error.kind is PlaceProblem.UNREACHABLE
+    assert "cannot get AWS credentials" in str(error)
 
 
 @pytest.mark.usefixtures("aws")

@@ -298,3 +298,10 @@ def test_an_evaluation_that_is_none_is_told(data: bytes) -> None:
     package = {"ModelMetrics": {"ModelQuality": {"Statistics": {"S3Uri": "s3://logs/evaluation.json"}}}}
     with pytest.raises(RegistryError, match=r"s3://logs/evaluation\.json is no JSON object"):
         registry.reference_quality(package, lambda uri: data)
+
+
+def test_a_pipeline_is_not_registered_as_one_of_its_containers() -> None:
+    containers = [{"Image": "first"}, {"Image": "second"}]
+    with pytest.raises(RegistryError, match="a pipeline of 2 containers") as refused:
+        request(champion={"Containers": containers})
+    assert not refused.value.retryable

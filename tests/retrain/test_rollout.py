@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from config.retraining import Rollout
 from demo import missing_operations
@@ -135,6 +136,98 @@ def test_other_variants_keep_their_model(faulty_aws: FaultyAws) -> None:
         ("AllTraffic", NAME),
         ("Other", "other-model"),
     ]
+
+
+def replaced(aws: FaultyAws, **model: Any) -> None:
+    """The model that the endpoint has, made anew: with other containers, or tags."""
+    sagemaker = aws.direct.client("sagemaker")
+    sagemaker.delete_model(ModelName="old-model")
+    sagemaker.create_model(ModelName="old-model", ExecutionRoleArn=ROLE, **model)
+
+
+SCRIPT = {"SAGEMAKER_PROGRAM": "inference.py", "MODEL_SERVER_WORKERS": "4"}
+
+
+def test_what_the_present_container_sets_is_carried_over(faulty_aws: FaultyAws) -> None:
+    package = serving(faulty_aws)
+    replaced(faulty_aws, PrimaryContainer={"Image": "image", "Environment": SCRIPT})
+    plan = planned(faulty_aws, package)
+    assert plan.model["Containers"] == [{"ModelPackageName": package, "Environment": SCRIPT}]
+    carry_out(faulty_aws, plan)
+    carry_out(faulty_aws, plan)
+    assert faulty_aws.client("sagemaker").describe_model(ModelName=NAME)["Containers"] == [
+        {"ModelPackageName": package, "Environment": SCRIPT}
+    ]
+
+
+def of_package(sagemaker: Any, *environments: dict[str, str]) -> str:
+    containers = [{"Image": "image", "Environment": each} for each in environments]
+    spec = {"Containers": containers, "SupportedContentTypes": [], "SupportedResponseMIMETypes": []}
+    package = sagemaker.create_model_package(ModelPackageGroupName=GROUP, InferenceSpecification=spec)
+    return str(package["ModelPackageArn"])
+
+
+def test_what_a_workflow_set_in_its_own_package_stays(faulty_aws: FaultyAws) -> None:
+    serving(faulty_aws)
+    sagemaker = faulty_aws.direct.client("sagemaker")
+    old = of_package(sagemaker, {"WORKERS": "1", "CODE": "one"})
+    replaced(
+        faulty_aws,
+        Containers=[{"ModelPackageName": old, "Environment": {"WORKERS": "4", "CODE": "own", "LOG": "1"}}],
+    )
+    new = of_package(sagemaker, {"WORKERS": "1", "CODE": "two"})
+    (container,) = planned(faulty_aws, new).model["Containers"]
+    assert container["Environment"] == {"WORKERS": "4", "LOG": "1"}
+
+
+def test_a_pipeline_is_not_replaced_by_one_of_its_containers(faulty_aws: FaultyAws) -> None:
+    package = serving(faulty_aws)
+    replaced(faulty_aws, Containers=[{"Image": "first"}, {"Image": "second"}])
+    with pytest.raises(RolloutError, match=r"is a pipeline of 2 containers and .* has 1: have") as told:
+        planned(faulty_aws, package)
+    assert not told.value.retryable
+    pipeline = of_package(faulty_aws.direct.client("sagemaker"), {}, {})
+    assert planned(faulty_aws, pipeline).model["Containers"] == [{"ModelPackageName": pipeline}]
+
+
+TAGS = [{"Key": "team", "Value": "shellfish"}]
+
+
+def test_tags_are_carried_over(faulty_aws: FaultyAws) -> None:
+    package = serving(faulty_aws)
+    replaced(
+        faulty_aws,
+        PrimaryContainer={"Image": "image"},
+        Tags=[*TAGS, {"Key": "aws:cloudformation:stack-name", "Value": "abalone"}],
+    )
+    plan = planned(faulty_aws, package)
+    assert (plan.model["Tags"], plan.config.get("Tags")) == (TAGS, None)
+    carry_out(faulty_aws, plan)
+    carry_out(faulty_aws, plan)
+    sagemaker = faulty_aws.client("sagemaker")
+    arn = sagemaker.describe_model(ModelName=NAME)["ModelArn"]
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == TAGS
+
+
+def test_tags_that_may_not_be_read_are_left(faulty_aws: FaultyAws) -> None:
+    package = serving(faulty_aws)
+    replaced(faulty_aws, PrimaryContainer={"Image": "image"}, Tags=TAGS)
+    sagemaker = faulty_aws.client("sagemaker")
+
+    def refuse(**_: Any) -> None:
+        answer = {"Error": {"Code": "AccessDeniedException", "Message": "no ListTags"}}
+        raise ClientError(answer, "ListTags")
+
+    sagemaker.meta.events.register("before-sign.sagemaker.ListTags", refuse)
+    plan = rollout.plan(
+        sagemaker,
+        run_name=NAME,
+        endpoint=ENDPOINT,
+        variants=["AllTraffic"],
+        package=package,
+        rollout=ALL_AT_ONCE,
+    )
+    assert "Tags" not in plan.model
 
 
 def test_all_that_can_be_carried_over_is() -> None:
