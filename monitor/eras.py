@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from baselines.folder import BaselineError
+from config.model import Endpoint
 from monitor.windows import EPOCH
 from store import deployments, incidents, runs
 from store.records import Deployment
@@ -119,3 +121,11 @@ def follow(
         package = last.model_package or now_in_force.model_package
         deployments.name_config(connection, last.id, config, package, settled)
     return deployments.eras(connection, monitor_id)
+
+
+def no_baseline(endpoint: Endpoint) -> BaselineError:
+    """What to say of an era that nothing judges."""
+    return BaselineError(
+        f"endpoint {endpoint.name} has no baseline: give it one in kedge.yaml (baseline: s3://…), "
+        f"or run 'kedge baseline import {endpoint.name} FOLDER'"
+    )

@@ -241,7 +241,7 @@ class Observer:
 
     def _baseline(self, endpoint: Endpoint, era: Deployment) -> LoadedBaseline:
         if era.baseline_id is None:
-            raise _no_baseline(endpoint)
+            raise eras.no_baseline(endpoint)
         if era.baseline_id not in self._baselines:
             with reading(self.world.engine) as connection:
                 self._baselines[era.baseline_id] = versions.load(connection, era.baseline_id)
@@ -370,7 +370,7 @@ class Observer:
             )
             self._postprocess(endpoint, execution)
         if len(with_baseline) < len(due):
-            raise _no_baseline(endpoint)
+            raise eras.no_baseline(endpoint)
         return len(due)
 
     def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
@@ -483,13 +483,6 @@ class Observer:
         for event, found in (("late_objects", captures), ("late_labels", labels)):
             if found.count:
                 log.warning(event, endpoint=endpoint.name, count=found.count, first_key=found.first)
-
-
-def _no_baseline(endpoint: Endpoint) -> BaselineError:
-    return BaselineError(
-        f"endpoint {endpoint.name} has no baseline: give it one in kedge.yaml (baseline: s3://…), "
-        f"or run 'kedge baseline import {endpoint.name} FOLDER'"
-    )
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def test_a_run_that_waits_for_labels_asks_the_ledger_alone(rig: Rig) -> None:
     rig.pass_hours("quiet", "changed", "changed", "changed", labels=30)
     away = (rig.folder / "captures").rename(rig.folder / "away")
     asked = rig.until(RunState.REQUESTED)
-    assert "90 captured records have a label so far: 100 to train on and 60 to judge on" in asked.told
+    assert "90 captured records have a label so far: 100 to train on and 50 to judge on" in asked.told
     away.rename(rig.folder / "captures")
     rig.label_all()
     rig.until(RunState.DEPLOYED)

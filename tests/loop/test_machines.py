@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.retraining import Retrain
+from config.retraining import Target
 from retrain import actions
 from retrain.executor import Executor
 from retrain.targets.base import TargetError
@@ -30,8 +30,8 @@ class CutOff(LocalTarget):
 def on(rig: Rig, folder: Path, kind: type[LocalTarget] = LocalTarget) -> Executor:
     """A replica on a machine whose runs are in this folder."""
 
-    def opened(retrain: Retrain) -> LocalTarget:
-        return kind(retrain.target.address, folder, retrain.training.time_limit)
+    def opened(target: Target, time_limit: timedelta) -> LocalTarget:
+        return kind(target.address, folder, time_limit)
 
     return rig.another(folder.name, open_target=opened)
 
