@@ -61,7 +61,7 @@ def _read(line: Line, schema: Schema, need_time: bool, tally: _Tally) -> None:
             tally.records.append((line.number, position, event_id, inference_id, time, *cells))
 
 
-def wrong_columns(line: int, width: int, schema: Schema) -> Reject:
+def wrong_columns(line: int | None, width: int, schema: Schema) -> Reject:
     """The example of a record with another number of columns than the schema."""
     detail = f"the record has {width} columns where the baseline has {len(schema.names)}"
     return Reject(RejectKind.WRONG_COLUMNS, line, None, detail)

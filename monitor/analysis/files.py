@@ -1,0 +1,62 @@
+"""The files of a data set, in the order of their names, and their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import orjson
+import polars as pl
+
+from baselines.datasets import DatasetError, DatasetFormat, batches
+from monitor.analysis.contract import ContractError, Job, Source
+
+_FORMATS = {
+    Source.CSV: DatasetFormat.CSV,
+    Source.JSON: DatasetFormat.JSON_LINES,
+    Source.PARQUET: DatasetFormat.PARQUET,
+}
+_LISTED = 5
+
+
+def files_of(job: Job) -> tuple[Path, ...]:
+    """The files of the data set, in the order of their names. Raises ContractError where there are none."""
+    found = sorted(path for path in job.source.rglob("*") if path.is_file() and path.name[0] not in "._")
+    if not found:
+        raise ContractError(nothing(job, "files"))
+    return tuple(found)
+
+
+def nothing(job: Job, wanted: str) -> str:
+    """A sentence for a data set that is not there: what was looked for, where, and what is there instead."""
+    if not job.source.exists():
+        return (
+            f"Job inputs had no data: there is no folder {job.source}, which dataset_source names; "
+            "give the input that holds the data set this LocalPath"
+        )
+    others = sorted(str(path.relative_to(job.source)) for path in job.source.rglob("*") if path.is_file())
+    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "") or "nothing"
+    return (
+        f"Job inputs had no data: {job.source} holds no {wanted}, but {there}; "
+        "check the input's S3 prefix and, for captures, that the endpoint captured in this hour"
+    )
+
+
+def frames_of(files: Iterable[Path], job: Job) -> Iterator[pl.DataFrame]:
+    """Their rows, some at a time, in String columns. Raises DatasetError."""
+    for path in files:
+        source = lines_of(path) if job.written_in is Source.JSON else path
+        yield from batches(source, _FORMATS[job.written_in], job.header, str(path))
+
+
+def lines_of(path: Path) -> bytes | Path:
+    """JSON Lines as they are; a document with a list of records as the lines that they make."""
+    with path.open("rb") as file:
+        start = file.read(1024).lstrip()
+    if not start.startswith(b"["):
+        return path
+    try:
+        records = orjson.loads(path.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise DatasetError(f"{path} is not JSON: {error}") from None
+    return b"".join(orjson.dumps(record) + b"\n" for record in records)
