@@ -108,10 +108,8 @@ def _of_line(line: Line, named: Mapping[str, str], roles: Sequence[str], period:
     if len(labels) != len(answered):
         detail = f"the output has {len(answered)} records and the ground truth {len(labels)}"
         raise RefusedError(RejectKind.ROWS_DIFFER, detail)
-    truth, output = (
-        event["groundTruthData"],
-        capture.get("batchTransformOutput", capture.get("endpointOutput")),
-    )
+    truth, batch = event["groundTruthData"], capture.get("batchTransformOutput")
+    output = capture.get("endpointOutput") if batch is None else batch
     return [
         tuple(
             label_of(label, named.get(LABEL), truth, at)

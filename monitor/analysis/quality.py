@@ -27,6 +27,11 @@ def analyse_quality(job: Job, now: datetime) -> Analysed:
     Raises:
         ContractError, DatasetError, QualityError: in one sentence.
     """
+    if job.preprocess is not None:
+        raise ContractError(
+            "record_preprocessor_script is set, and a job of analysis_type MODEL_QUALITY runs none: leave it "
+            "out, and say by inference_attribute where the answer lies, for which a path will do"
+        )
     problem = problem_of(_wanted(job, "problem_type"))
     answers = read_answers(job)
     if not answers.frame.height:

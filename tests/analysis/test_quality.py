@@ -249,3 +249,11 @@ def test_lines_without_ground_truth_are_told(monitoring: Container) -> None:
     lines = [merged(n, "5.5", "4").replace("groundTruthData", "truth") for n in range(9)]
     ended = of_json(monitoring, lines).run()
     assert "can be used: the line has no groundTruthData; check" in ended.message
+
+
+def test_a_preprocess_script_is_refused(monitoring: Container) -> None:
+    monitoring.path("/opt/ml/code/pre.py").write_text("def preprocess_handler(record):\n    return {}\n")
+    monitoring.variables["record_preprocessor_script"] = "/opt/ml/code/pre.py"
+    ended = monitoring.run()
+    assert ended.status == 1
+    assert "record_preprocessor_script is set, and a job of analysis_type MODEL_QUALITY" in ended.message
