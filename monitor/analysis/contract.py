@@ -21,6 +21,9 @@ MESSAGE = "opt/ml/output/message"
 METRICS = "opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl"
 ON = frozenset({"enabled", "true", "1", "yes"})
 
+_BATCH = "batchTransformOutput"
+_SIDES = ("endpointInput", "endpointOutput", _BATCH)
+
 
 class ContractError(ValueError):
     """A job that can't be carried out as it was told, in one sentence."""
@@ -51,6 +54,7 @@ class Job:
         source: the folder with the data set.
         written_in: what it is written in.
         header: whether a CSV's first row names the columns.
+        side: the one side of captures that is looked at, endpointInput or endpointOutput; None for both.
         outputs_last: whether a CSV's output columns stand behind its input columns.
         output: the folder for the files.
         statistics: the baseline's statistics.json; None for a job that makes a baseline.
@@ -70,6 +74,7 @@ class Job:
     source: Path
     written_in: Source
     header: bool
+    side: str | None
     outputs_last: bool
     output: Path
     statistics: Path | None
@@ -115,6 +120,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         source=_path(root, _wanted(told, "dataset_source")),
         written_in=written_in,
         header=_is_on(options.get("header", written_in is not Source.CSV)),
+        side=_side(options.get("captureIndexNames")),
         outputs_last=str(_alone(options.get("output_columns_position", "START"))).upper() == "END",
         output=_path(root, _wanted(told, "output_path")),
         statistics=_optional(root, told, "baseline_statistics"),
@@ -188,6 +194,17 @@ def _format(text: str) -> tuple[Source, Mapping[str, Any]]:
     if written_in is None:
         raise ContractError(f"dataset_format {name!r} is none that is known: write one of {known}")
     return written_in, options if isinstance(options, dict) else {}
+
+
+def _side(names: object) -> str | None:
+    """The side that is named alone. Raises ContractError for what is no side of a capture."""
+    named = [] if names is None else [names] if not isinstance(names, list) else names
+    if unknown := [name for name in named if name not in _SIDES]:
+        raise ContractError(
+            f"dataset_format has captureIndexNames {unknown[0]!r}: write one or more of {', '.join(_SIDES)}"
+        )
+    different = {str(name) for name in named}
+    return different.pop() if len(different) == 1 and named != [_BATCH] else None
 
 
 def _alone(value: object) -> object:

@@ -14,6 +14,7 @@ from monitor.analysis.columns import columns_of
 from monitor.analysis.contract import ContractError, Job, Source
 from monitor.analysis.files import files_of, frames_of, nothing
 from monitor.analysis.held import held_against
+from monitor.analysis.sides import one_sided
 from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB
 from monitor.capture.gunzip import gunzip
@@ -51,6 +52,8 @@ def _captured(job: Job, constraints: Constraints | None, script: Script | None) 
         place, keys = find(str(job.source))
     except PlaceError:
         raise ContractError(nothing(job, "captured objects (*.jsonl)")) from None
+    if script is None and job.side is not None:  # a script gets whole records
+        place = one_sided(place, job.side)
     if constraints is not None:
         return gather(place, keys, schema_of_baseline(constraints, str(job.constraints)), job.period, script)
     stored = (place.objects.read(key) for key in keys)

@@ -46,7 +46,15 @@ def frames_of(files: Iterable[Path], job: Job) -> Iterator[pl.DataFrame]:
     """Their rows, some at a time, in String columns. Raises DatasetError."""
     for path in files:
         source = lines_of(path) if job.written_in is Source.JSON else path
-        yield from batches(source, _FORMATS[job.written_in], job.header, str(path))
+        for frame in batches(source, _FORMATS[job.written_in], job.header, str(path)):
+            yield outputs_first(frame, job)
+
+
+def outputs_first(rows: pl.DataFrame, job: Job) -> pl.DataFrame:
+    """The columns in the order that captures have: the answer comes first, even where it was last."""
+    if not job.outputs_last or job.written_in is not Source.CSV:
+        return rows
+    return rows.select(pl.nth(rows.width - 1, *range(rows.width - 1)))
 
 
 def lines_of(path: Path) -> bytes | Path:

@@ -13,7 +13,7 @@ from baselines.constraints import Constraints
 from baselines.datasets import flat_lines, line_batches, runs
 from baselines.profile.profile import Profile, profile_frame
 from monitor.analysis.contract import Job, Source
-from monitor.analysis.files import frames_of, lines_of
+from monitor.analysis.files import frames_of, lines_of, outputs_first
 from monitor.capture.columns import Schema, arrange
 from monitor.capture.exact import wrong_columns
 from monitor.capture.payload import RefusedError, flatten, parse
@@ -66,7 +66,7 @@ def _parts(path: Path, job: Job, schema: Schema) -> Iterator[_Part]:
                 number += len(lines)
         case Source.CSV:
             for run in runs(path, job.header, str(path)):
-                yield _of_frame(run.frame, run.lines.tolist(), schema)
+                yield _of_frame(outputs_first(run.frame, job), run.lines.tolist(), schema)
         case _:
             for frame in frames_of([path], job):
                 yield _of_frame(frame, [None] * frame.height, schema)

@@ -183,6 +183,44 @@ def test_the_variables_may_stand_in_the_jobs_configuration(container: Container)
     assert container.run(variables={}).message == QUIET
 
 
+@pytest.mark.parametrize(
+    ("side", "rows"), [("endpointOutput", "rings\n1.0\n29.0\n"), ("endpointInput", "length\n0.2\n0.5\n")]
+)
+def test_captures_of_one_side_are_those_columns(container: Container, side: str, rows: str) -> None:
+    container.baseline(rows)
+    container.variables["dataset_format"] = json.dumps(
+        {"sagemakerCaptureJson": {"captureIndexNames": [side]}}
+    )
+    ended = container.run()
+    assert ended.status == 0, ended.said
+    (feature,) = ended.file("statistics.json")["features"]
+    assert feature["name"] == rows.split("\n")[0]
+    assert ended.file("statistics.json")["dataset"] == {"item_count": 580}
+
+
+def test_outputs_that_come_last_are_the_first_columns(container: Container) -> None:
+    container.variables |= {
+        "dataset_format": '{"csv": {"header": false, "output_columns_position": "END"}}',
+        "dataset_source": "/opt/ml/processing/batch",
+    }
+    container.path("/opt/ml/processing/batch/part-0").write_text(
+        "".join(f"{0.2 + n % 40 / 100},{500 + n}.0\n" for n in range(200))
+    )
+    (violation,) = container.run().file("constraint_violations.json")["violations"]
+    assert (violation["feature_name"], violation["constraint_check_type"]) == (
+        "rings",
+        "baseline_drift_check",
+    )
+
+
+def test_a_baseline_whose_outputs_come_last_has_them_first(tmp_path: Path) -> None:
+    spelled = '{"csv": {"header": "true", "output_columns_position": "END"}}'
+    container = Container(tmp_path, {**BASELINING, "dataset_format": spelled})
+    container.path(f"{BASELINING['dataset_source']}/a.csv").write_text("length,size,rings\n0.5,1,7\n")
+    features = container.run().file("constraints.json")["features"]
+    assert [each["name"] for each in features] == ["rings", "length", "size"]
+
+
 def _drop(*names: str) -> dict[str, str]:
     return {name: value for name, value in MONITORING.items() if name not in names}
 
@@ -195,6 +233,10 @@ def _drop(*names: str) -> dict[str, str]:
         (_drop("baseline_constraints"), "baseline_statistics is set without baseline_constraints"),
         ({**MONITORING, "dataset_format": "{"}, "dataset_format '{' is none that is known"),
         ({**MONITORING, "dataset_format": '{"avro": {}}'}, "dataset_format 'avro' is none that is known"),
+        (
+            {**MONITORING, "dataset_format": '{"sagemakerCaptureJson": {"captureIndexNames": ["output"]}}'},
+            "captureIndexNames 'output': write one or more of endpointInput, endpointOutput",
+        ),
         ({**MONITORING, "start_time": "noon"}, "start_time is 'noon', which is no ISO 8601 time"),
         (
             {**MONITORING, "start_time": "2026-03-02T14:00:00Z", "end_time": "2026-03-02T13:00:00Z"},
