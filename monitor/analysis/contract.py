@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from baselines.constraints import CategoricalDriftMethod
 from config.assumptions import Assume
 from config.model import Distance
 from monitor.comparison import Period
@@ -22,6 +23,7 @@ METRICS = "opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl"
 ON = frozenset({"enabled", "true", "1", "yes"})
 
 _BATCH = "batchTransformOutput"
+_SYNONYMS = {"l_infinity": "LInfinity", "chi_squared": "ChiSquared"}
 _SIDES = ("endpointInput", "endpointOutput", _BATCH)
 
 
@@ -67,6 +69,7 @@ class Job:
         postprocess: a script with `postprocess_handler`.
         analysis: what is analysed.
         attributes: the variables of a model-quality job that are set, by name.
+        categorical: how drift of categories is measured; None leaves it to the constraints.
         distance: whose distances.
         assume: what is not public.
     """
@@ -87,6 +90,7 @@ class Job:
     postprocess: Path | None
     analysis: Analysis
     attributes: Mapping[str, str]
+    categorical: CategoricalDriftMethod | None
     distance: Distance
     assume: Assume
 
@@ -133,6 +137,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         postprocess=_optional(root, told, "post_analytics_processor_script"),
         analysis=analysis,
         attributes={name: told[name] for name in _OF_QUALITY if told.get(name)},
+        categorical=_categorical(told),
         distance=_choice(Distance, told.get("KEDGE_DISTANCE") or Distance.COMPAT, "KEDGE_DISTANCE"),
         assume=_assumptions(told.get("KEDGE_ASSUME", "")),
     )
@@ -248,6 +253,12 @@ def _choice(kind: type[_E], value: str, name: str) -> _E:
     if found is None:
         raise ContractError(f"{name} is {value!r}: write one of {', '.join(kind)}")
     return found
+
+
+def _categorical(told: Mapping[str, str]) -> CategoricalDriftMethod | None:
+    name = "categorical_drift_method"
+    given = told.get(name, "")
+    return _choice(CategoricalDriftMethod, _SYNONYMS.get(given.lower(), given), name) if given else None
 
 
 def _assumptions(text: str) -> Assume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def _constraints(job: Job) -> Constraints | None:
         if job.statistics is not None:
             raise ContractError("baseline_statistics is set without baseline_constraints: set both or none")
         return None
-    return constraints_file.read(job.constraints.read_bytes(), str(job.constraints))
+    found = constraints_file.read(job.constraints.read_bytes(), str(job.constraints))
+    if job.categorical is None:
+        return found
+    return replace(found, monitoring=replace(found.monitoring, categorical_drift_method=job.categorical))
 
 
 def _statistics(job: Job) -> Profile:

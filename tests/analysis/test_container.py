@@ -96,6 +96,16 @@ def test_the_distances_are_model_monitors_unless_others_are_asked_for(container:
     assert container.run().message == "CompletedWithViolations: Job completed successfully with 1 violations."
 
 
+def test_the_drift_of_categories_is_measured_as_the_variable_says(container: Container) -> None:
+    container.baseline("sex\n" + "M\nF\n" * 600)
+    container.variables |= {"dataset_format": '{"csv": {"header": true}}', "dataset_source": "/data/now"}
+    container.path("/data/now/a.csv").write_text("sex\n" + "M\n" * 150 + "F\n" * 250)
+    assert container.run().message == QUIET
+    container.variables["categorical_drift_method"] = "Chi_Squared"
+    (violation,) = container.run().file("constraint_violations.json")["violations"]
+    assert (violation["feature_name"], violation["constraint_check_type"]) == ("sex", "baseline_drift_check")
+
+
 def test_a_baselining_job_writes_a_baseline(tmp_path: Path) -> None:
     container = Container(tmp_path, dict(BASELINING))
     container.path(f"{BASELINING['dataset_source']}/training.csv").write_text(TRAINING)
@@ -247,6 +257,10 @@ def _drop(*names: str) -> dict[str, str]:
             "start_time is '0001-01-01T00:00:00+23:00', outside the calendar in UTC",
         ),
         ({**MONITORING, "analysis_type": "BIAS"}, "analysis_type is 'BIAS': write one of DATA_QUALITY"),
+        (
+            {**MONITORING, "categorical_drift_method": "L2"},
+            "categorical_drift_method is 'L2': write one of LInfinity, ChiSquared",
+        ),
         ({**MONITORING, "KEDGE_ASSUME": "colour=red"}, "KEDGE_ASSUME: 'colour=red' is no assumption"),
         (
             {**MONITORING, "baseline_statistics": "/opt/ml/none.json"},
