@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import polars as pl
 
 from baselines.datasets import DatasetError, DatasetFormat, batches
 from monitor.analysis.contract import ContractError, Job, Source
+from monitor.capture.payload import RefusedError
+from monitor.capture.transform import parse_manifest
 
 _FORMATS = {
     Source.CSV: DatasetFormat.CSV,
@@ -17,6 +20,7 @@ _FORMATS = {
     Source.PARQUET: DatasetFormat.PARQUET,
 }
 _LISTED = 5
+_MANIFEST = re.compile(rb'\s*\[\s*\{\s*"prefix"\s*:')
 
 
 def files_of(job: Job) -> tuple[Path, ...]:
@@ -24,7 +28,24 @@ def files_of(job: Job) -> tuple[Path, ...]:
     found = sorted(path for path in job.source.rglob("*") if path.is_file() and path.name[0] not in "._")
     if not found:
         raise ContractError(nothing(job, "files"))
+    for path in found:
+        _refuse_manifest(path)
     return tuple(found)
+
+
+def _refuse_manifest(path: Path) -> None:
+    with path.open("rb") as file:
+        if not _MANIFEST.match(file.read(1024)):
+            return
+    try:
+        named = parse_manifest(path.read_bytes())
+    except RefusedError:
+        return
+    where = f" below {named[0].uri.removesuffix(named[0].name).rstrip('/')}" if named else ""
+    raise ContractError(
+        f"{path} is a batch transform's manifest, which names {len(named)} objects{where}: give "
+        "dataset_source the input that holds these objects themselves"
+    )
 
 
 def nothing(job: Job, wanted: str) -> str:

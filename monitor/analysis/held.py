@@ -10,15 +10,17 @@ from pathlib import Path
 import polars as pl
 
 from baselines.constraints import Constraints
+from baselines.csv_batches import Run
 from baselines.datasets import flat_lines, line_batches, runs
 from baselines.profile.profile import Profile, profile_frame
 from monitor.analysis.contract import Job, Source
 from monitor.analysis.files import frames_of, lines_of, outputs_first
 from monitor.capture.columns import Schema, arrange
-from monitor.capture.exact import wrong_columns
+from monitor.capture.exact import batch_pair, wrong_columns
 from monitor.capture.payload import RefusedError, flatten, parse
 from monitor.capture.rejects import EXAMPLES, NONE, Reject, RejectKind, Rejects, listed, many
 from monitor.capture.schema import schema_of_baseline
+from monitor.capture.transform import ADDED_ID, ADDED_KEYS, ADDED_TIME
 from monitor.comparison import Bad, Gathered
 
 
@@ -66,10 +68,25 @@ def _parts(path: Path, job: Job, schema: Schema) -> Iterator[_Part]:
                 number += len(lines)
         case Source.CSV:
             for run in runs(path, job.header, str(path)):
-                yield _of_frame(outputs_first(run.frame, job), run.lines.tolist(), schema)
+                for frame, begins in _without_ids(run, schema):
+                    yield _of_frame(outputs_first(frame, job), begins, schema)
         case _:
             for frame in frames_of([path], job):
                 yield _of_frame(frame, [None] * frame.height, schema)
+
+
+def _without_ids(run: Run, schema: Schema) -> Iterator[tuple[pl.DataFrame, list[int]]]:
+    """The rows and their lines, those to which a batch transform added an id and its time without the two."""
+    lines = pl.Series(run.lines)
+    if run.frame.width != len(schema.names) + 2:
+        yield run.frame, lines.to_list()
+        return
+    added = run.frame.select(
+        pl.nth(-2).str.contains(ADDED_ID).fill_null(False)
+        & pl.nth(-1).str.contains(ADDED_TIME).fill_null(False)
+    ).to_series()
+    yield run.frame.filter(added).select(pl.nth(range(len(schema.names)))), lines.filter(added).to_list()
+    yield run.frame.filter(~added), lines.filter(~added).to_list()
 
 
 def _of_frame(frame: pl.DataFrame, lines: Sequence[int | None], schema: Schema) -> _Part:
@@ -128,8 +145,12 @@ def _cells(line: bytes, schema: Schema) -> Sequence[str | None] | int:
         raise RefusedError(RejectKind.NOT_JSON, "the line is not JSON") from error
     if not isinstance(record, dict):
         raise RefusedError(RejectKind.NOT_CAPTURE, "the line is JSON but no object")
-    row = flatten(record)
-    names = row.names or ()
-    if set(names).isdisjoint(schema.names):  # of no place among the columns
-        return len(schema.names) + len(names) if names else [None] * len(schema.names)
-    return arrange(schema, None, row)
+    for name in ADDED_KEYS:
+        if name not in schema.names:
+            record.pop(name, None)
+    answered, asked = batch_pair(flatten(record), 0)
+    answered = answered if answered is not None and answered.cells else None
+    if answered is None and asked is not None and set(asked.names or ()).isdisjoint(schema.names):
+        # of no place among the columns
+        return len(schema.names) + len(asked.cells) if asked.cells else [None] * len(schema.names)
+    return arrange(schema, answered, asked)

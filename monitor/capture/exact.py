@@ -128,8 +128,7 @@ def _pairs(capture: dict[str, Json], schema: Schema) -> Sequence[Pair]:
             if all(row.names is not None for row in joined):
                 return [(None, row) for row in joined]
         return [
-            _batch_pair(row, len(schema.outputs))
-            for row in read_payload(capture["batchTransformOutput"]).rows
+            batch_pair(row, len(schema.outputs)) for row in read_payload(capture["batchTransformOutput"]).rows
         ]
     return pair(
         _side(capture, "endpointOutput", schema.output_paths),
@@ -160,7 +159,7 @@ def pair(answered: Rows | None, asked: Rows | None) -> Sequence[Pair]:
     return list(zip(outs, ins, strict=True))
 
 
-def _batch_pair(row: Row[str | None], outputs: int) -> Pair:
+def batch_pair(row: Row[str | None], outputs: int) -> Pair:
     """A merged record of a batch transform: CSV ends with the prediction, JSON has it in SageMakerOutput."""
     if row.names is None:
         split = len(row.cells) - outputs

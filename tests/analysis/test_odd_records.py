@@ -116,3 +116,50 @@ def test_a_parquet_file_of_another_width_is_counted(container: Container) -> Non
     ended = container.run()
     assert (ended.status, ended.message) == (0, QUIET), ended.said
     assert "100 records in 2 objects, 5 rejected" in ended.said
+
+
+ID, TIME = "0f3b2a6c-1111-4222-8333-444455556666", "2026-03-02T12:00:00Z"
+
+
+def test_a_transforms_id_and_time_are_no_columns_of_a_csv(container: Container) -> None:
+    rows = [f"{_row(n)},{ID},{TIME}" for n in range(100)]
+    _csv(container, [*rows, f"{_row(1)},{ID},never"])
+    ended = container.run()
+    assert (ended.status, ended.message) == (0, QUIET), ended.said
+    assert "100 records in 1 objects, 1 rejected" in ended.said
+    assert "part-0 line 101: wrong_columns: the record has 4 columns" in ended.said
+
+
+def test_a_transforms_id_and_time_are_no_columns_of_json(container: Container) -> None:
+    added = {"SageMakerInferenceId": ID, "SageMakerInferenceTime": TIME}
+    _write(container, [_record(n) | added for n in range(100)])
+    ended = container.run()
+    assert (ended.status, ended.message) == (0, QUIET), ended.said
+    assert "100 records in 1 objects, 0 rejected" in ended.said
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_what_a_transform_joined_is_one_record(container: Container, nested: bool) -> None:
+    _write(
+        container,
+        [
+            {
+                "length": one["length"],
+                "SageMakerOutput": {"rings": one["rings"]} if nested else one["rings"],
+                "SageMakerInferenceId": ID,
+            }
+            for one in (_record(n) for n in range(100))
+        ],
+    )
+    ended = container.run()
+    assert (ended.status, ended.message) == (0, QUIET), ended.said
+    assert "100 records in 1 objects, 0 rejected" in ended.said
+
+
+@pytest.mark.parametrize("spelled", ['{"csv": {"header": false}}', '{"json": {"lines": true}}'])
+def test_a_manifest_is_no_data_set(container: Container, spelled: str) -> None:
+    container.variables["dataset_format"] = spelled
+    container.path(f"{BATCH}/output/2026/03/02/12/m").write_text('[{"prefix": "s3://b/job/"}, "x.csv.out"]')
+    ended = container.run()
+    assert ended.status == 1
+    assert "is a batch transform's manifest, which names 1 objects below s3://b/job: give" in ended.message
