@@ -104,10 +104,11 @@ def _lines_through(
 
 
 def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Script) -> Gathered:
-    profile, bad, said = Profile.empty(schema.names), [], []
+    profile, bad, said, dropped = Profile.empty(schema.names), [], [], 0
     for path in files:
         found = decode_through(script, _body(path, headed), schema, plain=True)
         decoded = found.decoded
+        dropped += found.dropped
         profile = profile_frame(
             decoded.records.select(schema.names),
             text=schema.text,
@@ -120,7 +121,7 @@ def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Scr
             bad.append(Bad(str(path), decoded.rejects))
         if found.said:
             said.append(Said(str(path), found.said))
-    return Gathered(len(files), profile, tuple(bad), tuple(said))
+    return Gathered(len(files), profile, tuple(bad), tuple(said), read=len(files), dropped=dropped)
 
 
 def _body(path: Path, headed: bool) -> bytes:

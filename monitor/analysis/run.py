@@ -16,6 +16,7 @@ from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job
 from monitor.analysis.outcome import Analysed
 from monitor.analysis.quality import analyse_quality
+from monitor.capture.rejects import RejectKind
 from monitor.checks.names import OURS_ALONE
 from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
@@ -77,14 +78,30 @@ def _statistics(job: Job) -> Profile:
 
 
 def _no_records(job: Job, found: Gathered) -> str:
-    lost = sum(bad.rejects.lost for bad in found.bad)
+    empty = sum(bad.rejects.count(RejectKind.EMPTY_FILE) for bad in found.bad)
+    lost = sum(bad.rejects.lost for bad in found.bad) - empty
     period = job.period
     if lost:
-        example = next((each for bad in found.bad for each in bad.rejects.examples), None)
-        why = f": {example.detail}" if example else ""
+        key, first = next(
+            (bad.key, each)
+            for bad in found.bad
+            for each in bad.rejects.examples
+            if each.kind is not RejectKind.EMPTY_FILE
+        )
+        at = f"line {first.line} of {key}" if first.line else key
         return (
-            f"Job inputs had no data: none of {lost} lines in {found.read} objects can be used{why}; "
-            "kedge check names each of them"
+            f"Job inputs had no data: none of {lost} lines in {found.read} objects can be used: "
+            f"{first.detail}; look at {at} first"
+        )
+    if found.dropped and found.span is None:
+        return (
+            f"Job inputs had no data: the script {job.preprocess} dropped all {found.dropped} lines in "
+            f"{found.read} objects; see for which it returns [] or None"
+        )
+    if empty and empty == found.read:
+        return (
+            f"Job inputs had no data: the {empty} objects below {job.source} hold no line; "
+            "check that the endpoint captured then"
         )
     when = f"from {_told(period.start)} to {_told(period.end)}"
     return (

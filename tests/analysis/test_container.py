@@ -297,7 +297,19 @@ def test_captures_of_which_no_line_can_be_used_are_told_by_what_is_wrong(contain
         container.capture(f"2026/03/02/{name}.jsonl", ["garbage", "{}"])
     ended = container.run()
     assert ended.status == 1
-    assert "none of 4 lines in 2 objects can be used: the line is not JSON" in ended.message
+    assert (
+        "none of 4 lines in 2 objects can be used: the line is not JSON; look at line 1 of " in ended.message
+    )
+    assert "12/00-00-000-a.jsonl first" in ended.message
+
+
+def test_objects_without_a_line_are_told_as_such(container: Container) -> None:
+    for name in ("12/00-00-000-a", "13/00-00-000-b"):
+        container.capture(f"2026/03/02/{name}.jsonl", [])
+    ended = container.run()
+    assert ended.status == 1
+    assert "Job inputs had no data: the 2 objects below " in ended.message
+    assert " hold no line; check that the endpoint captured then" in ended.message
 
 
 def test_bad_lines_cost_no_good_one_and_are_told(container: Container) -> None:
