@@ -5,7 +5,9 @@ Null is a missing value: an empty CSV cell, a JSON null or an absent key, a Parq
 
 from __future__ import annotations
 
+import gzip
 import io
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
@@ -19,6 +21,7 @@ from baselines.csv_batches import RowError, Run, csv_batches, csv_runs
 
 _ROWS = 100_000
 _BYTES = 8 << 20
+_GZIP = b"\x1f\x8b"
 
 
 class DatasetError(ValueError):
@@ -44,11 +47,9 @@ _SUFFIXES = {
 
 def format_of(where: str) -> DatasetFormat:
     """The format that a name's suffix says. Raises DatasetError."""
-    suffix = Path(where).suffix.lower()
+    suffix = Path(where.removesuffix(".gz")).suffix.lower()
     if suffix not in _SUFFIXES:
-        raise DatasetError(
-            f"{where} has a suffix that says no format: name it {', '.join(_SUFFIXES)}, or give its format"
-        )
+        raise DatasetError(f"{where} has a suffix that says no format: give it one of {', '.join(_SUFFIXES)}")
     return _SUFFIXES[suffix]
 
 
@@ -79,17 +80,49 @@ def line_batches(source: bytes | Path, where: str) -> Iterator[list[bytes]]:
 
 
 @contextmanager
+def opened(source: bytes | Path) -> Iterator[BinaryIO]:
+    """The bytes of a data set, unpacked where they are gzip. Reading raises what gzip raises."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        packed = stream.read(len(_GZIP)) == _GZIP
+        stream.seek(0)
+        if not packed:
+            yield stream
+            return
+        with gzip.GzipFile(fileobj=stream) as unpacked, io.BufferedReader(unpacked, _BYTES) as buffered:
+            yield buffered
+
+
+def whole(
+    source: bytes | Path, header: bool, where: str, kind: DatasetFormat | None = None
+) -> Iterator[pl.DataFrame]:
+    """As `batches`, of a file or of the files of a folder in the order of their names.
+
+    Their suffixes say the format where no `kind` does. Raises DatasetError.
+    """
+    if not isinstance(source, Path) or not source.is_dir():
+        yield from batches(source, kind or format_of(where), header, where)
+        return
+    files = sorted(path for path in source.rglob("*") if path.is_file() and path.name[0] not in "._")
+    if not files:
+        raise DatasetError(f"the folder {where} holds no files; give the one that holds the data set")
+    for path in files:
+        yield from batches(path, kind or format_of(str(path)), header, str(path))
+
+
+@contextmanager
 def _opened(source: bytes | Path, kind: DatasetFormat, where: str) -> Iterator[BinaryIO]:
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        with opened(source) as stream:
             yield stream
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise DatasetError(f"{where} is gzip that is damaged or breaks off; write it again") from None
     except OSError as error:
         raise DatasetError(f"{where} cannot be read: {error.strerror or error}; give another file") from None
     except RowError as error:
         raise DatasetError(f"{where}{error}") from None
     except pl.exceptions.PolarsError:
         raise DatasetError(
-            f"{where} is not {kind} that can be read; write it again or give its format"
+            f"{where} is not {kind} that can be read; write it again, or as another format"
         ) from None
 
 

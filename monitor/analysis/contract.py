@@ -69,6 +69,7 @@ class Job:
         postprocess: a script with `postprocess_handler`.
         analysis: what is analysed.
         attributes: the variables of a model-quality job that are set, by name.
+        positive: the positive one of two classes; None for 1 of 0 and 1.
         categorical: how drift of categories is measured; None leaves it to the constraints.
         distance: whose distances.
         assume: what is not public.
@@ -90,6 +91,7 @@ class Job:
     postprocess: Path | None
     analysis: Analysis
     attributes: Mapping[str, str]
+    positive: str | None
     categorical: CategoricalDriftMethod | None
     distance: Distance
     assume: Assume
@@ -137,6 +139,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         postprocess=_optional(root, told, "post_analytics_processor_script"),
         analysis=analysis,
         attributes={name: told[name] for name in _OF_QUALITY if told.get(name)},
+        positive=told.get("KEDGE_POSITIVE_CLASS") or None,
         categorical=_categorical(told),
         distance=_choice(Distance, told.get("KEDGE_DISTANCE") or Distance.COMPAT, "KEDGE_DISTANCE"),
         assume=_assumptions(told.get("KEDGE_ASSUME", "")),

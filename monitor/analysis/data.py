@@ -126,7 +126,7 @@ def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Scr
 
 def _body(path: Path, headed: bool) -> bytes:
     """A file with an empty line for its header, so that its lines keep their numbers."""
-    data = path.read_bytes()
+    data = gunzip(path.read_bytes(), GIB).data
     return data[data.find(b"\n") :] if headed and b"\n" in data else b"" if headed else data
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 
-from baselines.datasets import DatasetError, DatasetFormat, batches
+from baselines.datasets import DatasetError, DatasetFormat, batches, opened
 from monitor.analysis.contract import ContractError, Job, Source
 from monitor.capture.payload import RefusedError
 from monitor.capture.transform import parse_manifest
@@ -80,12 +80,13 @@ def outputs_first(rows: pl.DataFrame, job: Job) -> pl.DataFrame:
 
 def lines_of(path: Path) -> bytes | Path:
     """JSON Lines as they are; a document with a list of records as the lines that they make."""
-    with path.open("rb") as file:
-        start = file.read(1024).lstrip()
-    if not start.startswith(b"["):
-        return path
+    with opened(path) as file:
+        if not file.read(1024).lstrip().startswith(b"["):
+            return path
+    with opened(path) as file:
+        document = file.read()
     try:
-        records = orjson.loads(path.read_bytes())
+        records = orjson.loads(document)
     except orjson.JSONDecodeError as error:
         raise DatasetError(f"{path} is not JSON: {error}") from None
     return b"".join(orjson.dumps(record) + b"\n" for record in records)

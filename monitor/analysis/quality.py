@@ -40,6 +40,7 @@ def analyse_quality(job: Job, now: datetime) -> Analysed:
         answers.frame,
         problem,
         threshold=_threshold(job),
+        positive=job.positive,
         constraints=_constraints(job),
         compat=job.distance is Distance.COMPAT,
         evaluation_time=job.period.end or now,

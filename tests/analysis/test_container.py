@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -129,6 +130,12 @@ def test_a_baselining_job_writes_a_baseline(tmp_path: Path) -> None:
             '{"json": {"line": "true"}}',
             "a.json",
             b'[{"rings": 7, "length": 0.5}, {"rings": 8, "length": null}]',
+        ),
+        ('{"csv": {"header": true}}', "a.csv.gz", gzip.compress(b"rings,length\n7,0.5\n8,\n")),
+        (
+            '{"json": {"lines": true}}',
+            "a.json.gz",
+            gzip.compress(b'[{"rings": 7, "length": 0.5}, {"rings": 8}]'),
         ),
         ('{"parquet": {}}', "a.parquet", b""),
     ],
