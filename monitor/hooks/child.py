@@ -21,6 +21,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, BinaryIO
@@ -163,12 +164,13 @@ def _called(handler: Handler, header: dict[str, Any]) -> Handler:
         if needed:
             raise _LoadError("has a postprocess_handler that wants arguments: it is called with none")
         return handler
-    if not places or needed > 2:
+    takes_any = any(one.kind is one.VAR_POSITIONAL for one in parameters)  # what a decorator made
+    if needed > 2 or not (places or takes_any):
         raise _LoadError(
             f"has a preprocess_handler of {len(places)} arguments: "
             "it is called with inference_record, or with inference_record and logger"
         )
-    if len(places) == 1:
+    if len(places) < 2:
         return handler
     logger = logging.getLogger("preprocess")
     return lambda record: handler(record, logger)
@@ -334,12 +336,28 @@ def _records(found: object) -> list[dict[Any, Any]]:
 def _row(one: dict[Any, Any]) -> tuple[tuple[str, ...], list[str | None]]:
     """Columns in the order of their names, as texts; an empty text is missing, like an empty cell of CSV."""
     ordered = {str(name): one[name] for name in sorted(one, key=str)}
-    row = flatten(parse(json.dumps(ordered, default=_plain)))
+    try:
+        row = flatten(parse(json.dumps(ordered, default=_plain)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _RefusedError(RejectKind.HOOK_FAILED, _misfit(ordered)) from error
     names = tuple(valid_text(name) for name in row.names or ())
     return names, [cell or None for cell in row.cells]
 
 
+def _misfit(ordered: dict[str, Any]) -> str:
+    """Which of a record's values JSON does not have."""
+    for name, value in ordered.items():
+        try:
+            parse(json.dumps(value, default=_plain))
+        except (TypeError, ValueError, RecursionError):
+            kind = type(value).__name__[:_LONGEST_NAME]
+            return f"to return numbers and texts: under the key {name[:_LONGEST_NAME]!r} it returned {kind}"
+    return "to return numbers and texts"
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 (a library's number or array)
+    if isinstance(value, Decimal):
+        return str(value)
     for method in ("item", "tolist", "isoformat"):
         try:
             return getattr(value, method)()
