@@ -36,6 +36,13 @@ _LONGEST_NAME = 80
 _TRACES = 5
 """How many traces of one message's failures are told."""
 
+_OF_PATHS = (
+    *("open", "stat", "lstat", "access", "listdir", "scandir", "statvfs", "readlink"),
+    *("mkdir", "rmdir", "remove", "unlink", "rename", "replace", "link", "symlink", "truncate"),
+    *("chdir", "chmod", "chown", "lchown", "utime", "getxattr", "listxattr", "setxattr"),
+)
+"""What there is in `os` that takes a path; the rest of the library goes by these."""
+
 Handler = Callable[..., Any]
 
 
@@ -387,14 +394,16 @@ def _redirect(seen_as: str, folder: str) -> None:
         return path
 
     def moving(function: Handler) -> Handler:
-        def moved_first(path: Any = ".", *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            return function(moved(path), *args, **kwargs)
+        def moved_first(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            named = {name: moved(value) for name, value in kwargs.items()}
+            return function(*(moved(value) for value in args), **named)
 
         return moved_first
 
     builtins.open = io.open = moving(io.open)
-    for name in ("open", "stat", "lstat", "listdir", "scandir", "access", "remove", "unlink"):
-        setattr(os, name, moving(getattr(os, name)))
+    for name in _OF_PATHS:
+        if hasattr(os, name):
+            setattr(os, name, moving(getattr(os, name)))
 
 
 if __name__ == "__main__":
