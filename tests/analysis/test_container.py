@@ -131,11 +131,11 @@ def test_a_baselining_job_writes_a_baseline(tmp_path: Path) -> None:
             "a.json",
             b'[{"rings": 7, "length": 0.5}, {"rings": 8, "length": null}]',
         ),
-        ('{"csv": {"header": true}}', "a.csv.gz", gzip.compress(b"rings,length\n7,0.5\n8,\n")),
+        ('{"csv": {"header": true}}', "a.csv.gz", gzip.compress(b"rings,length\n7,0.5\n8,\n", mtime=0)),
         (
             '{"json": {"lines": true}}',
             "a.json.gz",
-            gzip.compress(b'[{"rings": 7, "length": 0.5}, {"rings": 8}]'),
+            gzip.compress(b'[{"rings": 7, "length": 0.5}, {"rings": 8}]', mtime=0),
         ),
         ('{"parquet": {}}', "a.parquet", b""),
     ],
