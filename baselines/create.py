@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from baselines.constraints import Constraints, suggest
-from baselines.datasets import DatasetError, DatasetFormat, batches, format_of
+from baselines.datasets import DatasetError, DatasetFormat, whole
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts, classify_columns
 from baselines.statistics import HISTOGRAM_BOUND
@@ -37,14 +37,14 @@ def profile_dataset(
     """The profile of a whole data set, read in order, with Model Monitor's digits.
 
     Read twice, in batches: once for the type of each column, once for its numbers or its texts. `where` names
-    the data set in errors, and by its suffix says the format where none is given; a path names itself. Raises
-    DatasetError.
+    the data set in errors, and by its suffix says the format where none is given; a path names itself, and
+    may be a folder.
+    Raises DatasetError.
     """
     name = where or (str(source) if isinstance(source, Path) else "the data set")
-    kind = format or format_of(name)
-    text = _text_columns(source, kind, header, name)
+    text = _text_columns(source, format, header, name)
     profile = Profile.empty()
-    for frame in batches(source, kind, header, name):
+    for frame in whole(source, header, name, format):
         profile = profile_frame(frame, text=text, exact=True, onto=profile)
     if not profile.rows:
         raise DatasetError(
@@ -53,10 +53,12 @@ def profile_dataset(
     return replace(profile, widths={len(profile.columns): profile.rows})
 
 
-def _text_columns(source: bytes | Path, kind: DatasetFormat, header: bool, where: str) -> frozenset[str]:
+def _text_columns(
+    source: bytes | Path, kind: DatasetFormat | None, header: bool, where: str
+) -> frozenset[str]:
     """The columns whose type, over the whole data set, is no number's."""
     types: dict[str, TypeCounts] = {}
-    for frame in batches(source, kind, header, where):
+    for frame in whole(source, header, where, kind):
         for name, counts in zip(frame.columns, classify_columns(frame), strict=True):
             types[name] = types.get(name, TypeCounts()) + counts
     texts = (DataType.STRING, DataType.BOOLEAN)

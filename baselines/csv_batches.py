@@ -29,12 +29,43 @@ def csv_batches(stream: BinaryIO, *, header: bool, size: int) -> Iterator[pl.Dat
         if names is None and block.blank().all():
             continue
         width = len(names) if names else block.first_width()
-        frame = _frame(block, width)
+        _check_text(block)
+        _check_widths(block, width)
+        frame = _frame(block, ~block.blank(), width)
         if names is None:
             names = _names(frame.row(0)) if header else [f"_c{i}" for i in range(width)]
             frame = frame[1:] if header else frame
         frame.columns = list(names)
         yield frame
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows of one width, in order, and the lines that they begin at."""
+
+    frame: pl.DataFrame
+    lines: NDArray[np.int64]
+
+
+def csv_runs(stream: BinaryIO, *, header: bool, size: int) -> Iterator[Run]:
+    """The rows of a CSV whose rows may differ in width, those of a width together, some at a time.
+
+    Those as wide as the header have its names, others `_c0`, `_c1` and so on. Raises RowError.
+    """
+    names: list[str] = []
+    for block in _blocks(stream, size):
+        _check_text(block)
+        rows = ~block.blank()
+        widths = block.widths()
+        if header and not names and rows.any():
+            first = np.arange(rows.size) == np.flatnonzero(rows)[0]
+            names = _names(_frame(block, first, block.first_width()).row(0))
+            rows &= ~first
+        for width in np.unique(widths[rows]):
+            wanted = rows & (widths == width)
+            frame = _frame(block, wanted, int(width))
+            frame.columns = names if len(names) == width else [f"_c{i}" for i in range(int(width))]
+            yield Run(frame, block.lines()[wanted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +94,15 @@ class _Block:
         returns = np.frombuffer(self.data, np.uint8)[self.starts] == _RETURN
         return np.asarray((sizes == 0) | ((sizes == 1) & returns))
 
-    def without_blank(self) -> bytes:
-        blank = self.blank()
-        if not blank.any():
+    def only(self, rows: NDArray[np.bool_]) -> bytes:
+        if rows.all():
             return self.data
         lengths = np.diff(self.ends, prepend=-1)
-        return np.frombuffer(self.data, np.uint8)[np.repeat(~blank, lengths)].tobytes()
+        return np.frombuffer(self.data, np.uint8)[np.repeat(rows, lengths)].tobytes()
+
+    def lines(self) -> NDArray[np.int64]:
+        newlines = np.flatnonzero(np.frombuffer(self.data, np.uint8) == _NEWLINE)
+        return np.asarray(self.line + np.searchsorted(newlines, self.starts))
 
     def line_at(self, position: int) -> int:
         return self.line + self.data.count(b"\n", 0, position)
@@ -100,13 +134,12 @@ def _block(data: bytes, line: int) -> _Block:
     return _Block(data[:whole], line, ends, commas, quoted)
 
 
-def _frame(block: _Block, width: int) -> pl.DataFrame:
-    rows = ~block.blank()
-    _check(block, rows, width)
+def _frame(block: _Block, rows: NDArray[np.bool_], width: int) -> pl.DataFrame:
+    """The rows that are wanted, all of which are so wide."""
     schema = {f"column{i}": pl.String for i in range(width)}
     if not rows.any():
         return pl.DataFrame(schema=schema)
-    frame = _parsed(block.without_blank(), schema)
+    frame = _parsed(block.only(rows), schema)
     if frame is None or frame.height != int(rows.sum()):
         raise RowError(
             f", line {block.line} or after: has a quote inside a cell; double it and put the cell in quotes"
@@ -121,15 +154,18 @@ def _parsed(data: bytes, schema: dict[str, type[pl.String]]) -> pl.DataFrame | N
         return None
 
 
-def _check(block: _Block, rows: NDArray[np.bool_], width: int) -> None:
+def _check_text(block: _Block) -> None:
     try:
         block.data.decode()
     except UnicodeDecodeError as error:
         raise RowError(
             f", line {block.line_at(error.start)}: is not UTF-8; convert the file to UTF-8"
         ) from None
+
+
+def _check_widths(block: _Block, width: int) -> None:
     widths = block.widths()
-    wrong = np.flatnonzero(rows & (widths != width))
+    wrong = np.flatnonzero(~block.blank() & (widths != width))
     if wrong.size:
         line = block.line_at(int(block.starts[wrong[0]]))
         raise RowError(

@@ -5,8 +5,11 @@ Null is a missing value: an empty CSV cell, a JSON null or an absent key, a Parq
 
 from __future__ import annotations
 
+import gzip
 import io
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
@@ -14,10 +17,11 @@ from typing import BinaryIO
 import orjson
 import polars as pl
 
-from baselines.csv_batches import RowError, csv_batches
+from baselines.csv_batches import RowError, Run, csv_batches, csv_runs
 
 _ROWS = 100_000
 _BYTES = 8 << 20
+_GZIP = b"\x1f\x8b"
 
 
 class DatasetError(ValueError):
@@ -43,7 +47,7 @@ _SUFFIXES = {
 
 def format_of(where: str) -> DatasetFormat:
     """The format that a name's suffix says. Raises DatasetError."""
-    suffix = Path(where).suffix.lower()
+    suffix = Path(where.removesuffix(".gz")).suffix.lower()
     if suffix not in _SUFFIXES:
         raise DatasetError(f"{where} has a suffix that says no format: give it one of {', '.join(_SUFFIXES)}")
     return _SUFFIXES[suffix]
@@ -55,9 +59,63 @@ def batches(source: bytes | Path, kind: DatasetFormat, header: bool, where: str)
     Without a `header` the columns of a CSV are `_c0`, `_c1` and so on. JSON Lines may bring columns that
     earlier batches did not have. Raises DatasetError.
     """
+    with _opened(source, kind, where) as stream:
+        yield from _READERS[kind](stream, header)
+
+
+def runs(source: Path, header: bool, where: str) -> Iterator[Run]:
+    """The rows of a CSV by their width, some at a time: none of them has to be as wide as the first.
+
+    Raises DatasetError.
+    """
+    with _opened(source, DatasetFormat.CSV, where) as stream:
+        yield from csv_runs(stream, header=header, size=_BYTES)
+
+
+def line_batches(source: bytes | Path, where: str) -> Iterator[list[bytes]]:
+    """The lines of a data set, some at a time. Raises DatasetError."""
+    with _opened(source, DatasetFormat.JSON_LINES, where) as stream:
+        while lines := stream.readlines(_BYTES):
+            yield lines
+
+
+@contextmanager
+def opened(source: bytes | Path) -> Iterator[BinaryIO]:
+    """The bytes of a data set, unpacked where they are gzip. Reading raises what gzip raises."""
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        packed = stream.read(len(_GZIP)) == _GZIP
+        stream.seek(0)
+        if not packed:
+            yield stream
+            return
+        with gzip.GzipFile(fileobj=stream) as unpacked, io.BufferedReader(unpacked, _BYTES) as buffered:
+            yield buffered
+
+
+def whole(
+    source: bytes | Path, header: bool, where: str, kind: DatasetFormat | None = None
+) -> Iterator[pl.DataFrame]:
+    """As `batches`, of a file or of the files of a folder in the order of their names.
+
+    Their suffixes say the format where no `kind` does. Raises DatasetError.
+    """
+    if not isinstance(source, Path) or not source.is_dir():
+        yield from batches(source, kind or format_of(where), header, where)
+        return
+    files = sorted(path for path in source.rglob("*") if path.is_file() and path.name[0] not in "._")
+    if not files:
+        raise DatasetError(f"the folder {where} holds no files; give the one that holds the data set")
+    for path in files:
+        yield from batches(path, kind or format_of(str(path)), header, str(path))
+
+
+@contextmanager
+def _opened(source: bytes | Path, kind: DatasetFormat, where: str) -> Iterator[BinaryIO]:
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
-            yield from _READERS[kind](stream, header)
+        with opened(source) as stream:
+            yield stream
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        raise DatasetError(f"{where} is gzip that is damaged or breaks off; write it again") from None
     except OSError as error:
         raise DatasetError(f"{where} cannot be read: {error.strerror or error}; give another file") from None
     except RowError as error:
@@ -75,12 +133,12 @@ def _csv(stream: BinaryIO, header: bool) -> Iterator[pl.DataFrame]:
 def _json_lines(stream: BinaryIO, _header: bool) -> Iterator[pl.DataFrame]:
     number = 1
     while lines := stream.readlines(_BYTES):
-        typed = _typed_lines(lines)
+        typed = flat_lines(lines)
         yield _any_lines(lines, number) if typed is None else typed
         number += len(lines)
 
 
-def _typed_lines(lines: list[bytes]) -> pl.DataFrame | None:
+def flat_lines(lines: Sequence[bytes]) -> pl.DataFrame | None:
     """The fast way, for lines in which each key has values of one type; None for any others."""
     try:
         frame = pl.read_ndjson(b"".join(lines), infer_schema_length=None)
@@ -95,7 +153,7 @@ def _typed_lines(lines: list[bytes]) -> pl.DataFrame | None:
     return frame.select(_as_text(i, frame.dtypes[i]) for i in positions)
 
 
-def _key_order(lines: list[bytes], count: int) -> dict[str, None] | None:
+def _key_order(lines: Sequence[bytes], count: int) -> dict[str, None] | None:
     """The keys as they first occur, or None for lines that are no objects.
 
     Of 33 columns and more, polars 2.1 returns them shuffled. Lines are read until all `count` keys have come:

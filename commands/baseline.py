@@ -48,7 +48,7 @@ Version = Annotated[int | None, typer.Option("--version", min=1, help="Default: 
 
 @app.command()
 def create(
-    dataset: Annotated[str, typer.Argument(help="CSV, JSON Lines or Parquet; a file or s3://…")],
+    dataset: Annotated[str, typer.Argument(help="CSV, JSON Lines or Parquet; a file, a folder or s3://…")],
     output: Annotated[Path, typer.Option(help="The folder to write the two files to.")],
     no_header: Annotated[bool, typer.Option("--no-header", help="The CSV's first row is data.")] = False,
     histogram_bound: Annotated[

@@ -17,7 +17,7 @@ from monitor.capture.ahead import ahead
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, Times, decode
 from monitor.capture.rejects import RejectKind, Rejects
-from monitor.hooks.preprocess import decode_through
+from monitor.hooks.preprocess import Preprocessed, decode_through
 from monitor.hooks.script import Script
 from monitor.judge import Verdict, judge
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
@@ -115,6 +115,7 @@ class Gathered:
         read: how many objects were read.
         lost: records of the period that could not be used, and lines that no time can be told of.
         span: the first and the last time of all records, also of those outside the period.
+        dropped: lines of which the owner's script made no record.
     """
 
     objects: int
@@ -124,6 +125,7 @@ class Gathered:
     read: int = 0
     lost: int = 0
     span: tuple[datetime, datetime] | None = None
+    dropped: int = 0
 
 
 def gather(
@@ -142,11 +144,13 @@ def gather(
     Raises HookError where `preprocess`, the owner's script, can't be loaded.
     """
     kept = [name for name in schema.names if name not in schema.exclude]
-    profile, bad, read, count, lost, said = Profile.empty(kept), [], 0, 0, 0, []
+    profile, bad, read, count, lost, dropped, said = Profile.empty(kept), [], 0, 0, 0, 0, []
     widths = Counter[int]()  # of whole records: columns that are left out hold their place
     spans: list[pl.DataFrame] = []
-    for batch, decoded, printed in _decoded(place, keys, schema, period, preprocess, between):
+    for batch, found in _decoded(place, keys, schema, period, preprocess, between):
+        decoded, printed = found.decoded, found.said
         read += len(batch)
+        dropped += found.dropped
         if printed:
             said.append(Said(batch[0], printed))
         spans.append(decoded.records.select(first=pl.col("@time").min(), last=pl.col("@time").max()))
@@ -170,7 +174,7 @@ def gather(
             outside = decoded.misfits["@time"].count() - misfits["@time"].count()
             lost += decoded.rejects.lost - decoded.rejects.count(RejectKind.EMPTY_FILE) - outside
     profile = replace(profile, widths={width: rows for width, rows in sorted(widths.items()) if rows})
-    return Gathered(count, profile, tuple(bad), tuple(said), read, lost, _span(spans))
+    return Gathered(count, profile, tuple(bad), tuple(said), read, lost, _span(spans), dropped)
 
 
 def _is_of(period: Period, decoded: Decoded, records: pl.DataFrame, misfits: pl.DataFrame) -> bool:
@@ -241,24 +245,25 @@ def _decoded(
     period: Period,
     preprocess: Script | None,
     between: Times | None,
-) -> Iterator[tuple[tuple[str, ...], Decoded, str]]:
+) -> Iterator[tuple[tuple[str, ...], Preprocessed]]:
     """What objects hold, in order, with their keys: several at once where nothing is to be said of any."""
     timed = not period.is_open
     if preprocess is not None:
         for key in keys:
-            found = decode_through(
-                preprocess, place.objects.read(key), schema, need_time=timed, between=between
-            )
-            yield (key,), found.decoded, found.said
+            data = place.objects.read(key)
+            yield (key,), decode_through(preprocess, data, schema, need_time=timed, between=between)
         return
 
-    def read(batch: _Batch) -> list[tuple[tuple[str, ...], Decoded, str]]:
+    def read(batch: _Batch) -> list[tuple[tuple[str, ...], Preprocessed]]:
         if len(batch) > 1:
             joined = b"".join(data for _, data in batch)
             together = decode(joined, schema, need_time=timed, between=between)
             if not together.rejects.counts:
-                return [(tuple(key for key, _ in batch), together, "")]
-        return [((key,), decode(data, schema, need_time=timed, between=between), "") for key, data in batch]
+                return [(tuple(key for key, _ in batch), Preprocessed(together, ""))]
+        return [
+            ((key,), Preprocessed(decode(data, schema, need_time=timed, between=between), ""))
+            for key, data in batch
+        ]
 
     for each in ahead(read, _batches(place, keys, together=period.is_open)):
         yield from each

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from baselines.datasets import DatasetError, batches, format_of
+from baselines.datasets import DatasetError, whole
 from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY
 
 
@@ -33,7 +33,7 @@ def read(source: bytes | Path, attributes: Attributes, *, header: bool = True, w
     named = {role: column for role, column in wanted.items() if column is not None}
     parts = [
         part.select(pl.col(_found(part, column, where)).alias(role) for role, column in named.items())
-        for part in batches(source, format_of(where), header, where)
+        for part in whole(source, header, where)
     ]
     if not sum(part.height for part in parts):
         raise DatasetError(f"{where} holds no rows: quality is measured on answers and their labels")

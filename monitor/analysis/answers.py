@@ -11,7 +11,8 @@ import polars as pl
 from baselines.datasets import DatasetError
 from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY
 from monitor.analysis.contract import ContractError, Job, Source
-from monitor.analysis.data import files_of, frames_of
+from monitor.analysis.files import files_of, frames_of
+from monitor.analysis.named import bare, cell_of, label_of
 from monitor.capture.columns import Row
 from monitor.capture.decode import GIB
 from monitor.capture.exact import parse_line, read_time
@@ -66,7 +67,7 @@ def read_answers(job: Job) -> Answers:
 
 
 def _column(part: pl.DataFrame, column: str, where: Path) -> pl.Series:
-    for name in (column, f"_c{column}"):
+    for name in (column, bare(column), f"_c{column}"):
         if name in part.columns:
             return part[name]
     raise DatasetError(f"{where} has no column {column!r}: its columns are {', '.join(part.columns)}")
@@ -107,11 +108,16 @@ def _of_line(line: Line, named: Mapping[str, str], roles: Sequence[str], period:
     if len(labels) != len(answered):
         detail = f"the output has {len(answered)} records and the ground truth {len(labels)}"
         raise RefusedError(RejectKind.ROWS_DIFFER, detail)
+    truth, batch = event["groundTruthData"], capture.get("batchTransformOutput")
+    output = capture.get("endpointOutput") if batch is None else batch
     return [
         tuple(
-            _label(label, named.get(LABEL)) if role == LABEL else _cell(answer, named[role]) for role in roles
+            label_of(label, named.get(LABEL), truth, at)
+            if role == LABEL
+            else cell_of(answer, named[role], output, at)
+            for role in roles
         )
-        for label, answer in zip(labels, answered, strict=True)
+        for at, (label, answer) in enumerate(zip(labels, answered, strict=True))
     ]
 
 
@@ -128,19 +134,3 @@ def _answers(capture: Mapping[str, Json]) -> list[Row[str | None]]:
     if len(ins) != len(outs) or any(row.names is not None for row in (*outs, *ins)):
         return outs
     return [Row([*out.cells, *into.cells]) for out, into in zip(outs, ins, strict=True)]
-
-
-def _label(row: Row[str | None], name: str | None) -> str | None:
-    """The label's cell: the one of its name where it has names, else the first."""
-    return _cell(row, name) if name is not None and name in (row.names or ()) else row.cells[0]
-
-
-def _cell(row: Row[str | None], name: str) -> str | None:
-    """A cell by its key, by the last part of its key, or by its place."""
-    for at, key in enumerate(row.names or ()):
-        if key == name or key.endswith(f"_{name}"):
-            return row.cells[at]
-    place = name.removeprefix("_c")
-    if place.isdecimal() and int(place) < len(row.cells):
-        return row.cells[int(place)]
-    raise RefusedError(RejectKind.WRONG_COLUMNS, f"the record has no column {name!r}")

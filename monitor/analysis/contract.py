@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from baselines.constraints import CategoricalDriftMethod
 from config.assumptions import Assume
 from config.model import Distance
 from monitor.comparison import Period
@@ -21,6 +22,10 @@ MESSAGE = "opt/ml/output/message"
 METRICS = "opt/ml/output/metrics/cloudwatch/cloudwatch_metrics.jsonl"
 ON = frozenset({"enabled", "true", "1", "yes"})
 OFF = frozenset({"disabled", "false", "0", "no", ""})
+
+_BATCH = "batchTransformOutput"
+_SYNONYMS = {"l_infinity": "LInfinity", "chi_squared": "ChiSquared"}
+_SIDES = ("endpointInput", "endpointOutput", _BATCH)
 
 
 class ContractError(ValueError):
@@ -52,6 +57,7 @@ class Job:
         source: the folder with the data set.
         written_in: what it is written in.
         header: whether a CSV's first row names the columns.
+        side: the one side of captures that is looked at, endpointInput or endpointOutput; None for both.
         outputs_last: whether a CSV's output columns stand behind its input columns.
         output: the folder for the files.
         statistics: the baseline's statistics.json; None for a job that makes a baseline.
@@ -64,6 +70,8 @@ class Job:
         postprocess: a script with `postprocess_handler`.
         analysis: what is analysed.
         attributes: the variables of a model-quality job that are set, by name.
+        positive: the positive one of two classes; None for 1 of 0 and 1.
+        categorical: how drift of categories is measured; None leaves it to the constraints.
         distance: whose distances.
         assume: what is not public.
     """
@@ -71,6 +79,7 @@ class Job:
     source: Path
     written_in: Source
     header: bool
+    side: str | None
     outputs_last: bool
     output: Path
     statistics: Path | None
@@ -83,6 +92,8 @@ class Job:
     postprocess: Path | None
     analysis: Analysis
     attributes: Mapping[str, str]
+    positive: str | None
+    categorical: CategoricalDriftMethod | None
     distance: Distance
     assume: Assume
 
@@ -116,6 +127,7 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         source=_path(root, _wanted(told, "dataset_source")),
         written_in=written_in,
         header=_is_on(options.get("header", written_in is not Source.CSV), "the header of dataset_format"),
+        side=_side(options.get("captureIndexNames")),
         outputs_last=str(_alone(options.get("output_columns_position", "START"))).upper() == "END",
         output=_path(root, _wanted(told, "output_path")),
         statistics=_optional(root, told, "baseline_statistics"),
@@ -128,6 +140,8 @@ def read_job(environ: Mapping[str, str], root: Path) -> Job:
         postprocess=_optional(root, told, "post_analytics_processor_script"),
         analysis=analysis,
         attributes={name: told[name] for name in _OF_QUALITY if told.get(name)},
+        positive=told.get("KEDGE_POSITIVE_CLASS") or None,
+        categorical=_categorical(told),
         distance=_choice(Distance, told.get("KEDGE_DISTANCE") or Distance.COMPAT, "KEDGE_DISTANCE"),
         assume=_assumptions(told.get("KEDGE_ASSUME", "")),
     )
@@ -191,6 +205,17 @@ def _format(text: str) -> tuple[Source, Mapping[str, Any]]:
     return written_in, options if isinstance(options, dict) else {}
 
 
+def _side(names: object) -> str | None:
+    """The side that is named alone. Raises ContractError for what is no side of a capture."""
+    named = [] if names is None else [names] if not isinstance(names, list) else names
+    if unknown := [name for name in named if name not in _SIDES]:
+        raise ContractError(
+            f"dataset_format has captureIndexNames {unknown[0]!r}: write one or more of {', '.join(_SIDES)}"
+        )
+    different = {str(name) for name in named}
+    return different.pop() if len(different) == 1 and named != [_BATCH] else None
+
+
 def _alone(value: object) -> object:
     """Documented examples put single values into lists."""
     return value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -235,6 +260,12 @@ def _choice(kind: type[_E], value: str, name: str) -> _E:
     if found is None:
         raise ContractError(f"{name} is {value!r}: write one of {', '.join(kind)}")
     return found
+
+
+def _categorical(told: Mapping[str, str]) -> CategoricalDriftMethod | None:
+    name = "categorical_drift_method"
+    given = told.get(name, "")
+    return _choice(CategoricalDriftMethod, _SYNONYMS.get(given.lower(), given), name) if given else None
 
 
 def _assumptions(text: str) -> Assume:

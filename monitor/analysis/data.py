@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import orjson
-import polars as pl
-
 from baselines.constraints import Constraints
-from baselines.datasets import DatasetError, DatasetFormat, batches
+from baselines.datasets import DatasetError
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts, classify_columns
 from config.counting import counted
 from monitor.analysis.columns import columns_of
 from monitor.analysis.contract import ContractError, Job, Source
+from monitor.analysis.files import files_of, frames_of, nothing
+from monitor.analysis.held import held_against
+from monitor.analysis.sides import one_sided
 from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB
 from monitor.capture.gunzip import gunzip
-from monitor.capture.schema import schema_of_baseline, text_columns
+from monitor.capture.schema import schema_of_baseline
 from monitor.comparison import Bad, Gathered, Said, find, gather
 from monitor.hooks.preprocess import columns_through, decode_through
 from monitor.hooks.script import Script, read_script
 from objects import PlaceError
 
-_FORMATS = {
-    Source.CSV: DatasetFormat.CSV,
-    Source.JSON: DatasetFormat.JSON_LINES,
-    Source.PARQUET: DatasetFormat.PARQUET,
-}
 _TEXT = (DataType.STRING, DataType.BOOLEAN)
-_LISTED = 5
 
 
 def read(job: Job, constraints: Constraints | None) -> Gathered:
@@ -48,14 +42,19 @@ def read(job: Job, constraints: Constraints | None) -> Gathered:
     files = files_of(job)
     if script is not None:
         return _lines_through(files, job, constraints, script)
-    return Gathered(len(files), _profiled(files, job, constraints), ())
+    found = _profiled(files, job) if constraints is None else held_against(files, job, constraints)
+    if not found.profile.rows and not found.profile.widths and not found.bad:
+        raise DatasetError(f"{job.source} holds no rows")
+    return found
 
 
 def _captured(job: Job, constraints: Constraints | None, script: Script | None) -> Gathered:
     try:
         place, keys = find(str(job.source))
     except PlaceError:
-        raise ContractError(_nothing(job, "captured objects (*.jsonl)")) from None
+        raise ContractError(nothing(job, "captured objects (*.jsonl)")) from None
+    if script is None and job.side is not None:  # a script gets whole records
+        place = one_sided(place, job.side)
     if constraints is not None:
         return gather(place, keys, schema_of_baseline(constraints, str(job.constraints)), job.period, script)
     stored = (place.objects.read(key) for key in keys)
@@ -108,10 +107,11 @@ def _lines_through(
 
 
 def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Script) -> Gathered:
-    profile, bad, said = Profile.empty(schema.names), [], []
+    profile, bad, said, dropped = Profile.empty(schema.names), [], [], 0
     for path in files:
         found = decode_through(script, _body(path, headed), schema, plain=True)
         decoded = found.decoded
+        dropped += found.dropped
         profile = profile_frame(
             decoded.records.select(schema.names),
             text=schema.text,
@@ -124,77 +124,21 @@ def _gathered(files: tuple[Path, ...], headed: bool, schema: Schema, script: Scr
             bad.append(Bad(str(path), decoded.rejects))
         if found.said:
             said.append(Said(str(path), found.said))
-    return Gathered(len(files), profile, tuple(bad), tuple(said))
+    return Gathered(len(files), profile, tuple(bad), tuple(said), read=len(files), dropped=dropped)
 
 
 def _body(path: Path, headed: bool) -> bytes:
     """A file with an empty line for its header, so that its lines keep their numbers."""
-    data = path.read_bytes()
+    data = gunzip(path.read_bytes(), GIB).data
     return data[data.find(b"\n") :] if headed and b"\n" in data else b"" if headed else data
 
 
-def files_of(job: Job) -> tuple[Path, ...]:
-    """The files of the data set, in the order of their names. Raises ContractError where there are none."""
-    found = sorted(path for path in job.source.rglob("*") if path.is_file() and path.name[0] not in "._")
-    if not found:
-        raise ContractError(_nothing(job, "files"))
-    return tuple(found)
-
-
-def _nothing(job: Job, wanted: str) -> str:
-    """What was looked for, where, and what is there instead."""
-    if not job.source.exists():
-        return (
-            f"Job inputs had no data: there is no folder {job.source}, which dataset_source names; "
-            "give the input that holds the data set this LocalPath"
-        )
-    others = sorted(str(path.relative_to(job.source)) for path in job.source.rglob("*") if path.is_file())
-    there = ", ".join(others[:_LISTED]) + (" and more" if len(others) > _LISTED else "")
-    held = f"holds no {wanted}, but {there}" if others else "is an empty folder"
-    return (
-        f"Job inputs had no data: {job.source} {held}; "
-        "check the input's S3 prefix and, for captures, that the endpoint captured in this hour"
-    )
-
-
-def _profiled(files: tuple[Path, ...], job: Job, constraints: Constraints | None) -> Profile:
-    if constraints is None:
-        text = _text_columns(files, job)
-        profile = Profile.empty()
-        for frame in frames_of(files, job):
-            profile = profile_frame(frame, text=text, exact=True, onto=profile)
-    else:
-        profile = _held_against(files, job, constraints)
-    if not profile.rows and not profile.widths:
-        raise DatasetError(f"{job.source} holds no rows")
-    return profile
-
-
-def _held_against(files: tuple[Path, ...], job: Job, constraints: Constraints) -> Profile:
-    """By name where the file has names that the constraints know, else by place."""
-    features = constraints.features
-    names = [feature.name for feature in features]
-    text = text_columns(features)
-    domains = {each.name: frozenset(each.domains) for each in features if each.domains is not None}
-    profile = Profile.empty(names)
+def _profiled(files: tuple[Path, ...], job: Job) -> Gathered:
+    text = _text_columns(files, job)
+    profile = Profile.empty()
     for frame in frames_of(files, job):
-        keyed = job.written_in is Source.JSON  # an absent key is a missing value
-        if frame.width != len(names) if not keyed else not set(frame.columns) <= set(names):
-            profile = profile_frame(
-                pl.DataFrame(schema=dict.fromkeys(names, pl.String)),
-                text=text,
-                exact=True,
-                onto=profile,
-                widths={frame.width: frame.height},
-            )
-            continue
-        if not keyed and set(names).isdisjoint(frame.columns):
-            frame.columns = names
-        known = frame.select(
-            pl.col(name) if name in frame.columns else pl.lit(None, pl.String).alias(name) for name in names
-        )
-        profile = profile_frame(known, text=text, domains=domains, exact=True, onto=profile)
-    return profile
+        profile = profile_frame(frame, text=text, exact=True, onto=profile)
+    return Gathered(len(files), profile, ())
 
 
 def _text_columns(files: Iterable[Path], job: Job) -> frozenset[str]:
@@ -203,23 +147,3 @@ def _text_columns(files: Iterable[Path], job: Job) -> frozenset[str]:
         for name, counts in zip(frame.columns, classify_columns(frame), strict=True):
             types[name] = types.get(name, TypeCounts()) + counts
     return frozenset(name for name, counts in types.items() if counts.inferred in _TEXT)
-
-
-def frames_of(files: Iterable[Path], job: Job) -> Iterator[pl.DataFrame]:
-    """Their rows, some at a time, in String columns. Raises DatasetError."""
-    for path in files:
-        source = _lines(path) if job.written_in is Source.JSON else path
-        yield from batches(source, _FORMATS[job.written_in], job.header, str(path))
-
-
-def _lines(path: Path) -> bytes | Path:
-    """JSON Lines as they are; a document with a list of records as the lines that they make."""
-    with path.open("rb") as file:
-        start = file.read(1024).lstrip()
-    if not start.startswith(b"["):
-        return path
-    try:
-        records = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as error:
-        raise DatasetError(f"{path} is not JSON: {error}") from None
-    return b"".join(orjson.dumps(record) + b"\n" for record in records)

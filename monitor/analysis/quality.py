@@ -11,7 +11,7 @@ from baselines.quality.constraints import QualityConstraints
 from baselines.quality.problem import problem_of
 from config.model import Distance
 from monitor import metric_values
-from monitor.analysis.answers import read_answers
+from monitor.analysis.answers import Answers, read_answers
 from monitor.analysis.contract import ContractError, Job
 from monitor.analysis.outcome import Analysed
 from monitor.comparison import Gathered
@@ -27,17 +27,20 @@ def analyse_quality(job: Job, now: datetime) -> Analysed:
     Raises:
         ContractError, DatasetError, QualityError: in one sentence.
     """
+    if job.preprocess is not None:
+        raise ContractError(
+            "record_preprocessor_script is set, and a job of analysis_type MODEL_QUALITY runs none: leave it "
+            "out, and say by inference_attribute where the answer lies, for which a path will do"
+        )
     problem = problem_of(_wanted(job, "problem_type"))
     answers = read_answers(job)
     if not answers.frame.height:
-        raise ContractError(
-            f"Job inputs had no data: {answers.objects} files below {job.source} hold no answer with a "
-            "label; check start_time, end_time and that ground truth was merged"
-        )
+        raise ContractError(_no_answers(job, answers))
     found = analyze(
         answers.frame,
         problem,
         threshold=_threshold(job),
+        positive=job.positive,
         constraints=_constraints(job),
         compat=job.distance is Distance.COMPAT,
         evaluation_time=job.period.end or now,
@@ -46,6 +49,20 @@ def analyse_quality(job: Job, now: datetime) -> Analysed:
     gathered = Gathered(answers.objects, Profile(answers.frame.height - found.left_out, {}), answers.bad)
     metrics = _metrics(job, found, now) if job.emits else ""
     return Analysed(files, metrics, gathered, completion_message(len(found.violations)))
+
+
+def _no_answers(job: Job, answers: Answers) -> str:
+    lost = sum(bad.rejects.lost for bad in answers.bad)
+    if lost:
+        detail = next(each.detail for bad in answers.bad for each in bad.rejects.examples)
+        return (
+            f"Job inputs had no data: none of {lost} lines in {answers.objects} files below {job.source} "
+            f"can be used: {detail}; check the attributes of the job and that ground truth was merged"
+        )
+    return (
+        f"Job inputs had no data: {answers.objects} files below {job.source} hold no answer with a "
+        "label; check start_time, end_time and that ground truth was merged"
+    )
 
 
 def _wanted(job: Job, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job
 from monitor.analysis.outcome import Analysed
 from monitor.analysis.quality import analyse_quality
+from monitor.capture.rejects import RejectKind
 from monitor.checks.names import OURS_ALONE
 from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
@@ -63,7 +65,10 @@ def _constraints(job: Job) -> Constraints | None:
         if job.statistics is not None:
             raise ContractError("baseline_statistics is set without baseline_constraints: set both or none")
         return None
-    return constraints_file.read(job.constraints.read_bytes(), str(job.constraints))
+    found = constraints_file.read(job.constraints.read_bytes(), str(job.constraints))
+    if job.categorical is None:
+        return found
+    return replace(found, monitoring=replace(found.monitoring, categorical_drift_method=job.categorical))
 
 
 def _statistics(job: Job) -> Profile:
@@ -74,14 +79,30 @@ def _statistics(job: Job) -> Profile:
 
 
 def _no_records(job: Job, found: Gathered) -> str:
-    lost = sum(bad.rejects.lost for bad in found.bad)
+    empty = sum(bad.rejects.count(RejectKind.EMPTY_FILE) for bad in found.bad)
+    lost = sum(bad.rejects.lost for bad in found.bad) - empty
     objects, period = counted(found.read, "object"), job.period
     if lost:
-        example = next((each for bad in found.bad for each in bad.rejects.examples), None)
-        why = f": {example.detail}" if example else ""
+        key, first = next(
+            (bad.key, each)
+            for bad in found.bad
+            for each in bad.rejects.examples
+            if each.kind is not RejectKind.EMPTY_FILE
+        )
+        at = f"line {first.line} of {key}" if first.line else key
         return (
-            f"Job inputs had no data: none of {counted(lost, 'line')} in {objects} can be used{why}; "
-            "kedge check names each of them"
+            f"Job inputs had no data: none of {counted(lost, 'line')} in {objects} can be used: "
+            f"{first.detail}; look at {at} first"
+        )
+    if found.dropped and found.span is None:
+        return (
+            f"Job inputs had no data: the script {job.preprocess} dropped all of "
+            f"{counted(found.dropped, 'line')} in {objects}; see for which it returns [] or None"
+        )
+    if empty and empty == found.read:
+        return (
+            f"Job inputs had no data: no line stands in {counted(empty, 'object')} below {job.source}; "
+            "check that the endpoint captured then"
         )
     holds = "holds" if found.read == 1 else "hold"
     when = f"from {_told(period.start)} to {_told(period.end)}"

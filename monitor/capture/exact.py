@@ -61,7 +61,7 @@ def _read(line: Line, schema: Schema, need_time: bool, tally: _Tally) -> None:
             tally.records.append((line.number, position, event_id, inference_id, time, *cells))
 
 
-def wrong_columns(line: int, width: int, schema: Schema) -> Reject:
+def wrong_columns(line: int | None, width: int, schema: Schema) -> Reject:
     """The example of a record with another number of columns than the schema."""
     detail = f"the record has {width} columns where the baseline has {len(schema.names)}"
     return Reject(RejectKind.WRONG_COLUMNS, line, None, detail)
@@ -128,8 +128,7 @@ def _pairs(capture: dict[str, Json], schema: Schema) -> Sequence[Pair]:
             if all(row.names is not None for row in joined):
                 return [(None, row) for row in joined]
         return [
-            _batch_pair(row, len(schema.outputs))
-            for row in read_payload(capture["batchTransformOutput"]).rows
+            batch_pair(row, len(schema.outputs)) for row in read_payload(capture["batchTransformOutput"]).rows
         ]
     return pair(
         _side(capture, "endpointOutput", schema.output_paths),
@@ -160,7 +159,7 @@ def pair(answered: Rows | None, asked: Rows | None) -> Sequence[Pair]:
     return list(zip(outs, ins, strict=True))
 
 
-def _batch_pair(row: Row[str | None], outputs: int) -> Pair:
+def batch_pair(row: Row[str | None], outputs: int) -> Pair:
     """A merged record of a batch transform: CSV ends with the prediction, JSON has it in SageMakerOutput."""
     if row.names is None:
         split = len(row.cells) - outputs

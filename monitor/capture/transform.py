@@ -23,8 +23,9 @@ from monitor.capture.rejects import RejectKind
 VARIANT = "batch"
 """What stands for a variant where no endpoint answers."""
 
-_UUID = "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-_TIME = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]+)?Z$"
+ADDED_ID = "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+ADDED_TIME = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]+)?Z$"
+ADDED_KEYS = ("SageMakerInferenceId", "SageMakerInferenceTime")
 _ADDED = r',\s*"SageMakerInference(?:Id|Time)"\s*:\s*"[^"\\]*"'
 _JOINED = r'"SageMakerOutput"\s*:'
 
@@ -134,8 +135,8 @@ def _csv_rows(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     inputs = len(schema.names) - outputs
     cells, width = pl.col("out").str.split(","), pl.col("out").str.count_matches(",", literal=True) + 1
     identified = (
-        cells.list.get(-2, null_on_oob=True).str.contains(_UUID)
-        & cells.list.get(-1, null_on_oob=True).str.contains(_TIME)
+        cells.list.get(-2, null_on_oob=True).str.contains(ADDED_ID)
+        & cells.list.get(-1, null_on_oob=True).str.contains(ADDED_TIME)
     ).fill_null(False)
     own = frame.with_columns(
         cells.alias("cells"),
@@ -183,7 +184,7 @@ def _json_rows(frame: pl.DataFrame) -> pl.DataFrame:
         _encoding("in").alias("encoding_in"),
         pl.lit("JSON").alias("encoding_out"),
         found_id.alias("id"),
-        pl.when(found_time.str.contains(_TIME)).then(found_time).alias("time"),
+        pl.when(found_time.str.contains(ADDED_TIME)).then(found_time).alias("time"),
     ).select(_ROWS)
 
 

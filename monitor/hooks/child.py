@@ -21,6 +21,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, BinaryIO
@@ -34,6 +35,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NAME = 80
 _TRACES = 5
 """How many traces of one message's failures are told."""
+
+_OF_PATHS = (
+    *("open", "stat", "lstat", "access", "listdir", "scandir", "statvfs", "readlink"),
+    *("mkdir", "rmdir", "remove", "unlink", "rename", "replace", "link", "symlink", "truncate"),
+    *("chdir", "chmod", "chown", "lchown", "utime", "getxattr", "listxattr", "setxattr"),
+)
+"""What there is in `os` that takes a path; the rest of the library goes by these."""
 
 Handler = Callable[..., Any]
 
@@ -163,12 +171,13 @@ def _called(handler: Handler, header: dict[str, Any]) -> Handler:
         if needed:
             raise _LoadError("has a postprocess_handler that wants arguments: it is called with none")
         return handler
-    if not places or needed > 2:
+    takes_any = any(one.kind is one.VAR_POSITIONAL for one in parameters)  # what a decorator made
+    if needed > 2 or not (places or takes_any):
         raise _LoadError(
             f"has a preprocess_handler of {len(places)} arguments: "
             "it is called with inference_record, or with inference_record and logger"
         )
-    if len(places) == 1:
+    if len(places) < 2:
         return handler
     logger = logging.getLogger("preprocess")
     return lambda record: handler(record, logger)
@@ -334,12 +343,28 @@ def _records(found: object) -> list[dict[Any, Any]]:
 def _row(one: dict[Any, Any]) -> tuple[tuple[str, ...], list[str | None]]:
     """Columns in the order of their names, as texts; an empty text is missing, like an empty cell of CSV."""
     ordered = {str(name): one[name] for name in sorted(one, key=str)}
-    row = flatten(parse(json.dumps(ordered, default=_plain)))
+    try:
+        row = flatten(parse(json.dumps(ordered, default=_plain)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _RefusedError(RejectKind.HOOK_FAILED, _misfit(ordered)) from error
     names = tuple(valid_text(name) for name in row.names or ())
     return names, [cell or None for cell in row.cells]
 
 
+def _misfit(ordered: dict[str, Any]) -> str:
+    """Which of a record's values JSON does not have."""
+    for name, value in ordered.items():
+        try:
+            parse(json.dumps(value, default=_plain))
+        except (TypeError, ValueError, RecursionError):
+            kind = type(value).__name__[:_LONGEST_NAME]
+            return f"to return numbers and texts: under the key {name[:_LONGEST_NAME]!r} it returned {kind}"
+    return "to return numbers and texts"
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401 (a library's number or array)
+    if isinstance(value, Decimal):
+        return str(value)
     for method in ("item", "tolist", "isoformat"):
         try:
             return getattr(value, method)()
@@ -369,14 +394,16 @@ def _redirect(seen_as: str, folder: str) -> None:
         return path
 
     def moving(function: Handler) -> Handler:
-        def moved_first(path: Any = ".", *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            return function(moved(path), *args, **kwargs)
+        def moved_first(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            named = {name: moved(value) for name, value in kwargs.items()}
+            return function(*(moved(value) for value in args), **named)
 
         return moved_first
 
     builtins.open = io.open = moving(io.open)
-    for name in ("open", "stat", "lstat", "listdir", "scandir", "access", "remove", "unlink"):
-        setattr(os, name, moving(getattr(os, name)))
+    for name in _OF_PATHS:
+        if hasattr(os, name):
+            setattr(os, name, moving(getattr(os, name)))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,11 @@ _STOPS = 3
 
 @dataclass(frozen=True, slots=True)
 class Preprocessed:
-    """What an object held, and what the script printed, which may hold captured values."""
+    """What an object held, what the script printed (maybe captured values), and how many lines it dropped."""
 
     decoded: Decoded
     said: str
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,9 @@ def decode_through(
     decoded = put_together(unpacked.rejects, found.parts, schema, between)
     if found.seen and decoded.rejects.count(RejectKind.EMPTY_FILE):
         decoded = replace(decoded, rejects=NONE)  # the script dropped every record, as it may
-    return Preprocessed(decoded, found.said)
+    told = pl.concat([decoded.records["@line"], decoded.misfits["@line"]]).n_unique()
+    misfits = decoded.rejects.count(RejectKind.WRONG_COLUMNS)
+    return Preprocessed(decoded, found.said, max(0, found.seen - told - decoded.rejects.lost + misfits))
 
 
 def columns_through(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -96,6 +97,16 @@ def test_the_distances_are_model_monitors_unless_others_are_asked_for(container:
     assert container.run().message == "CompletedWithViolations: Job completed successfully with 1 violations."
 
 
+def test_the_drift_of_categories_is_measured_as_the_variable_says(container: Container) -> None:
+    container.baseline("sex\n" + "M\nF\n" * 600)
+    container.variables |= {"dataset_format": '{"csv": {"header": true}}', "dataset_source": "/data/now"}
+    container.path("/data/now/a.csv").write_text("sex\n" + "M\n" * 150 + "F\n" * 250)
+    assert container.run().message == QUIET
+    container.variables["categorical_drift_method"] = "Chi_Squared"
+    (violation,) = container.run().file("constraint_violations.json")["violations"]
+    assert (violation["feature_name"], violation["constraint_check_type"]) == ("sex", "baseline_drift_check")
+
+
 def test_a_baselining_job_writes_a_baseline(tmp_path: Path) -> None:
     container = Container(tmp_path, dict(BASELINING))
     container.path(f"{BASELINING['dataset_source']}/training.csv").write_text(TRAINING)
@@ -119,6 +130,12 @@ def test_a_baselining_job_writes_a_baseline(tmp_path: Path) -> None:
             '{"json": {"line": "true"}}',
             "a.json",
             b'[{"rings": 7, "length": 0.5}, {"rings": 8, "length": null}]',
+        ),
+        ('{"csv": {"header": true}}', "a.csv.gz", gzip.compress(b"rings,length\n7,0.5\n8,\n", mtime=0)),
+        (
+            '{"json": {"lines": true}}',
+            "a.json.gz",
+            gzip.compress(b'[{"rings": 7, "length": 0.5}, {"rings": 8}]', mtime=0),
         ),
         ('{"parquet": {}}', "a.parquet", b""),
     ],
@@ -183,6 +200,44 @@ def test_the_variables_may_stand_in_the_jobs_configuration(container: Container)
     assert container.run(variables={}).message == QUIET
 
 
+@pytest.mark.parametrize(
+    ("side", "rows"), [("endpointOutput", "rings\n1.0\n29.0\n"), ("endpointInput", "length\n0.2\n0.5\n")]
+)
+def test_captures_of_one_side_are_those_columns(container: Container, side: str, rows: str) -> None:
+    container.baseline(rows)
+    container.variables["dataset_format"] = json.dumps(
+        {"sagemakerCaptureJson": {"captureIndexNames": [side]}}
+    )
+    ended = container.run()
+    assert ended.status == 0, ended.said
+    (feature,) = ended.file("statistics.json")["features"]
+    assert feature["name"] == rows.split("\n")[0]
+    assert ended.file("statistics.json")["dataset"] == {"item_count": 580}
+
+
+def test_outputs_that_come_last_are_the_first_columns(container: Container) -> None:
+    container.variables |= {
+        "dataset_format": '{"csv": {"header": false, "output_columns_position": "END"}}',
+        "dataset_source": "/opt/ml/processing/batch",
+    }
+    container.path("/opt/ml/processing/batch/part-0").write_text(
+        "".join(f"{0.2 + n % 40 / 100},{500 + n}.0\n" for n in range(200))
+    )
+    (violation,) = container.run().file("constraint_violations.json")["violations"]
+    assert (violation["feature_name"], violation["constraint_check_type"]) == (
+        "rings",
+        "baseline_drift_check",
+    )
+
+
+def test_a_baseline_whose_outputs_come_last_has_them_first(tmp_path: Path) -> None:
+    spelled = '{"csv": {"header": "true", "output_columns_position": "END"}}'
+    container = Container(tmp_path, {**BASELINING, "dataset_format": spelled})
+    container.path(f"{BASELINING['dataset_source']}/a.csv").write_text("length,size,rings\n0.5,1,7\n")
+    features = container.run().file("constraints.json")["features"]
+    assert [each["name"] for each in features] == ["rings", "length", "size"]
+
+
 def _drop(*names: str) -> dict[str, str]:
     return {name: value for name, value in MONITORING.items() if name not in names}
 
@@ -195,6 +250,10 @@ def _drop(*names: str) -> dict[str, str]:
         (_drop("baseline_constraints"), "baseline_statistics is set without baseline_constraints"),
         ({**MONITORING, "dataset_format": "{"}, "dataset_format '{' is none that is known"),
         ({**MONITORING, "dataset_format": '{"avro": {}}'}, "dataset_format 'avro' is none that is known"),
+        (
+            {**MONITORING, "dataset_format": '{"sagemakerCaptureJson": {"captureIndexNames": ["output"]}}'},
+            "captureIndexNames 'output': write one or more of endpointInput, endpointOutput",
+        ),
         ({**MONITORING, "start_time": "noon"}, "start_time is 'noon', which is no ISO 8601 time"),
         (
             {**MONITORING, "start_time": "2026-03-02T14:00:00Z", "end_time": "2026-03-02T13:00:00Z"},
@@ -213,6 +272,10 @@ def _drop(*names: str) -> dict[str, str]:
             "publish_cloudwatch_metrics is 'maybe': write true or false, Enabled or Disabled",
         ),
         ({**MONITORING, "analysis_type": "BIAS"}, "analysis_type is 'BIAS': write one of DATA_QUALITY"),
+        (
+            {**MONITORING, "categorical_drift_method": "L2"},
+            "categorical_drift_method is 'L2': write one of LInfinity, ChiSquared",
+        ),
         ({**MONITORING, "KEDGE_ASSUME": "colour=red"}, "KEDGE_ASSUME: 'colour=red' is no assumption"),
         (
             {**MONITORING, "baseline_statistics": "/opt/ml/none.json"},
@@ -257,7 +320,19 @@ def test_captures_of_which_no_line_can_be_used_are_told_by_what_is_wrong(contain
         container.capture(f"2026/03/02/{name}.jsonl", ["garbage", "{}"])
     ended = container.run()
     assert ended.status == 1
-    assert "none of 4 lines in 2 objects can be used: the line is not JSON" in ended.message
+    assert (
+        "none of 4 lines in 2 objects can be used: the line is not JSON; look at line 1 of " in ended.message
+    )
+    assert "12/00-00-000-a.jsonl first" in ended.message
+
+
+def test_objects_without_a_line_are_told_as_such(container: Container) -> None:
+    for name in ("12/00-00-000-a", "13/00-00-000-b"):
+        container.capture(f"2026/03/02/{name}.jsonl", [])
+    ended = container.run()
+    assert ended.status == 1
+    assert "Job inputs had no data: no line stands in 2 objects below " in ended.message
+    assert "; check that the endpoint captured then" in ended.message
 
 
 def test_bad_lines_cost_no_good_one_and_are_told(container: Container) -> None:

@@ -161,3 +161,108 @@ def test_a_job_that_names_no_columns_says_which(tmp_path: Path, change: dict[str
     ended = container.run()
     assert ended.status == 1
     assert said in ended.message
+
+
+def answered(number: int, answer: Any, truth: Any) -> str:
+    """A merged line in JSON, answer and ground truth."""
+    line = json.loads(merged(number, json.dumps(answer), json.dumps(truth)))
+    line["captureData"]["endpointOutput"] |= {"encoding": "JSON", "observedContentType": "application/json"}
+    line["groundTruthData"]["encoding"] = "JSON"
+    return json.dumps(line)
+
+
+def of_json(monitoring: Container, lines: list[str], **attributes: str) -> Container:
+    """The same job without a baseline, on other lines."""
+    monitoring.variables |= attributes
+    monitoring.variables.pop("baseline_constraints")
+    monitoring.capture("2026/03/02/12/part-00000.jsonl", lines)
+    return monitoring
+
+
+def test_a_column_is_its_whole_name_before_it_is_the_end_of_one(monitoring: Container) -> None:
+    lines = [
+        answered(n, {"z_score": 50.0, "score": n % 9 + 0.5}, {"order": 1000, "label": n % 9})
+        for n in range(250)
+    ]
+    ended = of_json(monitoring, lines, inference_attribute="score").run()
+    assert ended.file("statistics.json")["regression_metrics"]["mae"]["value"] == 0.5, ended.said
+
+
+def test_the_end_of_several_names_is_none_of_them(monitoring: Container) -> None:
+    lines = [answered(n, {"z_score": 50.0, "a_score": 1.0}, {"label": 1}) for n in range(9)]
+    ended = of_json(monitoring, lines, inference_attribute="score").run()
+    assert ended.status == 1
+    assert "none of 9 lines in 1 files" in ended.message
+    assert "2 columns of the record end in _score: give the whole name of one" in ended.message
+
+
+@pytest.mark.parametrize(
+    ("truth", "label"),
+    [
+        ({"order": 1000, "truth": {"label": 3}}, "label"),
+        ({"order": 1000, "truth": {"label": 3}}, "truth.label"),
+        ({"truth": 3}, "label"),
+        (3, "label"),
+    ],
+)
+def test_the_label_is_the_one_that_is_named(monitoring: Container, truth: Any, label: str) -> None:
+    lines = [answered(n, {"score": 3.5}, truth) for n in range(9)]
+    ended = of_json(monitoring, lines, inference_attribute="score", ground_truth_attribute=label).run()
+    assert ended.file("statistics.json")["regression_metrics"]["mae"]["value"] == 0.5, ended.said
+
+
+def test_a_label_that_is_none_of_several_values_is_not_guessed(monitoring: Container) -> None:
+    lines = [answered(n, {"score": 3.5}, {"order": 1000, "truth": 3}) for n in range(9)]
+    ended = of_json(monitoring, lines, inference_attribute="score").run()
+    assert ended.status == 1
+    assert "can be used: the record has no column 'label'" in ended.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "path"),
+    [
+        ({"score": 3.5}, "$.score"),
+        ({"prediction": {"score": 3.5, "x": 1}}, "prediction.score"),
+        ({"predictions": [{"score": 3.5, "x": 1}]}, "predictions[0].score"),
+        ({"predictions": [{"score": 3.5, "x": 1}]}, "predictions[*].score"),
+        ({"a b": {"score": 3.5}, "c": [1, 9]}, '$."a b".score'),
+        ({"all": [9.0, 3.5]}, "all[1]"),
+    ],
+)
+def test_answers_lie_at_a_path(monitoring: Container, answer: Any, path: str) -> None:
+    lines = [answered(n, answer, {"label": 3}) for n in range(9)]
+    ended = of_json(monitoring, lines, inference_attribute=path).run()
+    assert ended.status == 0, ended.said
+    assert ended.file("statistics.json")["regression_metrics"]["mae"]["value"] == 0.5
+
+
+@pytest.mark.parametrize("path", ["predictions[", "prediction.nothing"])
+def test_a_path_to_nothing_is_told(monitoring: Container, path: str) -> None:
+    lines = [answered(n, {"prediction": {"score": 3.5}}, {"label": 3}) for n in range(9)]
+    ended = of_json(monitoring, lines, inference_attribute=path).run()
+    assert ended.status == 1
+    assert "none of 9 lines in 1 files" in ended.message
+    assert path in ended.message
+
+
+def test_lines_without_ground_truth_are_told(monitoring: Container) -> None:
+    lines = [merged(n, "5.5", "4").replace("groundTruthData", "truth") for n in range(9)]
+    ended = of_json(monitoring, lines).run()
+    assert "can be used: the line has no groundTruthData; check" in ended.message
+
+
+def test_a_preprocess_script_is_refused(monitoring: Container) -> None:
+    monitoring.path("/opt/ml/code/pre.py").write_text("def preprocess_handler(record):\n    return {}\n")
+    monitoring.variables["record_preprocessor_script"] = "/opt/ml/code/pre.py"
+    ended = monitoring.run()
+    assert ended.status == 1
+    assert "record_preprocessor_script is set, and a job of analysis_type MODEL_QUALITY" in ended.message
+
+
+def test_the_positive_one_of_two_classes_is_named(tmp_path: Path) -> None:
+    container = Container(tmp_path, {**QUALITY, "problem_type": "BinaryClassification"})
+    evaluated(container, "prediction,label\nyes,yes\nyes,no\nno,no\n")
+    assert "name the positive one of two, by KEDGE_POSITIVE_CLASS in the image" in container.run().message
+    container.variables["KEDGE_POSITIVE_CLASS"] = "yes"
+    metrics = container.run().file("statistics.json")["binary_classification_metrics"]
+    assert (metrics["recall"]["value"], metrics["precision"]["value"]) == (1.0, 0.5)

@@ -104,3 +104,13 @@ def test_a_baseline_of_captures_has_the_scripts_columns(container: Container) ->
     assert ended.status == 0, ended.said
     found = json.loads((ended.output / "constraints.json").read_text())["features"]
     assert [(each["name"], each["inferred_type"]) for each in found] == [("a", "String"), ("b", "Fractional")]
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_script_that_drops_every_record_is_told_as_such(container: Container, captured: bool) -> None:
+    _with(container, "def preprocess_handler(record):\n    return []\n")
+    if not captured:
+        container.variables |= {"dataset_format": '{"csv": {"header": true}}', "dataset_source": "/data"}
+    ended = container.run()
+    assert ended.status == 1
+    assert f"preprocessing/script.py dropped all of {580 if captured else 1200} lines in 1" in ended.message

@@ -183,6 +183,11 @@ def test_the_files_of_a_new_baseline_read_back() -> None:
         (b"PAR1 but no more", "x.parquet", "x.parquet is not parquet that can be read"),
         (parquet(pl.DataFrame({"a": [[1]]})), "x.parquet", "x.parquet, column a: holds List(Int64) values"),
         (b"a,b\n1,2\n", "x.xlsx", "x.xlsx has a suffix that says no format: give it one of .csv"),
+        (
+            b"\x1f\x8b\x08damaged",
+            "x.csv.gz",
+            "x.csv.gz is gzip that is damaged or breaks off; write it again",
+        ),
         (b"a,b\n1,2\n", None, "the data set has a suffix that says no format"),
     ],
 )
@@ -193,10 +198,10 @@ def test_what_is_no_data_set_is_refused_in_a_sentence(data: bytes, where: str | 
     assert "\n" not in str(caught.value)
 
 
-def test_no_such_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+def test_no_such_file_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read: No such file"):
         create(tmp_path / "absent.csv")
-    with pytest.raises(DatasetError, match="cannot be read: Is a directory"):
+    with pytest.raises(DatasetError, match="holds no files; give the one that holds the data set"):
         create(tmp_path, format=DatasetFormat.CSV)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -27,6 +28,15 @@ def told(ran: Ran) -> object:
 
 
 class TestCreate:
+    def test_it_takes_the_files_of_a_folder_and_gzip(self, folder: Path) -> None:
+        (folder / "training").mkdir()
+        (folder / "training" / "_SUCCESS").write_text("")
+        (folder / "training" / "a.csv").write_text("rings,length\n9,0.5\n")
+        (folder / "training" / "b.csv.gz").write_bytes(gzip.compress(b"rings,length\n10,\n"))
+        ran = kedge("baseline", "create", "training", "--output", "made")
+        assert (ran.status, ran.out) == (0, "2 records, 2 features, written to made\n"), ran.err
+        assert features_in(folder / "made")["length"] == ("Fractional", 0.5)
+
     def test_it_writes_the_two_files_of_a_data_set(self, folder: Path) -> None:
         (folder / "training.csv").write_text(TRAINING)
         ran = kedge("baseline", "create", "training.csv", "--output", "made/here")

@@ -57,6 +57,32 @@ def test_what_it_writes_there_stays_where_the_results_are(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("doing", "left"),
+    [
+        ("os.makedirs(at + '/a/b', exist_ok=True)", "a/b"),
+        ("pathlib.Path(at, 'a').mkdir()", "a"),
+        ("pathlib.Path(at, 'a', 'b').mkdir(parents=True)", "a/b"),
+        ("os.rename(at + '/statistics.json', at + '/a.json')", "a.json"),
+        ("os.replace(src=at + '/statistics.json', dst=at + '/a.json')", "a.json"),
+        ("pathlib.Path(at, 'statistics.json').rename(at + '/a.json')", "a.json"),
+        ("shutil.copy(at + '/statistics.json', at + '/a.json')", "a.json"),
+        ("shutil.copy2(at + '/statistics.json', at + '/a.json')", "a.json"),
+        ("shutil.copytree(at, at + '/a')", "a/statistics.json"),
+        ("shutil.move(at + '/statistics.json', at + '/a.json')", "a.json"),
+        ("os.chdir(at); open('a.json', 'w').close()", "a.json"),
+        ("os.symlink(at + '/statistics.json', at + '/a.json')", "a.json"),
+        ("os.mkdir(at + '/a'); shutil.rmtree(at + '/a'); open(at + '/b', 'w').close()", "b"),
+    ],
+)
+def test_whatever_it_does_there(tmp_path: Path, doing: str, left: str) -> None:
+    (tmp_path / "statistics.json").write_text(FILES["statistics.json"])
+    head = "import os, pathlib, shutil\nat = '/opt/ml/processing/output'\n"
+    source = f"{head}def postprocess_handler():\n    {doing}\n"
+    run_postprocess(_script(source), tmp_path)
+    assert (tmp_path / left).exists()
+
+
+@pytest.mark.parametrize(
     ("source", "told"),
     [
         (

@@ -165,6 +165,21 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert values(through(source, captured(*numbered(1)))) == [("0.5", "3", "NaN")]
 
 
+def test_decimals_and_dates_are_their_texts() -> None:
+    source = "import datetime, decimal\n" + returning(
+        "{'1': decimal.Decimal('1.50'), '2': datetime.date(2026, 3, 2), '3': decimal.Decimal('NaN')}"
+    )
+    assert values(through(source, captured(*numbered(1)))) == [("1.50", "2026-03-02", "NaN")]
+
+
+def test_a_handler_that_a_decorator_made_is_called_with_the_record() -> None:
+    source = (
+        "def logged(handler):\n    def wrapper(*args, **kwargs):\n        return handler(*args, **kwargs)\n"
+        "    return wrapper\n@logged\n" + returning("{'1': 1, '2': 2, '3': 3}")
+    )
+    assert values(through(source, captured(*numbered(1)))) == [("1", "2", "3")]
+
+
 def test_where_the_script_fails_its_line_and_the_captured_line_are_named_and_no_captured_value() -> None:
     source = (
         "def half(text):\n"
@@ -191,7 +206,12 @@ def test_where_the_script_fails_its_line_and_the_captured_line_are_named_and_no_
         ("7", "failed to return a dict, a list of dicts or None: it returned int"),
         ("'a,b'", "failed to return a dict, a list of dicts or None: it returned str"),
         ("[{'a': 1}, 3]", "failed to return a dict, a list of dicts or None: it returned int"),
-        ("{'a': object()}", "failed (TypeError)"),
+        ("{'a': object()}", "failed to return numbers and texts: under the key 'a' it returned object"),
+        ("{'a': 1, 'b': b'x'}", "failed to return numbers and texts: under the key 'b' it returned bytes"),
+        (
+            "{'a': 1, 'b': {'c': {1}}}",
+            "failed to return numbers and texts: under the key 'b' it returned dict",
+        ),
         ("1 / 0", "failed in its line 2 (ZeroDivisionError)"),
         ("exit(3)", "failed in its line 2 (SystemExit)"),
     ],
