@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
 from baselines.profile.column import ColumnProfile
-from baselines.profile.types import DataType
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
 from config.model import Distance
 from monitor.checks.names import Check, insufficient, not_applicable
@@ -18,7 +17,6 @@ from monitor.distances.simple import simple
 from monitor.distances.step import step_cdf
 from store.records import CheckRow, Outcome
 
-_NUMERIC = frozenset({DataType.INTEGRAL, DataType.FRACTIONAL})
 BLIND_ABOVE = 0.4
 """Where chance alone could make a gap this large (a shift of 1 sd), "no drift" says nothing."""
 
@@ -48,14 +46,14 @@ def check_drift(
     """
     if not config.perform_comparison:
         return not_applicable(name, Check.DRIFT, "The constraints disable the comparison.")
-    expected, found = baseline.inferred_type, current.inferred_type
+    expected, found = baseline.inferred_type.in_files, current.inferred_type.in_files
     if mode is Distance.COMPAT and expected is not found:
         return not_applicable(
             name, Check.DRIFT, f"Inferred data type don't match for column: {expected} against {found}."
         )
     if current.num_present == 0:
         return insufficient(name, Check.DRIFT, "No value of this feature is present.")
-    if expected in _NUMERIC:
+    if expected.numeric:
         return _numeric(name, current, baseline, config, mode)
     if config.categorical_drift_method is CategoricalDriftMethod.CHISQUARED:
         return _chi_squared(name, current, baseline, config, assume.chi_squared)
