@@ -51,9 +51,7 @@ def judge(
     violation, as in Model Monitor: the columns can't be told apart then (`assume.columns_alone`: else the
     records that do fit are checked beside it). A check that fails is an ERROR row and stops nothing else.
     """
-    columns = check_columns(
-        current.rows, current.widths, len(constraints.features) if width is None else width
-    )
+    columns = _check_columns(current, constraints, width)
     if columns is not None and assume.columns_alone:
         return Verdict((), (columns,))
     features: list[FeatureResult] = []
@@ -69,6 +67,12 @@ def judge(
         checks.extend(results)
         features.append(_summary(constraint.name, column, results))
     return Verdict(tuple(features), tuple(checks))
+
+
+def _check_columns(current: Profile, constraints: Constraints, width: int | None) -> CheckRow | None:
+    if not constraints.monitoring.evaluate_constraints:
+        return None
+    return check_columns(current.rows, current.widths, len(constraints.features) if width is None else width)
 
 
 def _absent(name: str, rows: int) -> CheckRow:

@@ -437,6 +437,12 @@ class TestColumns:
         current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: misfits})
         assert verdict(current).violations == ()
 
+    def test_constraints_that_disable_every_check_disable_that_of_the_columns(self) -> None:
+        off = replace(asking("a", "b"), monitoring=replace(DEFAULTS, evaluate_constraints=False))
+        found = verdict(replace(table({"a": NORMAL[:4], "b": NORMAL[:4]}), widths={2: 4, 3: 5}), off)
+        assert {row.outcome for row in found.checks} == {Outcome.NOT_APPLICABLE}
+        assert {row.feature for row in found.checks} == {"a", "b"}
+
     def test_of_several_wrong_widths_the_most_frequent_is_told(self) -> None:
         current = replace(table({"a": NORMAL[:4], "b": NORMAL[:4]}), widths={1: 2, 2: 4, 3: 3})
         (row,) = verdict(current).violations
