@@ -65,7 +65,7 @@ def check(
         bool,
         typer.Option(
             "--fail-on-violations",
-            help="Exit with status 3 where there are violations or too many records are lost.",
+            help="Exit with status 3 where there are violations, other units or too many lost records.",
         ),
     ] = False,
     assume: Assumed = None,
@@ -154,7 +154,7 @@ def _write_violations(output: Path, rows: tuple[CheckRow, ...]) -> None:
 
 
 def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) -> None:
-    from monitor.violations import completion_message
+    from monitor.violations import completion_message, in_file
 
     for bad in found.bad:
         for example in bad.rejects.examples:
@@ -166,7 +166,10 @@ def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) ->
         typer.echo(fault)
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
-    typer.echo(completion_message(len(found.verdict.violations)))
+    typer.echo(completion_message(len(in_file(found.verdict.violations))))
+    if units := _unit_changes(found):
+        features = "1 feature has" if units == 1 else f"{units} features have"
+        typer.echo(f"{features} another unit, which Model Monitor does not check and its files do not say.")
     if both:
         typer.echo("\nModel Monitor's verdict (compat) beside the right one (correct), where they differ:")
     for pair in (each for each in both if each.why):
@@ -183,11 +186,19 @@ def _short(row: CheckRow | None) -> str:
     return row.outcome if row.value is None else f"{row.outcome} {row.value:.4g}"
 
 
+def _unit_changes(found: Comparison) -> int:
+    from monitor.checks.names import Check
+
+    return sum(row.check == Check.UNIT for row in found.verdict.violations)
+
+
 def _lost(found: Comparison) -> int:
     return sum(bad.rejects.lost for bad in found.bad)
 
 
 def _tell_json(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) -> None:
+    from monitor.violations import in_file
+
     print_json(
         {
             "objects": found.objects,
@@ -215,7 +226,8 @@ def _tell_json(found: Comparison, fault: str | None, both: tuple[SideBySide, ...
                 }
                 for check in found.verdict.checks
             ],
-            "violations": len(found.verdict.violations),
+            "violations": len(in_file(found.verdict.violations)),
+            "unit_changes": _unit_changes(found),
             "data_fault": fault,
             "both": [
                 {

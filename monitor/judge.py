@@ -15,7 +15,7 @@ from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
 from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
-from monitor.checks.names import OURS_ALONE, Check, insufficient, not_applicable
+from monitor.checks.names import NOT_COMPARED, OURS_ALONE, Check, insufficient, not_applicable
 from monitor.checks.non_negative import check_non_negative
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
@@ -97,6 +97,8 @@ def _check_feature(
         return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
 
     def against_baseline(check: Check, make: Callable[[ColumnProfile], CheckRow]) -> CheckRow:
+        if not config.perform_comparison:
+            return not_applicable(name, check, NOT_COMPARED)
         if baseline is None:
             return not_applicable(name, check, "The baseline's statistics don't have this feature.")
         return make(baseline)

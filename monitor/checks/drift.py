@@ -9,7 +9,7 @@ from baselines.constraints import CategoricalDriftMethod, DistanceMethod, Monito
 from baselines.profile.column import ColumnProfile
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
 from config.model import Distance
-from monitor.checks.names import Check, insufficient, not_applicable
+from monitor.checks.names import NOT_COMPARED, Check, insufficient, not_applicable
 from monitor.distances.chi_squared import chi_squared
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import correction, robust, shift_in_sd
@@ -45,7 +45,7 @@ def check_drift(
     with numbers whether whole or not, and goes on comparing them when a few values are no numbers.
     """
     if not config.perform_comparison:
-        return not_applicable(name, Check.DRIFT, "The constraints disable the comparison.")
+        return not_applicable(name, Check.DRIFT, NOT_COMPARED)
     expected, found = baseline.inferred_type.in_files, current.inferred_type.in_files
     if mode is Distance.COMPAT and expected is not found:
         return not_applicable(

@@ -25,6 +25,8 @@ DATA_FAULTS = frozenset(Check) - {Check.DRIFT}
 OURS_ALONE = frozenset({Check.UNIT})
 """Checks that Model Monitor does not have: its files leave them out, and its mode does not make them."""
 
+NOT_COMPARED = "The constraints disable the comparison."
+
 
 def percent(share: float) -> str:
     """A share as Model Monitor prints it: 12 of 18 is 66.66666666666666%."""
