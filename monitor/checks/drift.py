@@ -9,7 +9,7 @@ from baselines.constraints import CategoricalDriftMethod, DistanceMethod, Monito
 from baselines.profile.column import ColumnProfile
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
 from config.model import Distance
-from monitor.checks.names import NOT_COMPARED, Check, insufficient, not_applicable
+from monitor.checks.names import NOT_COMPARED, Check, insufficient, not_applicable, printed
 from monitor.distances.chi_squared import chi_squared
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import correction, robust, shift_in_sd
@@ -105,14 +105,16 @@ def _verdict(name: str, measured: _Measured, config: MonitoringConfig, mode: Dis
     is_robust = config.comparison_method is DistanceMethod.ROBUST
     distance = robust(measured.distance, n, m) if is_robust else measured.distance
     if distance > threshold:
-        detail = f"Baseline drift distance: {distance!r} exceeds threshold: {threshold!r}"
+        detail = f"Baseline drift distance: {printed(distance)} exceeds threshold: {printed(threshold)}"
         return CheckRow(name, Check.DRIFT, Outcome.VIOLATED, distance, threshold, detail)
     blind = correction(n, m) if is_robust else 0.0
     seen = _visible(n, threshold + blind)
     if mode is Distance.CORRECT and blind > BLIND_ABOVE:
         detail = f"Too few values: {seen}."
         return CheckRow(name, Check.DRIFT, Outcome.INSUFFICIENT_DATA, distance, threshold, detail)
-    detail = f"Baseline drift distance: {distance!r} is within threshold: {threshold!r}; {seen}."
+    detail = (
+        f"Baseline drift distance: {printed(distance)} is within threshold: {printed(threshold)}; {seen}."
+    )
     return CheckRow(name, Check.DRIFT, Outcome.OK, distance, threshold, detail)
 
 
@@ -148,6 +150,9 @@ def _chi_squared(
     value = fit.p_value if by_p else fit.statistic
     below = by_p and reading is ChiSquaredReading.P_VALUE_BELOW
     violated = value < threshold if below else value > threshold
-    word = "exceeds" if violated else "is within"
-    detail = f"Baseline drift distance: {value!r} {word} threshold: {threshold!r}"
+    if below:
+        told = f"p-value: {printed(value)} {'is below' if violated else 'is not below'}"
+    else:
+        told = f"distance: {printed(value)} {'exceeds' if violated else 'is within'}"
+    detail = f"Baseline drift {told} threshold: {printed(threshold)}"
     return CheckRow(name, Check.DRIFT, Outcome.VIOLATED if violated else Outcome.OK, value, threshold, detail)

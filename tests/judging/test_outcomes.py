@@ -25,6 +25,7 @@ from baselines.profile.column import ColumnProfile
 from baselines.profile.kll import Sketch
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts
+from config.assumptions import Assume, ChiSquaredReading
 from config.model import Distance
 from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
@@ -39,6 +40,7 @@ RNG = np.random.default_rng(7)
 NORMAL = RNG.normal(size=3000)
 FRACTIONAL = FeatureConstraints("x", DataType.FRACTIONAL)
 DEFAULTS = MonitoringConfig()
+VALUE_ABOVE = Assume(chi_squared=ChiSquaredReading.VALUE_ABOVE)
 SIMPLE = replace(DEFAULTS, comparison_method=DistanceMethod.SIMPLE)
 
 
@@ -235,6 +237,22 @@ class TestDrift:
             assert float(match[1]) == row.value
         assert row.detail == f"Baseline drift distance: {row.value!r} exceeds threshold: 0.1"
 
+    def test_small_numbers_are_printed_as_java_prints_them(self) -> None:
+        far, config = numbers(NORMAL + 9), replace(SIMPLE, comparison_threshold=1e-5)
+        assert drift(far, numbers(NORMAL), config).detail == (
+            "Baseline drift distance: 1.0 exceeds threshold: 1.0E-5"
+        )
+        rare = texts({"M": 99_999, "F": 1})
+        quiet = drift(rare, texts({"M": 1}), replace(SIMPLE, comparison_threshold=0.5))
+        assert re.match(r"Baseline drift distance: \d\.\d+E-\d is within threshold: 0\.5; ", quiet.detail)
+        domain = FeatureConstraints("x", DataType.STRING, domains=("F",))
+        assert check_domain(rare, domain, 1.0).detail == (
+            "Value: 1.0E-5 does not meet the constraint requirement! "
+        )
+        whole = FeatureConstraints("x", DataType.INTEGRAL, completeness=0.5)
+        told = check_completeness(column(["1", *[None] * (2**18 - 1)]), whole).detail
+        assert told.endswith("Expected: 50.0%. Observed: Only 3.814697265625E-4%.")
+
     def test_a_distance_at_the_threshold_does_not(self) -> None:
         halves = numbers([0.0] * 50 + [1.0] * 50)
         more = numbers([0.0] * 25 + [1.0] * 75)
@@ -297,6 +315,21 @@ class TestDrift:
         assert (quiet.outcome, quiet.value) == (Outcome.OK, same)
         assert found.outcome is Outcome.VIOLATED
         assert found.value == pytest.approx(other, abs=1e-9)
+
+    def test_what_a_p_value_violates_is_told_truly(self) -> None:
+        config = replace(
+            DEFAULTS,
+            categorical_drift_method=CategoricalDriftMethod.CHISQUARED,
+            categorical_comparison_threshold=0.05,
+        )
+        baseline, shifted = texts({"M": 500, "F": 500}), texts({"M": 600, "F": 400})
+        quiet, found = drift(baseline, baseline, config), drift(shifted, baseline, config)
+        told = re.fullmatch(r"Baseline drift p-value: (\S+E-10) is below threshold: 0\.05", found.detail)
+        assert told is not None
+        assert float(told[1]) == found.value
+        assert quiet.detail == "Baseline drift p-value: 1.0 is not below threshold: 0.05"
+        above = check_drift("x", baseline, baseline, config, Distance.CORRECT, VALUE_ABOVE)
+        assert above.detail == "Baseline drift distance: 1.0 exceeds threshold: 0.05"
 
     def test_chi_squared_of_too_few_values_is_no_answer(self) -> None:
         config = replace(DEFAULTS, categorical_drift_method=CategoricalDriftMethod.CHISQUARED)
