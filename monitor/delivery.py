@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from baselines.constraints import Constraints
 from config.model import Endpoint
 from monitor import cloudwatch, publish
+from monitor.measuring import FEWEST
 from objects import Place
 from store import executions, metrics_outbox
 from store.engine import reading
@@ -43,6 +44,15 @@ def _published(endpoint: Endpoint) -> tuple[ExecutionKind, ...]:
     return tuple(ExecutionKind)
 
 
+def due(endpoint: Endpoint, now: datetime) -> metrics_outbox.Due:
+    """What CloudWatch is to have by now.
+
+    A window is told once, so its quality is not told of the first label that comes: it waits for as many as
+    a verdict wants, or until the lateness has passed.
+    """
+    return metrics_outbox.Due(now - cloudwatch.REACH, now - endpoint.lateness, FEWEST)
+
+
 def send_waiting(
     engine: Engine,
     lease: Lease,
@@ -59,7 +69,7 @@ def send_waiting(
     if wanted is None:
         return 0
     with reading(engine) as connection:
-        waiting = metrics_outbox.waiting(connection, lease.key, now - cloudwatch.REACH)
+        waiting = metrics_outbox.waiting(connection, lease.key, due(endpoint, now))
     for unsent in waiting:
         execution, sent = unsent.execution, unsent.sent
         asked = constraints(execution)

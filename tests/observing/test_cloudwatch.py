@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from config.model import Endpoint
 from monitor import cloudwatch
 from monitor.cloudwatch import MOST_BYTES, MOST_METRICS, CloudWatchError, requests
+from monitor.delivery import due
 from monitor.metric_values import MetricValue, StatisticSet
 from monitor.observer import Round
 from store import metrics_outbox
@@ -120,6 +121,34 @@ def test_quality_is_told_by_its_snake_case_names(watch: Watch, client: Any) -> N
     assert statistic(client, "rmse", "Average", QUALITY) == [pytest.approx(1.0)]
 
 
+def test_quality_is_told_once_enough_labels_are_there_to_say_it(watch: Watch, client: Any) -> None:
+    answered = records(1, NOON)
+    watch.yard.capture("abalone", answered)
+    entry = watch.yard.endpoint(cloudwatch={}, ground_truth=f"{watch.yard.uri}/labels")
+    first, *others = answered
+    watch.yard.labels(NOON, [(first.event_id, first.rings + 1)])
+    assert (watch.fine(entry, LATER).sent, metrics(client, QUALITY)) == (1, set())
+    watch.yard.labels(NOON + MINUTE, [(record.event_id, record.rings + 100) for record in others])
+    assert watch.fine(entry, LATER + MINUTE).sent == 1
+    assert statistic(client, "mae", "Average", QUALITY) == [pytest.approx((1 + 29 * 100) / 30)]
+
+
+@pytest.mark.parametrize(("labelled", "at_once"), [(19, False), (20, True)])
+def test_quality_of_few_labels_waits_for_the_lateness(
+    watch: Watch, client: Any, labelled: int, at_once: bool
+) -> None:
+    answered = records(1, NOON)
+    watch.yard.capture("abalone", answered)
+    entry = watch.yard.endpoint(cloudwatch={}, ground_truth=f"{watch.yard.uri}/labels", lateness="6h")
+    watch.yard.labels(NOON, [(record.event_id, record.rings + 1) for record in answered[:labelled]])
+    watch.fine(entry, LATER)
+    assert ("rmse" in metrics(client, QUALITY)) is at_once
+    watch.fine(entry, NOON + 5 * HOUR)
+    assert ("rmse" in metrics(client, QUALITY)) is at_once
+    watch.fine(entry, NOON + 7 * HOUR)
+    assert statistic(client, "rmse", "Average", QUALITY) == [pytest.approx(1.0)]
+
+
 def unreachable() -> Any:
     return boto3.client("cloudwatch", endpoint_url="http://127.0.0.1:9")
 
@@ -140,7 +169,7 @@ def test_what_cloudwatch_does_not_take_is_told_and_sent_later(watch: Watch, clie
     assert (first.judged, first.sent) == (1, 0)
     assert watch.monitor().problem == first.problem
     with reading(watch.engine) as connection:
-        assert metrics_outbox.count(connection, watch.monitor().id, NOON - HOUR) == 1
+        assert metrics_outbox.count(connection, watch.monitor().id, due(watched(watch), LATER)) == 1
     second = observe(watch, LATER + MINUTE, client)
     assert (second.problem, second.sent) == (None, 1)
     assert watch.monitor().problem is None
