@@ -74,7 +74,7 @@ def send_waiting(
         execution, sent = unsent.execution, unsent.sent
         asked = constraints(execution)
         with reading(engine) as connection:
-            found = cloudwatch.values(connection, execution, endpoint.name, asked, wanted)
+            found = cloudwatch.values(connection, execution, endpoint, asked, wanted)
         quality = execution.kind is ExecutionKind.MODEL_QUALITY
         namespace = wanted.quality_namespace if quality else wanted.namespace
         for request in cloudwatch.requests(found[sent:]):

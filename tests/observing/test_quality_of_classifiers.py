@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import boto3
 import polars as pl
 import pytest
 
 from baselines.quality import constraints, statistics, violations
 from baselines.quality.analysis import analyze
-from baselines.quality.problem import ProblemType
+from baselines.quality.problem import ProblemType, problem_of
 from config.model import Endpoint
 from monitor.publish import schedule_name
 from store import executions
@@ -89,6 +90,21 @@ def test_classes_that_are_texts(watch: Watch) -> None:
     assert high is not None
     assert 0.7 < low < 50 / 60 < high < 0.95
     assert found["weighted_f1"].count == 60
+
+
+@pytest.mark.parametrize("problem", ["BinaryClassification", "MulticlassClassification"])
+def test_cloudwatch_has_what_model_monitor_sends_of_classes(watch: Watch, aws: str, problem: str) -> None:
+    answered, labels = ["1", "0"] * 30, ["1", "0", "1", "1"] * 15
+    baseline(watch, answered, "answer")
+    answer(watch, answered)
+    label(watch, labels)
+    watch.fine(entry(watch, problem, cloudwatch={}), NOON + HOUR)
+    frame = pl.DataFrame({"prediction": answered, "label": labels})
+    expected = analyze(frame, problem_of(problem)).statistics.cloudwatch
+    assert "accuracy_best_constant_classifier" in expected
+    client = boto3.client("cloudwatch")
+    sent = client.list_metrics(Namespace="aws/sagemaker/Endpoints/model-metrics")["Metrics"]
+    assert {each["MetricName"] for each in sent} == set(expected)
 
 
 @pytest.mark.parametrize("column", ["both", "probability alone"])
