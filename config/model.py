@@ -82,15 +82,12 @@ class Report(Part):
 class CloudWatch(Part):
     """Whether Model Monitor's metrics are sent to CloudWatch, and under which names.
 
+    A namespace of None is that of Model Monitor's, which has one for endpoints and one for batch transforms.
     `schedule` is the value of the dimension `MonitoringSchedule`; None takes `kedge-` and the variant.
     """
 
-    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
-        "aws/sagemaker/Endpoints/data-metrics"
-    )
-    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
-        "aws/sagemaker/Endpoints/model-metrics"
-    )
+    namespace: Annotated[str, Read("a namespace", addresses.namespace)] | None = None
+    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] | None = None
     schedule: AwsName | None = None
 
 

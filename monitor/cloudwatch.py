@@ -59,6 +59,16 @@ def client(region: str | None = None, role: str | None = None) -> Client:
     return made
 
 
+def namespace(kind: ExecutionKind, endpoint: Endpoint, wanted: CloudWatch) -> str:
+    """Where an execution's metrics go: the owner's namespace, or else Model Monitor's."""
+    quality = kind is ExecutionKind.MODEL_QUALITY
+    theirs = (
+        f"aws/sagemaker/{'ModelMonitoring' if endpoint.batch else 'Endpoints'}/"
+        f"{'model' if quality else 'data'}-metrics"
+    )
+    return (wanted.quality_namespace if quality else wanted.namespace) or theirs
+
+
 def values(
     connection: Connection,
     execution: Execution,
@@ -70,7 +80,9 @@ def values(
 
     The time is the end of the window. A model's quality goes by Model Monitor's names (`rmse`, `mse`, …).
     """
-    of = metric_values.dimensions(endpoint.name, wanted.schedule or schedule_name(execution.variant))
+    of = metric_values.dimensions(
+        None if endpoint.batch else endpoint.name, wanted.schedule or schedule_name(execution.variant)
+    )
     if execution.kind is ExecutionKind.MODEL_QUALITY:
         if not constraints.monitoring.emit_metrics:
             return ()

@@ -75,8 +75,7 @@ def send_waiting(
         asked = constraints(execution)
         with reading(engine) as connection:
             found = cloudwatch.values(connection, execution, endpoint, asked, wanted)
-        quality = execution.kind is ExecutionKind.MODEL_QUALITY
-        namespace = wanted.quality_namespace if quality else wanted.namespace
+        namespace = cloudwatch.namespace(execution.kind, endpoint, wanted)
         for request in cloudwatch.requests(found[sent:]):
             cloudwatch.put(client(endpoint.role), namespace, request)
             sent += len(request)
