@@ -41,6 +41,24 @@ class Fields:
         """Whether the field is there and not null."""
         return self.values.get(name) is not None
 
+    def spelled(self, *known: str) -> Fields:
+        """The same object with these keys as they are spelled here, whatever their case and underscores.
+
+        Where one stands in several spellings, this one wins.
+        """
+        names = {plain(name): name for name in known}
+        told = {names.get(plain(key), key): value for key, value in self.values.items()}
+        return Fields(told | {name: self.values[name] for name in known if name in self.values}, self.path)
+
+    def require_no_others(self, *known: str) -> None:
+        """Refuse a key that is none of these."""
+        for name in self.values:
+            if name not in known and self.has(name):
+                raise FieldsError(
+                    f"{self.at(name)} is no setting of Model Monitor's: "
+                    f"write {', '.join(known)}, or leave it out"
+                )
+
     def optional(self, *names: str) -> Fields | None:
         """The object inside, as far down as the names go; None where one of them is absent or null."""
         fields: Fields | None = self
@@ -141,6 +159,11 @@ class Fields:
         if not isinstance(value, kind):
             raise FieldsError(f"{self.at(name)} must be {what}")
         return value
+
+
+def plain(name: str) -> str:
+    """A key without its case and underscores."""
+    return name.replace("_", "").casefold()
 
 
 def _is_finite(value: object) -> bool:

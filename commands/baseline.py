@@ -317,7 +317,8 @@ def show(
     typer.echo(f"version {loaded.baseline.version}: {loaded.profile.rows} records, {loaded.baseline.source}")
     for feature in loaded.constraints.features:
         column = loaded.profile.columns.get(feature.name)
-        typer.echo(f"{feature.name}  {feature.inferred_type}  {feature.completeness:.1%}  {_range(column)}")
+        asked = "-" if feature.completeness is None else f"{feature.completeness:.1%}"
+        typer.echo(f"{feature.name}  {feature.inferred_type}  {asked}  {_range(column)}")
 
 
 def _range(column: ColumnProfile | None) -> str:

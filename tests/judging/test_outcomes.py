@@ -151,6 +151,11 @@ class TestDataType:
 
 
 class TestCompleteness:
+    def test_where_none_is_asked_for_it_is_not_checked(self) -> None:
+        row = check_completeness(column(["1", None]), replace(FRACTIONAL, completeness=None))
+        assert row.outcome is Outcome.NOT_APPLICABLE
+        assert row.detail == "The constraints ask for no completeness."
+
     def test_a_share_below_the_constraint_violates_in_model_monitors_words(self) -> None:
         current = ColumnProfile(TypeCounts(integral=9, missing=1000))
         row = check_completeness(current, FRACTIONAL)
