@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +27,7 @@ from commands.options import (
 from config.model import Distance
 
 if TYPE_CHECKING:
+    from baselines.profile.profile import Profile
     from monitor.comparison import Comparison
     from monitor.disagreement import SideBySide
     from store.records import CheckRow
@@ -82,7 +84,7 @@ def check(
     """
     from baselines import folder
     from config.clock import clock_from_environment
-    from monitor.capture.schema import schema_of, schema_of_baseline
+    from monitor.capture.schema import in_own_types, schema_of, schema_of_baseline, text_columns
     from monitor.comparison import Period, find, gather, held_against, judged
     from monitor.hooks.script import read_script
     from monitor.losses import fault_of_losses, nothing_usable
@@ -113,7 +115,12 @@ def check(
     found = held_against(gathered, profile, constraints, schema, mode, assumed)
     fault = fault_of_losses(found.profile.rows, found.lost)
     if output is not None:
-        _write(output, found)
+        own = None if made_by is not None else in_own_types(constraints, found.profile)
+        written = found.profile
+        if own is not None:  # what is told of the data itself has its own types, not the baseline's
+            typed = replace(schema, text=text_columns(own.features) & frozenset(schema.names))
+            written = gather(*find(capture), typed, period, None, possible).profile
+        _write(output, written, found)
     both: tuple[SideBySide, ...] = ()
     if distance is Shown.BOTH:
         from monitor.disagreement import side_by_side
@@ -131,7 +138,7 @@ def check(
         raise typer.Exit(3)
 
 
-def _write(output: Path, found: Comparison) -> None:
+def _write(output: Path, current: Profile, found: Comparison) -> None:
     from baselines import constraints, folder, statistics
     from monitor import violations
     from monitor.publish import VIOLATIONS
@@ -139,8 +146,8 @@ def _write(output: Path, found: Comparison) -> None:
     write_files(
         output,
         {
-            folder.STATISTICS: statistics.write(found.profile),
-            folder.CONSTRAINTS: constraints.write(constraints.suggest(found.profile)),
+            folder.STATISTICS: statistics.write(current),
+            folder.CONSTRAINTS: constraints.write(constraints.suggest(current)),
             VIOLATIONS: violations.write(found.verdict.violations),
         },
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +75,14 @@ def test_a_judged_window_is_told_by_the_names_of_model_monitor(watch: Watch, cli
     assert statistic(client, "feature_data_length", "Minimum") == [min(lengths)]
     assert statistic(client, "feature_data_length", "Maximum") == [max(lengths)]
     assert statistic(client, "feature_non_null_sex", "Average") == [1.0]
+
+
+def test_a_feature_that_holds_texts_now_has_no_data_to_tell(watch: Watch, client: Any) -> None:
+    stray = replace(records(1, NOON)[0], length=math.nan)  # which is no number of deequ's
+    watch.yard.capture("abalone", [stray, *records(1, NOON)[1:]])
+    watch.fine(watched(watch), LATER)
+    assert "feature_data_rings" in metrics(client)
+    assert "feature_data_length" not in metrics(client)
 
 
 def test_nothing_is_told_where_kedge_yaml_does_not_ask_for_it(watch: Watch, client: Any) -> None:
