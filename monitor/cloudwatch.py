@@ -69,6 +69,13 @@ def namespace(kind: ExecutionKind, endpoint: Endpoint, wanted: CloudWatch) -> st
     return (wanted.quality_namespace if quality else wanted.namespace) or theirs
 
 
+def _schedule(execution: Execution, endpoint: Endpoint, wanted: CloudWatch) -> str:
+    """The value of MonitoringSchedule: that of the metrics' own, or else the name in the result tree."""
+    if execution.kind is ExecutionKind.MODEL_QUALITY and endpoint.quality_schedule is not None:
+        return schedule_name(execution.variant, execution.kind, endpoint)
+    return wanted.schedule or schedule_name(execution.variant, endpoint=endpoint)
+
+
 def values(
     connection: Connection,
     execution: Execution,
@@ -81,7 +88,7 @@ def values(
     The time is the end of the window. A model's quality goes by Model Monitor's names (`rmse`, `mse`, …).
     """
     of = metric_values.dimensions(
-        None if endpoint.batch else endpoint.name, wanted.schedule or schedule_name(execution.variant)
+        None if endpoint.batch else endpoint.name, _schedule(execution, endpoint, wanted)
     )
     if execution.kind is ExecutionKind.MODEL_QUALITY:
         if not constraints.monitoring.emit_metrics:

@@ -31,7 +31,8 @@ def publish_waiting(
     for execution in waiting:
         with reading(engine) as connection:
             files = publish.files(connection, execution, endpoint)
-        publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files)
+        name = publish.schedule_name(execution.variant, execution.kind, endpoint)
+        publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files, name)
         with lease.transaction() as connection:
             executions.published(connection, execution.id, now)
     return len(waiting)

@@ -173,6 +173,11 @@ class TestAgainstABaseline:
         given = {"quality_baseline": place, "results": f"{watch.yard.uri}/results"} | given
         watch.fine(entry(watch, "binary_classification", **given), NOON + HOUR)
 
+    def test_its_files_lie_under_the_name_of_an_old_schedule(self, watch: Watch) -> None:
+        self.judged(watch, quality_schedule="old-quality", variant="AllTraffic")
+        found = watch.yard.place("results").objects.list("classes/old-quality/")
+        assert {ref.key.rpartition("/")[2] for ref in found} >= {"constraint_violations.json"}
+
     def test_it_is_violated_in_the_database_and_in_the_result_tree(self, watch: Watch) -> None:
         self.judged(watch)
         (verdict,) = watch.judged(QUALITY, "classes")
