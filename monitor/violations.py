@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from baselines.jackson import quoted
 from monitor.checks.names import OURS_ALONE, Check
 from store.records import CheckRow, Outcome
 
@@ -20,9 +21,9 @@ def write(violations: Iterable[CheckRow]) -> str:
     """
     entries = [
         "{\n"
-        f'    "feature_name" : {json.dumps(row.feature, ensure_ascii=False)},\n'
+        f'    "feature_name" : {quoted(row.feature)},\n'
         f'    "constraint_check_type" : {json.dumps(row.check)},\n'
-        f'    "description" : {json.dumps(row.detail, ensure_ascii=False)}\n'
+        f'    "description" : {quoted(row.detail)}\n'
         "  }"
         for row in in_file(violations)
     ]
