@@ -203,7 +203,7 @@ def read(text: str | bytes, where: str) -> Constraints:
     documentation (`linf_robust`) are understood. Raises ConstraintsError.
     """
     try:
-        return _constraints(Fields.root(orjson.loads(text)))
+        return _constraints(Fields.parsed(text))
     except orjson.JSONDecodeError as error:
         raise ConstraintsError(
             f"{where} is not a constraints.json: line {error.lineno}, column {error.colno} is not JSON; "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+import orjson
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
@@ -32,6 +35,12 @@ class Fields:
         if not isinstance(document, dict):
             raise FieldsError("it is not a JSON object")
         return cls(document)
+
+    @classmethod
+    def parsed(cls, text: str | bytes) -> Fields:
+        """The outermost object of a JSON text, behind a byte order mark or none. Raises JSONDecodeError."""
+        mark = "\ufeff" if isinstance(text, str) else codecs.BOM_UTF8
+        return cls.root(orjson.loads(text.removeprefix(mark)))  # type: ignore[arg-type]
 
     def at(self, name: str) -> str:
         """Where a field of this object is."""

@@ -104,7 +104,7 @@ def read(text: str | bytes, where: str) -> Profile:
     fractional, those of a String column all text. Raises StatisticsError.
     """
     try:
-        return _profile(Fields.root(orjson.loads(text)))
+        return _profile(Fields.parsed(text))
     except orjson.JSONDecodeError as error:
         raise StatisticsError(
             f"{where} is not a statistics.json: line {error.lineno}, column {error.colno} is not JSON; "

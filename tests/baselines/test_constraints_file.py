@@ -263,6 +263,13 @@ def test_a_file_that_is_wrong_is_refused_in_a_sentence(document: dict[str, Any],
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_byte_order_mark_is_no_part_of_it(as_text: bool) -> None:
+    data = b"\xef\xbb\xbf" + json.dumps(a_file()).encode()
+    marked = data.decode() if as_text else data
+    assert constraints.read(marked, "constraints.json") == read(a_file())
+
+
 def test_what_is_not_json_is_refused_with_its_line() -> None:
     with pytest.raises(constraints.ConstraintsError, match="line 2, column"):
         constraints.read('{"features":\n oops}', "constraints.json")
