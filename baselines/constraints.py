@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from baselines.fields import Fields, FieldsError
+from baselines.fields import Fields, FieldsError, plain
 from baselines.jackson import Json, render
 from baselines.profile.categories import Categories
 from baselines.profile.column import ColumnProfile
@@ -86,7 +86,7 @@ class FeatureConstraints:
 
     name: str
     inferred_type: DataType
-    completeness: float = 1.0
+    completeness: float | None = 1.0
     is_non_negative: bool | None = None
     domains: tuple[str, ...] | None = None
     overrides: ConfigOverrides | None = None
@@ -156,8 +156,9 @@ def _feature_json(feature: FeatureConstraints) -> Json:
     entry: dict[str, Json] = {
         "name": feature.name,
         "inferred_type": str(feature.inferred_type),
-        "completeness": feature.completeness,
     }
+    if feature.completeness is not None:
+        entry["completeness"] = feature.completeness
     if feature.is_non_negative is not None:
         entry["num_constraints"] = {"is_non_negative": feature.is_non_negative}
     if feature.domains is not None:
@@ -196,12 +197,13 @@ def _setting_json(value: bool | float | StrEnum) -> Json:
 def read(text: str | bytes, where: str) -> Constraints:
     """The constraints of a constraints.json; `where` names the file in errors.
 
-    Settings that the file leaves out have Model Monitor's defaults. Overrides are found in the places and
-    spellings of the documentation and of the SDK; the names of 2019 (`enable_comparisons`, `min_domain_mass`)
-    and of the documentation (`linf_robust`) are understood. Raises ConstraintsError.
+    Settings that the file leaves out have Model Monitor's defaults; one that is none is refused. Their keys
+    may have any case, with underscores or without. Overrides are found in the places and spellings of the
+    documentation and of the SDK; the names of 2019 (`enable_comparisons`, `min_domain_mass`) and of the
+    documentation (`linf_robust`) are understood. Raises ConstraintsError.
     """
     try:
-        return _constraints(Fields.root(orjson.loads(text)))
+        return _constraints(Fields.parsed(text))
     except orjson.JSONDecodeError as error:
         raise ConstraintsError(
             f"{where} is not a constraints.json: line {error.lineno}, column {error.colno} is not JSON; "
@@ -214,7 +216,7 @@ def read(text: str | bytes, where: str) -> Constraints:
 
 
 def _constraints(document: Fields) -> Constraints:
-    monitoring = document.optional("monitoring_config")
+    monitoring = document.spelled("monitoring_config").optional("monitoring_config")
     return Constraints(
         features=tuple(_feature(entry) for entry in document.objects("features")),
         monitoring=MonitoringConfig(**dict(_settings(monitoring))) if monitoring else MonitoringConfig(),
@@ -228,7 +230,7 @@ def _feature(entry: Fields) -> FeatureConstraints:
     return FeatureConstraints(
         name=entry.text("name"),
         inferred_type=entry.choice("inferred_type", DataType),
-        completeness=entry.share("completeness") if entry.has("completeness") else 0.0,
+        completeness=entry.share("completeness") if entry.has("completeness") else None,
         is_non_negative=_non_negative(numeric),
         domains=textual.texts("domains") if textual and textual.has("domains") else None,
         overrides=overrides,
@@ -248,7 +250,12 @@ def _overrides(*places: Fields) -> ConfigOverrides | None:
     own comes last.
     """
     names = ("monitoringConfigOverrides", "monitoring_config_overrides")
-    found = [place.inner(name) for place in places for name in names if place.has(name)]
+
+    def spellings(place: Fields) -> list[str]:
+        alike = (key for key in place.values if plain(key) == plain(names[0]) and place.has(key))
+        return sorted(alike, key=lambda key: names.index(key) if key in names else -1)
+
+    found = [place.inner(key) for place in places for key in spellings(place)]
     settings = {name: value for one in found for name, value in _settings(one)}
     return ConfigOverrides(**settings) if found else None
 
@@ -263,30 +270,41 @@ def _drift_method(fields: Fields, name: str) -> CategoricalDriftMethod:
     )
 
 
+_DISTRIBUTION = "distribution_constraints"
 # Where each setting may stand, later places winning, and how it is read.
 _PLACES: tuple[tuple[str, str, str, Callable[[Fields, str], object]], ...] = (
     ("", "evaluate_constraints", "evaluate_constraints", Fields.switch),
     ("", "emit_metrics", "emit_metrics", Fields.switch),
     ("", "datatype_check_threshold", "datatype_check_threshold", Fields.share),
-    ("distribution_constraints", "min_domain_mass", "domain_content_threshold", Fields.share),
+    (_DISTRIBUTION, "min_domain_mass", "domain_content_threshold", Fields.share),
     ("", "domain_content_threshold", "domain_content_threshold", Fields.share),
-    ("distribution_constraints", "enable_comparisons", "perform_comparison", Fields.switch),
-    ("distribution_constraints", "perform_comparison", "perform_comparison", Fields.switch),
-    ("distribution_constraints", "comparison_threshold", "comparison_threshold", Fields.threshold),
-    ("distribution_constraints", "comparison_method", "comparison_method", _method),
+    (_DISTRIBUTION, "enable_comparisons", "perform_comparison", Fields.switch),
+    (_DISTRIBUTION, "perform_comparison", "perform_comparison", Fields.switch),
+    (_DISTRIBUTION, "comparison_threshold", "comparison_threshold", Fields.threshold),
+    (_DISTRIBUTION, "comparison_method", "comparison_method", _method),
     (
-        "distribution_constraints",
+        _DISTRIBUTION,
         "categorical_comparison_threshold",
         "categorical_comparison_threshold",
         Fields.threshold,
     ),
-    ("distribution_constraints", "categorical_drift_method", "categorical_drift_method", _drift_method),
+    (_DISTRIBUTION, "categorical_drift_method", "categorical_drift_method", _drift_method),
 )
 
 
 def _settings(config: Fields) -> Iterator[tuple[str, Any]]:
-    """The settings that a configuration or an override spells out."""
+    """The settings that a configuration or an override spells out.
+
+    Those of the distribution are understood without their block too; what stands in it wins.
+    """
+    every = tuple(key for _, key, _, _ in _PLACES)
+    config = config.spelled(*every, _DISTRIBUTION)
+    config.require_no_others(*every, _DISTRIBUTION)
+    inside = config.optional(_DISTRIBUTION)
+    if inside is not None:
+        inside = inside.spelled(*every)
+        inside.require_no_others(*(key for place, key, _, _ in _PLACES if place))
     for place, key, setting, read_value in _PLACES:
-        fields = config.optional(place) if place else config
-        if fields is not None and fields.has(key):
-            yield setting, read_value(fields, key)
+        for block in (config, inside if place else None):
+            if block is not None and block.has(key):
+                yield setting, read_value(block, key)

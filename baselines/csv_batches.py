@@ -174,11 +174,12 @@ def _check_widths(block: _Block, width: int) -> None:
 
 
 def _names(row: tuple[str | None, ...]) -> list[str]:
-    names = [name or "" for name in row]
+    """The names in the first row; a column without one has the name that Spark gives it, by its place."""
+    names = [name or f"_c{i}" for i, name in enumerate(row)]
     for i, name in enumerate(names):
-        if not name or name in names[:i]:
-            what = "is named like an earlier one" if name else "has no name"
+        if name in names[:i]:
             raise RowError(
-                f", line 1: column {i + 1} {what}; name each column once, or say there is no header"
+                f", line 1: column {i + 1} is named like an earlier one; "
+                "name each column once, or say there is no header"
             )
     return names

@@ -1,4 +1,4 @@
-"""Data sets in CSV, JSON Lines or Parquet, read in order and in batches of String columns.
+"""Data sets in CSV, JSON Lines, a JSON array or Parquet, read in order and in batches of String columns.
 
 Null is a missing value: an empty CSV cell, a JSON null or an absent key, a Parquet null or NaN.
 """
@@ -22,6 +22,7 @@ from baselines.csv_batches import RowError, Run, csv_batches, csv_runs
 _ROWS = 100_000
 _BYTES = 8 << 20
 _GZIP = b"\x1f\x8b"
+_BEGUN = 99  # lines among which the first that is not blank is looked for
 
 
 class DatasetError(ValueError):
@@ -133,9 +134,24 @@ def _csv(stream: BinaryIO, header: bool) -> Iterator[pl.DataFrame]:
 def _json_lines(stream: BinaryIO, _header: bool) -> Iterator[pl.DataFrame]:
     number = 1
     while lines := stream.readlines(_BYTES):
+        if number == 1 and b"".join(lines[:_BEGUN]).lstrip().startswith(b"["):
+            yield from _json_lines(io.BytesIO(_listed(b"".join(lines) + stream.read())), _header)
+            return
         typed = flat_lines(lines)
         yield _any_lines(lines, number) if typed is None else typed
         number += len(lines)
+
+
+def _listed(data: bytes) -> bytes:
+    """A JSON array of records as the lines that they make."""
+    try:
+        records = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise RowError(" begins with [ and is not JSON: correct it, or write one object a line") from None
+    wrong = next((i for i, record in enumerate(records, 1) if not isinstance(record, dict)), None)
+    if wrong is not None:
+        raise RowError(f", record {wrong}: is not a JSON object; write one object a record")
+    return b"".join(orjson.dumps(record) + b"\n" for record in records)
 
 
 def flat_lines(lines: Sequence[bytes]) -> pl.DataFrame | None:

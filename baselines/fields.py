@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
+
+import orjson
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
@@ -33,6 +36,12 @@ class Fields:
             raise FieldsError("it is not a JSON object")
         return cls(document)
 
+    @classmethod
+    def parsed(cls, text: str | bytes) -> Fields:
+        """The outermost object of a JSON text, behind a byte order mark or none. Raises JSONDecodeError."""
+        mark = "\ufeff" if isinstance(text, str) else codecs.BOM_UTF8
+        return cls.root(orjson.loads(text.removeprefix(mark)))  # type: ignore[arg-type]
+
     def at(self, name: str) -> str:
         """Where a field of this object is."""
         return f"{self.path}.{name}" if self.path else name
@@ -40,6 +49,24 @@ class Fields:
     def has(self, name: str) -> bool:
         """Whether the field is there and not null."""
         return self.values.get(name) is not None
+
+    def spelled(self, *known: str) -> Fields:
+        """The same object with these keys as they are spelled here, whatever their case and underscores.
+
+        Where one stands in several spellings, this one wins.
+        """
+        names = {plain(name): name for name in known}
+        told = {names.get(plain(key), key): value for key, value in self.values.items()}
+        return Fields(told | {name: self.values[name] for name in known if name in self.values}, self.path)
+
+    def require_no_others(self, *known: str) -> None:
+        """Refuse a key that is none of these."""
+        for name in self.values:
+            if name not in known and self.has(name):
+                raise FieldsError(
+                    f"{self.at(name)} is no setting of Model Monitor's: "
+                    f"write {', '.join(known)}, or leave it out"
+                )
 
     def optional(self, *names: str) -> Fields | None:
         """The object inside, as far down as the names go; None where one of them is absent or null."""
@@ -141,6 +168,11 @@ class Fields:
         if not isinstance(value, kind):
             raise FieldsError(f"{self.at(name)} must be {what}")
         return value
+
+
+def plain(name: str) -> str:
+    """A key without its case and underscores."""
+    return name.replace("_", "").casefold()
 
 
 def _is_finite(value: object) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 
+_ESCAPED = re.compile(r"\\\\|(\\u)([0-9a-f]{4})")
 Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
 
 
@@ -15,11 +17,17 @@ def render(value: Json, indent: str = "") -> str:
         case float():
             return java_double(value)
         case str() | None | bool() | int():
-            return json.dumps(value, ensure_ascii=False)
+            return quoted(value) if isinstance(value, str) else json.dumps(value)
         case Mapping():
             return _render_object(value, indent)
         case _:
             return "[ " + ", ".join(render(each, indent) for each in value) + " ]" if value else "[ ]"
+
+
+def quoted(text: str) -> str:
+    """A text as a JSON string, its control characters by capital digits (`\\u001F`)."""
+    written = json.dumps(text, ensure_ascii=False)
+    return _ESCAPED.sub(lambda found: found[1] + found[2].upper() if found[2] else found[0], written)
 
 
 def java_double(number: float) -> str:
@@ -36,10 +44,7 @@ def _render_object(value: Mapping[str, Json], indent: str) -> str:
     if not value:
         return "{ }"
     deeper = indent + "  "
-    lines = (
-        f"{deeper}{json.dumps(key, ensure_ascii=False)} : {render(each, deeper)}"
-        for key, each in value.items()
-    )
+    lines = (f"{deeper}{quoted(key)} : {render(each, deeper)}" for key, each in value.items())
     return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
 
 

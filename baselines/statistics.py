@@ -40,9 +40,9 @@ def file_type(column: ColumnProfile) -> DataType:
     """
     inferred = column.inferred_type
     as_text = column.categories.overflowed or column.categories.counts
-    if inferred is DataType.BOOLEAN or (inferred.numeric and as_text and not column.moments.count):
+    if inferred.numeric and as_text and not column.moments.count:
         return DataType.STRING
-    return inferred
+    return inferred.in_files
 
 
 def _feature(name: str, column: ColumnProfile, bound: int) -> Json:
@@ -104,7 +104,7 @@ def read(text: str | bytes, where: str) -> Profile:
     fractional, those of a String column all text. Raises StatisticsError.
     """
     try:
-        return _profile(Fields.root(orjson.loads(text)))
+        return _profile(Fields.parsed(text))
     except orjson.JSONDecodeError as error:
         raise StatisticsError(
             f"{where} is not a statistics.json: line {error.lineno}, column {error.colno} is not JSON; "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from baselines.profile.column import ColumnProfile
-    from monitor.baseline_difference import Baseline, BaselineDifference, Change, FeatureDifference
+    from monitor.baseline_difference import Baseline
 
 
 class BaselineEngine(StrEnum):
@@ -322,7 +321,8 @@ def show(
     typer.echo(f"version {loaded.baseline.version}: {records}, {loaded.baseline.source}")
     for feature in loaded.constraints.features:
         column = loaded.profile.columns.get(feature.name)
-        typer.echo(f"{feature.name}  {feature.inferred_type}  {feature.completeness:.1%}  {_range(column)}")
+        asked = "-" if feature.completeness is None else f"{feature.completeness:.1%}"
+        typer.echo(f"{feature.name}  {feature.inferred_type}  {asked}  {_range(column)}")
 
 
 def _range(column: ColumnProfile | None) -> str:
@@ -371,15 +371,33 @@ def diff(
 
     Example: kedge baseline diff abalone-prod-endpoint 1 2
     """
+    from commands import differences
     from monitor.baseline_difference import difference
 
+    if len(baselines) == 2 and _tell_quality(baselines[0], baselines[1], as_json):
+        return
     old, new = _both(baselines, config)
     found = difference(old, new, distance)
     if as_json:
-        print_json(_difference_json(found))
+        print_json(differences.of_data_json(found))
         return
-    for line in _difference_lines(found):
-        typer.echo(line)
+    typer.echo("\n".join(differences.of_data(found)))
+
+
+def _tell_quality(old: str, new: str, as_json: bool) -> bool:
+    """Tell two folders apart where they hold baselines of a model's quality; whether they do."""
+    from baselines.folder import read_files
+    from commands import differences
+    from objects import open_place
+
+    found = differences.quality_of(read_files(open_place(old)), read_files(open_place(new)))
+    if found is None:
+        return False
+    if as_json:
+        print_json(differences.of_quality_json(found))
+    else:
+        typer.echo("\n".join(differences.of_quality(found)))
+    return True
 
 
 def _both(given: list[str], config: Path) -> tuple[Baseline, Baseline]:
@@ -410,63 +428,6 @@ def _version(config: Path, endpoint: str, version: int) -> Baseline:
     with reading(engine) as connection:
         loaded = versions.load(connection, baseline_id)
     return Baseline(loaded.profile, loaded.constraints)
-
-
-def _difference_lines(found: BaselineDifference) -> Iterator[str]:
-    old, new = found.records
-    yield f"{old} records → {new}; {len(found.features)} features in both, " + (
-        f"{len(found.added)} added, {len(found.removed)} removed"
-    )
-    yield from (f"+ {one.name}  {one.inferred_type}" for one in found.added)
-    yield from (f"- {one.name}  {one.inferred_type}" for one in found.removed)
-    yield from (f"every feature  {_change_text(change)}" for change in found.monitoring)
-    for feature in found.features:
-        yield f"{feature.name}  {'; '.join(_told(feature))}"
-
-
-def _told(feature: FeatureDifference) -> Iterator[str]:
-    yield from (_change_text(change) for change in feature.changes)
-    if feature.values_added:
-        yield f"values added: {', '.join(feature.values_added)}"
-    if feature.values_removed:
-        yield f"values removed: {', '.join(feature.values_removed)}"
-    if not feature.asks_otherwise:
-        yield "asks the same"
-    if feature.drift is None:
-        yield "no statistics in one of the two"
-    elif feature.drift.value is None:
-        yield feature.drift.detail
-    else:
-        yield f"distance {feature.drift.value:.4g} of {feature.drift.threshold:g}: {feature.drift.outcome}"
-
-
-def _change_text(change: Change) -> str:
-    old, new = ("none" if value is None else f"{value}" for value in (change.old, change.new))
-    return f"{change.setting} {old} → {new}"
-
-
-def _difference_json(found: BaselineDifference) -> dict[str, object]:
-    def changes(given: tuple[Change, ...]) -> dict[str, object]:
-        return {change.setting: {"old": change.old, "new": change.new} for change in given}
-
-    return {
-        "records": {"old": found.records[0], "new": found.records[1]},
-        "added": [{"name": one.name, "inferred_type": one.inferred_type} for one in found.added],
-        "removed": [{"name": one.name, "inferred_type": one.inferred_type} for one in found.removed],
-        "monitoring": changes(found.monitoring),
-        "features": [
-            {
-                "name": one.name,
-                "changes": changes(one.changes),
-                "values_added": one.values_added,
-                "values_removed": one.values_removed,
-                "distance": one.drift.value if one.drift else None,
-                "threshold": one.drift.threshold if one.drift else None,
-                "outcome": one.drift.outcome if one.drift else None,
-            }
-            for one in found.features
-        ],
-    }
 
 
 def _chosen(config: Path, endpoint: str, version: int | None) -> tuple[Engine, int]:

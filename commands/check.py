@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,6 +28,7 @@ from config.counting import counted
 from config.model import Distance
 
 if TYPE_CHECKING:
+    from baselines.profile.profile import Profile
     from monitor.comparison import Comparison
     from monitor.disagreement import SideBySide
     from store.records import CheckRow
@@ -66,7 +68,7 @@ def check(
         bool,
         typer.Option(
             "--fail-on-violations",
-            help="Exit with status 3 where there are violations or too many records are lost.",
+            help="Exit with status 3 where there are violations, other units or too many lost records.",
         ),
     ] = False,
     assume: Assumed = None,
@@ -83,7 +85,7 @@ def check(
     """
     from baselines import folder
     from config.clock import clock_from_environment
-    from monitor.capture.schema import schema_of, schema_of_baseline
+    from monitor.capture.schema import in_own_types, schema_of, schema_of_baseline, text_columns
     from monitor.comparison import Period, find, gather, held_against, judged
     from monitor.hooks.script import read_script
     from monitor.losses import fault_of_losses, nothing_usable
@@ -114,7 +116,12 @@ def check(
     found = held_against(gathered, profile, constraints, schema, mode, assumed)
     fault = fault_of_losses(found.profile.rows, found.lost)
     if output is not None:
-        _write(output, found)
+        own = None if made_by is not None else in_own_types(constraints, found.profile)
+        written = found.profile
+        if own is not None:  # what is told of the data itself has its own types, not the baseline's
+            typed = replace(schema, text=text_columns(own.features) & frozenset(schema.names))
+            written = gather(*find(capture), typed, period, None, possible).profile
+        _write(output, written, found)
     both: tuple[SideBySide, ...] = ()
     if distance is Shown.BOTH:
         from monitor.disagreement import side_by_side
@@ -132,7 +139,7 @@ def check(
         raise typer.Exit(3)
 
 
-def _write(output: Path, found: Comparison) -> None:
+def _write(output: Path, current: Profile, found: Comparison) -> None:
     from baselines import constraints, folder, statistics
     from monitor import violations
     from monitor.publish import VIOLATIONS
@@ -140,8 +147,8 @@ def _write(output: Path, found: Comparison) -> None:
     write_files(
         output,
         {
-            folder.STATISTICS: statistics.write(found.profile),
-            folder.CONSTRAINTS: constraints.write(constraints.suggest(found.profile)),
+            folder.STATISTICS: statistics.write(current),
+            folder.CONSTRAINTS: constraints.write(constraints.suggest(current)),
             VIOLATIONS: violations.write(found.verdict.violations),
         },
     )
@@ -155,7 +162,7 @@ def _write_violations(output: Path, rows: tuple[CheckRow, ...]) -> None:
 
 
 def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) -> None:
-    from monitor.violations import completion_message
+    from monitor.violations import completion_message, in_file
 
     for bad in found.bad:
         for example in bad.rejects.examples:
@@ -170,7 +177,10 @@ def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) ->
         typer.echo(fault)
     for violation in found.verdict.violations:
         typer.echo(f"{violation.feature}  {violation.check}  {violation.detail}")
-    typer.echo(completion_message(len(found.verdict.violations)))
+    typer.echo(completion_message(len(in_file(found.verdict.violations))))
+    if units := _unit_changes(found):
+        features = "1 feature has" if units == 1 else f"{units} features have"
+        typer.echo(f"{features} another unit, which Model Monitor does not check and its files do not say.")
     differing = [pair for pair in both if pair.why]
     if differing:
         typer.echo("\nModel Monitor's verdict (compat) beside the right one (correct), where they differ:")
@@ -188,11 +198,19 @@ def _short(row: CheckRow | None) -> str:
     return row.outcome if row.value is None else f"{row.outcome} {row.value:.4g}"
 
 
+def _unit_changes(found: Comparison) -> int:
+    from monitor.checks.names import Check
+
+    return sum(row.check == Check.UNIT for row in found.verdict.violations)
+
+
 def _lost(found: Comparison) -> int:
     return sum(bad.rejects.lost for bad in found.bad)
 
 
 def _tell_json(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) -> None:
+    from monitor.violations import in_file
+
     print_json(
         {
             "objects": found.objects,
@@ -220,7 +238,8 @@ def _tell_json(found: Comparison, fault: str | None, both: tuple[SideBySide, ...
                 }
                 for check in found.verdict.checks
             ],
-            "violations": len(found.verdict.violations),
+            "violations": len(in_file(found.verdict.violations)),
+            "unit_changes": _unit_changes(found),
             "data_fault": fault,
             "both": [
                 {

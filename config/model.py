@@ -82,15 +82,12 @@ class Report(Part):
 class CloudWatch(Part):
     """Whether Model Monitor's metrics are sent to CloudWatch, and under which names.
 
-    `schedule` is the value of the dimension `MonitoringSchedule`; None takes `kedge-` and the variant.
+    A namespace of None is that of Model Monitor's, which has one for endpoints and one for batch transforms.
+    `schedule` is the value of the dimension `MonitoringSchedule`; None takes the result tree's.
     """
 
-    namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
-        "aws/sagemaker/Endpoints/data-metrics"
-    )
-    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] = (
-        "aws/sagemaker/Endpoints/model-metrics"
-    )
+    namespace: Annotated[str, Read("a namespace", addresses.namespace)] | None = None
+    quality_namespace: Annotated[str, Read("a namespace", addresses.namespace)] | None = None
     schedule: AwsName | None = None
 
 
@@ -152,6 +149,8 @@ class Endpoint(Part):
     baseline: Folder | None = None
     results: Folder | None = None
     results_kms_key: Text | None = None
+    results_schedule: AwsName | None = None
+    quality_schedule: AwsName | None = None
     cloudwatch: CloudWatch | None = None
     schedule: AwsName | None = None
     schedule_results: Folder | None = None
@@ -190,6 +189,12 @@ class Endpoint(Part):
             raise ValueError(
                 "has one of schedule and schedule_results; give both: the Model Monitor schedule's name, "
                 "and the S3Uri of its monitoring output"
+            )
+        names = [each for each in (self.schedule, self.results_schedule, self.quality_schedule) if each]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                "has one name for two of schedule, results_schedule and quality_schedule, whose files would "
+                "lie in one folder; name each otherwise"
             )
         if self.lateness < self.grace:
             raise ValueError(

@@ -29,8 +29,8 @@ def look_up_schedule(client: Any, name: str) -> ScheduleFacts:  # noqa: ANN401 -
     """What the schedule and its job definition say.
 
     Raises:
-        DiscoveryError: where there is no such schedule, it is of another kind than data quality, or AWS
-            refuses or can't be reached.
+        DiscoveryError: where there is no such schedule, it is of another kind than data quality, its hours
+            don't divide a day, or AWS refuses or can't be reached.
     """
     with asking(client, "DescribeMonitoringSchedule", f"monitoring schedule {name}"):
         found = client.describe_monitoring_schedule(MonitoringScheduleName=name)
@@ -52,7 +52,7 @@ def look_up_schedule(client: Any, name: str) -> ScheduleFacts:  # noqa: ANN401 -
         endpoint=endpoint,
         status=str(found.get("MonitoringScheduleStatus", "")),
         results_uri=str(outputs["S3Uri"]).rstrip("/"),
-        period=_period(str((config.get("ScheduleConfig") or {}).get("ScheduleExpression", ""))),
+        period=_period(name, str((config.get("ScheduleConfig") or {}).get("ScheduleExpression", ""))),
         statistics_uri=(baseline.get("StatisticsResource") or {}).get("S3Uri"),
         constraints_uri=(baseline.get("ConstraintsResource") or {}).get("S3Uri"),
     )
@@ -74,13 +74,18 @@ def _job(client: Any, config: Mapping[str, Any]) -> tuple[Mapping[str, Any], Map
     return parts, found.get("DataQualityJobInput") or {}
 
 
-def _period(expression: str) -> timedelta:
+def _period(name: str, expression: str) -> timedelta:
     """How much time an execution covers, by the forms of cron that Model Monitor takes; else an hour."""
     if _DAILY.fullmatch(expression):
         return 24 * _HOUR
     every = _EVERY.fullmatch(expression)
     hours = int(every[1]) if every else 1
-    return hours * _HOUR if hours in (1, 2, 3, 4, 6, 8, 12, 24) else _HOUR
+    if not hours or 24 % hours:
+        raise DiscoveryError(
+            f"monitoring schedule {name} runs every {hours} hours, and windows divide a day; "
+            "give one that runs every 1, 2, 3, 4, 6, 8, 12 or 24 hours"
+        )
+    return hours * _HOUR
 
 
 def failed_executions(client: Any, name: str, since: datetime) -> tuple[FailedExecution, ...]:  # noqa: ANN401

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from baselines.constraints import Constraints
 from baselines.profile import codec
-from config.model import CloudWatch
-from monitor import metric_values
+from config.model import CloudWatch, Endpoint
+from monitor import measuring, metric_values
 from monitor.metric_values import MetricValue, StatisticSet
 from monitor.publish import schedule_name
 from store import executions, windows
@@ -59,19 +59,42 @@ def client(region: str | None = None, role: str | None = None) -> Client:
     return made
 
 
+def namespace(kind: ExecutionKind, endpoint: Endpoint, wanted: CloudWatch) -> str:
+    """Where an execution's metrics go: the owner's namespace, or else Model Monitor's."""
+    quality = kind is ExecutionKind.MODEL_QUALITY
+    theirs = (
+        f"aws/sagemaker/{'ModelMonitoring' if endpoint.batch else 'Endpoints'}/"
+        f"{'model' if quality else 'data'}-metrics"
+    )
+    return (wanted.quality_namespace if quality else wanted.namespace) or theirs
+
+
+def _schedule(execution: Execution, endpoint: Endpoint, wanted: CloudWatch) -> str:
+    """The value of MonitoringSchedule: that of the metrics' own, or else the name in the result tree."""
+    if execution.kind is ExecutionKind.MODEL_QUALITY and endpoint.quality_schedule is not None:
+        return schedule_name(execution.variant, execution.kind, endpoint)
+    return wanted.schedule or schedule_name(execution.variant, endpoint=endpoint)
+
+
 def values(
-    connection: Connection, execution: Execution, endpoint: str, constraints: Constraints, wanted: CloudWatch
+    connection: Connection,
+    execution: Execution,
+    endpoint: Endpoint,
+    constraints: Constraints,
+    wanted: CloudWatch,
 ) -> tuple[MetricValue, ...]:
     """An execution's metrics, in an order that is always the same; none where the constraints say so.
 
-    The time is the end of the window. A model's quality goes by Model Monitor's names (`rmse`, `mae`, …).
+    The time is the end of the window. A model's quality goes by Model Monitor's names (`rmse`, `mse`, …).
     """
-    of = metric_values.dimensions(endpoint, wanted.schedule or schedule_name(execution.variant))
+    of = metric_values.dimensions(
+        None if endpoint.batch else endpoint.name, _schedule(execution, endpoint, wanted)
+    )
     if execution.kind is ExecutionKind.MODEL_QUALITY:
         if not constraints.monitoring.emit_metrics:
             return ()
-        rows = executions.metric_rows(connection, execution.id)
-        found = (MetricValue(row.name, of, execution.end, row.value) for row in rows if row.value is not None)
+        measured = measuring.cloudwatch(connection, execution, endpoint).items()
+        found = (MetricValue(name, of, execution.end, value) for name, value in measured)
     else:
         encoded = windows.profile(connection, execution.window_id)
         if encoded is None:

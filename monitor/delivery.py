@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from baselines.constraints import Constraints
 from config.model import Endpoint
 from monitor import cloudwatch, publish
+from monitor.measuring import FEWEST
 from objects import Place
 from store import executions, metrics_outbox
 from store.engine import reading
@@ -30,7 +31,8 @@ def publish_waiting(
     for execution in waiting:
         with reading(engine) as connection:
             files = publish.files(connection, execution, endpoint)
-        publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files)
+        name = publish.schedule_name(execution.variant, execution.kind, endpoint)
+        publish.publish(place, endpoint.name, execution, ended[execution.deployment_id], files, name)
         with lease.transaction() as connection:
             executions.published(connection, execution.id, now)
     return len(waiting)
@@ -41,6 +43,15 @@ def _published(endpoint: Endpoint) -> tuple[ExecutionKind, ...]:
     if endpoint.quality_baseline is None:
         return (ExecutionKind.DATA_QUALITY,)
     return tuple(ExecutionKind)
+
+
+def due(endpoint: Endpoint, now: datetime) -> metrics_outbox.Due:
+    """What CloudWatch is to have by now.
+
+    A window is told once, so its quality is not told of the first label that comes: it waits for as many as
+    a verdict wants, or until the lateness has passed.
+    """
+    return metrics_outbox.Due(now - cloudwatch.REACH, now - endpoint.lateness, FEWEST)
 
 
 def send_waiting(
@@ -59,14 +70,13 @@ def send_waiting(
     if wanted is None:
         return 0
     with reading(engine) as connection:
-        waiting = metrics_outbox.waiting(connection, lease.key, now - cloudwatch.REACH)
+        waiting = metrics_outbox.waiting(connection, lease.key, due(endpoint, now))
     for unsent in waiting:
         execution, sent = unsent.execution, unsent.sent
         asked = constraints(execution)
         with reading(engine) as connection:
-            found = cloudwatch.values(connection, execution, endpoint.name, asked, wanted)
-        quality = execution.kind is ExecutionKind.MODEL_QUALITY
-        namespace = wanted.quality_namespace if quality else wanted.namespace
+            found = cloudwatch.values(connection, execution, endpoint, asked, wanted)
+        namespace = cloudwatch.namespace(execution.kind, endpoint, wanted)
         for request in cloudwatch.requests(found[sent:]):
             cloudwatch.put(client(endpoint.role), namespace, request)
             sent += len(request)

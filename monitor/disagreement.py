@@ -49,8 +49,9 @@ def _why(compat: CheckRow | None, correct: CheckRow, current: Profile, baseline:
     ours, expected = current.columns[correct.feature], baseline.columns[correct.feature]
     if compat.outcome is Outcome.NOT_APPLICABLE:
         return (
-            "Model Monitor compares columns of one inferred type alone, and these are "
-            f"{ours.inferred_type} and {expected.inferred_type}; numbers are compared whatever else is there."
+            "Model Monitor compares columns of one inferred type alone, and these are now "
+            f"{ours.inferred_type.in_files} and were {expected.inferred_type.in_files}; "
+            f"here {_compared(ours, expected)}."
         )
     told = [_weighed_once(which, column) for which, column in (("now", ours), ("baseline", expected))]
     repeated = " and ".join(each for each in told if each)
@@ -60,6 +61,14 @@ def _why(compat: CheckRow | None, correct: CheckRow, current: Profile, baseline:
             "so it compares other distributions than the data's, and thinks chance larger than it is."
         )
     return "Model Monitor gives a verdict however few the values are."
+
+
+def _compared(ours: ColumnProfile, expected: ColumnProfile) -> str:
+    if not ours.num_present:
+        return "it is told that no value is there"
+    if expected.inferred_type.numeric:
+        return "numbers are compared, whatever else is there"
+    return "text is compared, whatever it looks like"
 
 
 def _weighed_once(which: str, column: ColumnProfile) -> str:

@@ -15,7 +15,7 @@ from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
 from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
-from monitor.checks.names import OURS_ALONE, Check, insufficient, not_applicable
+from monitor.checks.names import NOT_COMPARED, OURS_ALONE, Check, insufficient, not_applicable
 from monitor.checks.non_negative import check_non_negative
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
@@ -51,9 +51,7 @@ def judge(
     violation, as in Model Monitor: the columns can't be told apart then (`assume.columns_alone`: else the
     records that do fit are checked beside it). A check that fails is an ERROR row and stops nothing else.
     """
-    columns = check_columns(
-        current.rows, current.widths, len(constraints.features) if width is None else width
-    )
+    columns = _check_columns(current, constraints, width)
     if columns is not None and assume.columns_alone:
         return Verdict((), (columns,))
     features: list[FeatureResult] = []
@@ -69,6 +67,12 @@ def judge(
         checks.extend(results)
         features.append(_summary(constraint.name, column, results))
     return Verdict(tuple(features), tuple(checks))
+
+
+def _check_columns(current: Profile, constraints: Constraints, width: int | None) -> CheckRow | None:
+    if not constraints.monitoring.evaluate_constraints:
+        return None
+    return check_columns(current.rows, current.widths, len(constraints.features) if width is None else width)
 
 
 def _absent(name: str, rows: int) -> CheckRow:
@@ -93,6 +97,8 @@ def _check_feature(
         return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
 
     def against_baseline(check: Check, make: Callable[[ColumnProfile], CheckRow]) -> CheckRow:
+        if not config.perform_comparison:
+            return not_applicable(name, check, NOT_COMPARED)
         if baseline is None:
             return not_applicable(name, check, "The baseline's statistics don't have this feature.")
         return make(baseline)

@@ -180,16 +180,35 @@ def files(connection: Connection, execution: Execution, endpoint: Endpoint) -> d
         if row.outcome is Outcome.VIOLATED
     ]
     written = {VIOLATIONS: violations_file.write(violated)}
-    window = windows.by_id(connection, execution.window_id)
-    found = None if window is None else labelled(connection, window)
-    if found is None or found.is_empty():
-        return written
-    try:
-        analysis = _analysis(found, execution, endpoint, at=execution.judged_at)
-    except QualityError:
+    analysis = _again(connection, execution, endpoint)
+    if analysis is None:
         return written
     measured = analysis.files()
     return {name: measured[name] for name in (STATISTICS, CONSTRAINTS)} | written
+
+
+def cloudwatch(connection: Connection, execution: Execution, endpoint: Endpoint) -> dict[str, float]:
+    """What CloudWatch has of an execution that judged a model's quality: Model Monitor's metrics, by name.
+
+    They are measured again while the labels are kept; later they are those that the execution stored.
+    """
+    analysis = _again(connection, execution, endpoint)
+    if analysis is not None:
+        return analysis.statistics.cloudwatch
+    rows = executions.metric_rows(connection, execution.id)
+    return {row.name: row.value for row in rows if row.value is not None}
+
+
+def _again(connection: Connection, execution: Execution, endpoint: Endpoint) -> Analysis | None:
+    """The analysis of a judged window's labels; None where they are gone, or don't fit the kind of model."""
+    window = windows.by_id(connection, execution.window_id)
+    found = None if window is None else labelled(connection, window)
+    if found is None or found.is_empty():
+        return None
+    try:
+        return _analysis(found, execution, endpoint, at=execution.judged_at)
+    except QualityError:
+        return None
 
 
 def record(

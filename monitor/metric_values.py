@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from baselines.constraints import Constraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
+from baselines.statistics import file_type
 from store.records import FeatureResult
 
 Dimensions = tuple[tuple[str, str], ...]
@@ -81,7 +82,7 @@ def _of_feature(
     feature: str, column: ColumnProfile, distance: float | None
 ) -> Iterator[tuple[str, float | StatisticSet]]:
     moments = column.moments
-    if moments.count:
+    if moments.count and file_type(column).numeric:
         found = StatisticSet(float(moments.count), moments.total, moments.minimum, moments.maximum)
         yield f"feature_data_{feature}", found
     if column.types.rows:

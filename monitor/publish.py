@@ -22,12 +22,21 @@ VIOLATIONS = "constraint_violations.json"
 _HOUR = timedelta(hours=1)
 
 
-def schedule_name(variant: str, kind: ExecutionKind = ExecutionKind.DATA_QUALITY) -> str:
+def schedule_name(
+    variant: str, kind: ExecutionKind = ExecutionKind.DATA_QUALITY, endpoint: Endpoint | None = None
+) -> str:
     """The name that stands where Model Monitor has its schedule's: each variant has a tree of its own.
 
-    As there, a model's quality is another schedule's than its data's.
+    As there, a model's quality is another schedule's than its data's. An entry's own name stands alone where
+    the entry can have one variant only.
     """
-    return f"kedge-{variant}" if kind is ExecutionKind.DATA_QUALITY else f"model-quality-{variant}"
+    of_data = kind is ExecutionKind.DATA_QUALITY
+    own = None
+    if endpoint is not None:
+        own = endpoint.results_schedule if of_data else endpoint.quality_schedule
+    if own is None or endpoint is None:
+        return f"kedge-{variant}" if of_data else f"model-quality-{variant}"
+    return own if endpoint.batch or endpoint.variant is not None else f"{own}-{variant}"
 
 
 def files(connection: Connection, execution: Execution, endpoint: Endpoint | None = None) -> dict[str, str]:
@@ -44,7 +53,9 @@ def files(connection: Connection, execution: Execution, endpoint: Endpoint | Non
     return found
 
 
-def folder(place: Place, endpoint: str, execution: Execution, era_ended: datetime | None) -> str:
+def folder(
+    place: Place, endpoint: str, execution: Execution, era_ended: datetime | None, schedule: str | None = None
+) -> str:
     """Where an execution's files go: the hour its window ends at, and the minute where hours don't do.
 
     A part of a window that an era's end cut short goes to that moment, to the second: the part that the
@@ -52,7 +63,8 @@ def folder(place: Place, endpoint: str, execution: Execution, era_ended: datetim
     """
     cut = era_ended is not None and era_ended < execution.end
     end = era_ended if cut and era_ended is not None else execution.end
-    path = result_prefix(place.prefix, endpoint, schedule_name(execution.variant, execution.kind), end)
+    name = schedule or schedule_name(execution.variant, execution.kind)
+    path = result_prefix(place.prefix, endpoint, name, end)
     if cut:
         return f"{path}{end:%M-%S}/"
     whole_hours = (execution.end - execution.start) % _HOUR == timedelta(0)
@@ -60,9 +72,14 @@ def folder(place: Place, endpoint: str, execution: Execution, era_ended: datetim
 
 
 def publish(
-    place: Place, endpoint: str, execution: Execution, era_ended: datetime | None, written: dict[str, str]
+    place: Place,
+    endpoint: str,
+    execution: Execution,
+    era_ended: datetime | None,
+    written: dict[str, str],
+    schedule: str | None = None,
 ) -> None:
     """Write the files; doing it again writes the same. The violations go last: readers wait for them."""
-    base = folder(place, endpoint, execution, era_ended)
+    base = folder(place, endpoint, execution, era_ended, schedule)
     for name in sorted(written, key=lambda name: name == VIOLATIONS):
         place.objects.write(base + name, written[name].encode(), "application/json")

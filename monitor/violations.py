@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from baselines.jackson import quoted
 from monitor.checks.names import OURS_ALONE, Check
 from store.records import CheckRow, Outcome
 
@@ -20,15 +21,19 @@ def write(violations: Iterable[CheckRow]) -> str:
     """
     entries = [
         "{\n"
-        f'    "feature_name" : {json.dumps(row.feature, ensure_ascii=False)},\n'
+        f'    "feature_name" : {quoted(row.feature)},\n'
         f'    "constraint_check_type" : {json.dumps(row.check)},\n'
-        f'    "description" : {json.dumps(row.detail, ensure_ascii=False)}\n'
+        f'    "description" : {quoted(row.detail)}\n'
         "  }"
-        for row in violations
-        if row.check not in OURS_ALONE
+        for row in in_file(violations)
     ]
     listed = f"[ {', '.join(entries)} ]" if entries else "[ ]"
     return f'{{\n  "violations" : {listed}\n}}'
+
+
+def in_file(violations: Iterable[CheckRow]) -> tuple[CheckRow, ...]:
+    """Those of them that Model Monitor checks too, which its file holds and its messages count."""
+    return tuple(row for row in violations if row.check not in OURS_ALONE)
 
 
 class ViolationsError(ValueError):

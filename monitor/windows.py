@@ -50,11 +50,6 @@ def place_in_time(records: pl.DataFrame, length: timedelta, eras: Sequence[Deplo
     return joined.with_columns(pl.col("@era").fill_null(first)).sort("@place").drop("@place", "@began")
 
 
-def closes_at(end: datetime, grace: timedelta) -> datetime:
-    """When a window is judged first: its grace lets captures arrive that S3 delivers late."""
-    return end + grace
-
-
 def era_of(at: datetime, eras: Sequence[Deployment]) -> Deployment:
     """The era in force at a moment; `eras` are in the order of time."""
     return next((era for era in reversed(eras) if era.started_at <= at), eras[0])

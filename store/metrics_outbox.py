@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
 
 from store import executions as stored
-from store.records import Execution
+from store.records import Execution, ExecutionKind
 from store.schema import executions, windows
 
 
@@ -21,14 +21,27 @@ class Unsent:
     sent: int
 
 
-def waiting(connection: Connection, monitor_id: int, since: datetime, limit: int = 50) -> tuple[Unsent, ...]:
-    """Executions of windows that ended after `since` and of which CloudWatch wants more, oldest first.
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Whose metrics are told: windows that ended after `since`.
+
+    A model's quality waits until all records of its window are labelled, or `enough` of them are, or the
+    window ended before `few_before`.
+    """
+
+    since: datetime
+    few_before: datetime
+    enough: int
+
+
+def waiting(connection: Connection, monitor_id: int, due: Due, limit: int = 50) -> tuple[Unsent, ...]:
+    """Executions of windows that are due and of which CloudWatch wants more, oldest first.
 
     A window is told once, by one revision: CloudWatch adds up what is told again, so another would count
     twice. A revision that was begun is told to its end.
     """
     rows = connection.execute(
-        _waiting(monitor_id, since, executions.c.id, executions.c.metrics_sent)
+        _waiting(monitor_id, due, executions.c.id, executions.c.metrics_sent)
         .order_by(executions.c.id)
         .limit(limit)
     )
@@ -38,12 +51,12 @@ def waiting(connection: Connection, monitor_id: int, since: datetime, limit: int
     return tuple(Unsent(execution, sent[execution.id]) for execution in found)
 
 
-def count(connection: Connection, monitor_id: int, since: datetime) -> int:
+def count(connection: Connection, monitor_id: int, due: Due) -> int:
     """How many executions `waiting` would find without a limit."""
-    return int(connection.execute(_waiting(monitor_id, since, func.count())).scalar_one())
+    return int(connection.execute(_waiting(monitor_id, due, func.count())).scalar_one())
 
 
-def _waiting(monitor_id: int, since: datetime, *columns: ColumnElement[int]) -> Select[Any]:
+def _waiting(monitor_id: int, due: Due, *columns: ColumnElement[int]) -> Select[Any]:
     told = executions.alias("told")
     of_another = exists().where(
         told.c.window_id == executions.c.window_id,
@@ -58,11 +71,21 @@ def _waiting(monitor_id: int, since: datetime, *columns: ColumnElement[int]) -> 
         .where(
             executions.c.monitor_id == monitor_id,
             executions.c.metrics_sent_at.is_(None),
-            windows.c.end > since,
-            or_(executions.c.metrics_sent > 0, and_(executions.c.latest, ~of_another)),
+            windows.c.end > due.since,
+            or_(executions.c.metrics_sent > 0, and_(executions.c.latest, ~of_another, _is_ripe(due))),
         )
     )
     return found
+
+
+def _is_ripe(due: Due) -> ColumnElement[bool]:
+    labelled = executions.c.records
+    return or_(
+        executions.c.kind != ExecutionKind.MODEL_QUALITY,
+        labelled >= due.enough,
+        labelled >= windows.c.records,
+        windows.c.end <= due.few_before,
+    )
 
 
 def advance(connection: Connection, execution_id: int, sent: int) -> None:

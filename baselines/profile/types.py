@@ -28,6 +28,11 @@ class DataType(StrEnum):
         """Whether values of this type have moments and a sketch."""
         return self in (DataType.INTEGRAL, DataType.FRACTIONAL)
 
+    @property
+    def in_files(self) -> DataType:
+        """The type in the vocabulary of Model Monitor's files, where booleans are strings."""
+        return DataType.STRING if self is DataType.BOOLEAN else self
+
 
 class Plain(Enum):
     """What is known of the present values of a column of texts: each is a number by deequ's patterns."""

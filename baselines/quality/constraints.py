@@ -99,7 +99,7 @@ def write(constraints: QualityConstraints) -> str:
 def read(text: str | bytes, where: str) -> QualityConstraints:
     """The constraints of a file; `where` names it in errors. Raises QualityError."""
     try:
-        return _constraints(Fields.root(orjson.loads(text)))
+        return _constraints(Fields.parsed(text))
     except orjson.JSONDecodeError as error:
         raise QualityError(
             f"{where} is not a constraints.json: line {error.lineno}, column {error.colno} is not JSON; "

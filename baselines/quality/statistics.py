@@ -79,7 +79,7 @@ def _curve_json(curve: Curve, names: tuple[str, str]) -> Json:
 def read(text: str | bytes, where: str) -> QualityStatistics:
     """The statistics of a file; `where` names it in errors. Raises QualityError."""
     try:
-        return _statistics(Fields.root(orjson.loads(text)))
+        return _statistics(Fields.parsed(text))
     except orjson.JSONDecodeError as error:
         raise QualityError(
             f"{where} is not a statistics.json: line {error.lineno}, column {error.colno} is not JSON; "

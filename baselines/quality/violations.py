@@ -101,7 +101,7 @@ def write(violations: Iterable[Violation]) -> str:
 def read(text: str | bytes, where: str) -> tuple[Violation, ...]:
     """The violations of a file; `where` names it in errors. Raises QualityError."""
     try:
-        entries = Fields.root(orjson.loads(text)).objects("violations")
+        entries = Fields.parsed(text).objects("violations")
         return tuple(Violation(*(each.text(name) for name in Violation.__slots__)) for each in entries)
     except orjson.JSONDecodeError as error:
         raise QualityError(

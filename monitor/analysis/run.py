@@ -18,6 +18,7 @@ from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError,
 from monitor.analysis.outcome import Analysed
 from monitor.analysis.quality import analyse_quality
 from monitor.capture.rejects import RejectKind
+from monitor.capture.schema import in_own_types
 from monitor.checks.names import OURS_ALONE
 from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
@@ -43,9 +44,10 @@ def analyse(job: Job, now: datetime) -> Analysed:
         return analyse_quality(job, now)
     constraints = _constraints(job)
     found = data.read(job, constraints)
+    own = found.profile if constraints is None else _in_own_types(job, found.profile, constraints)
     files = {
-        STATISTICS: statistics_file.write(found.profile),
-        CONSTRAINTS: constraints_file.write(constraints_file.suggest(found.profile)),
+        STATISTICS: statistics_file.write(own),
+        CONSTRAINTS: constraints_file.write(constraints_file.suggest(own)),
     }
     if constraints is None:
         return Analysed(files, "", found, completion_message(0))
@@ -56,8 +58,17 @@ def analyse(job: Job, now: datetime) -> Analysed:
     violations = sum(row.check not in OURS_ALONE for row in verdict.violations)
     if violations:
         files[VIOLATIONS] = write(verdict.violations)
-    metrics = _metrics(job, found.profile, verdict, constraints, now) if job.emits else ""
+    metrics = _metrics(job, own, verdict, constraints, now) if job.emits else ""
     return Analysed(files, metrics, found, completion_message(violations))
+
+
+def _in_own_types(job: Job, current: Profile, constraints: Constraints) -> Profile:
+    """The data read once more where it has other types than the baseline, whose types it was judged by.
+
+    A script is not run again: it may choose by chance.
+    """
+    own = in_own_types(constraints, current)
+    return current if own is None or job.preprocess is not None else data.read(job, own).profile
 
 
 def _constraints(job: Job) -> Constraints | None:

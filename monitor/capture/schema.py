@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from baselines.constraints import Constraints, FeatureConstraints
+from baselines.profile.profile import Profile
 from baselines.profile.types import DataType
 from config.model import Endpoint
 from monitor.capture.columns import Schema
@@ -19,6 +21,23 @@ class SchemaError(ValueError):
 def text_columns(features: Iterable[FeatureConstraints]) -> frozenset[str]:
     """The features whose values are texts, not numbers."""
     return frozenset(feature.name for feature in features if feature.inferred_type in _TEXT)
+
+
+def in_own_types(constraints: Constraints, current: Profile) -> Constraints | None:
+    """The constraints with each feature numeric or text as its values are now; None where all are so.
+
+    Records are profiled as their baseline has them, so that they compare with it. What a run tells of its own
+    data is profiled by these.
+    """
+    found = tuple(_in_own_type(feature, current) for feature in constraints.features)
+    return None if found == constraints.features else replace(constraints, features=found)
+
+
+def _in_own_type(feature: FeatureConstraints, current: Profile) -> FeatureConstraints:
+    column = current.columns.get(feature.name)
+    own = DataType.UNKNOWN if column is None else column.inferred_type
+    same = (own in _TEXT) is (feature.inferred_type in _TEXT)
+    return feature if same or own is DataType.UNKNOWN else replace(feature, inferred_type=own)
 
 
 def schema_of_baseline(constraints: Constraints, source: str) -> Schema:

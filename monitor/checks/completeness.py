@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
-from monitor.checks.names import Check, insufficient, percent
+from monitor.checks.names import Check, insufficient, not_applicable, percent
 from store.records import CheckRow, Outcome
 
 
 def check_completeness(column: ColumnProfile, constraint: FeatureConstraints) -> CheckRow:
     """The share of records in which the feature is present, against the constraint."""
     name, expected = constraint.name, constraint.completeness
+    if expected is None:
+        return not_applicable(name, Check.COMPLETENESS, "The constraints ask for no completeness.")
     if column.num_present + column.num_missing == 0:
         return insufficient(name, Check.COMPLETENESS, "There are no records.")
     observed = column.completeness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from baselines.constraints import FeatureConstraints
 from baselines.profile.categories import BOUND
 from baselines.profile.column import ColumnProfile
-from monitor.checks.names import Check, insufficient, not_applicable
+from monitor.checks.names import Check, insufficient, not_applicable, printed
 from store.records import CheckRow, Outcome
 
 _UNCOUNTED = (
@@ -29,9 +29,9 @@ def check_domain(column: ColumnProfile, constraint: FeatureConstraints, threshol
         return insufficient(name, Check.DOMAIN, _UNCOUNTED)
     if share < threshold:
         # the wording that parsers in the wild read, with its trailing space
-        detail = f"Value: {share!r} does not meet the constraint requirement! "
+        detail = f"Value: {printed(share)} does not meet the constraint requirement! "
         return CheckRow(name, Check.DOMAIN, Outcome.VIOLATED, share, threshold, detail)
-    detail = f"A share of {share!r} lies inside the listed values."
+    detail = f"A share of {printed(share)} lies inside the listed values."
     return CheckRow(name, Check.DOMAIN, Outcome.OK, share, threshold, detail)
 
 

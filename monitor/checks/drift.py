@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
 from baselines.profile.column import ColumnProfile
-from baselines.profile.types import DataType
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
 from config.model import Distance
-from monitor.checks.names import Check, insufficient, not_applicable
+from monitor.checks.names import NOT_COMPARED, Check, insufficient, not_applicable, printed
 from monitor.distances.chi_squared import chi_squared
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import correction, robust, shift_in_sd
@@ -18,7 +17,6 @@ from monitor.distances.simple import simple
 from monitor.distances.step import step_cdf
 from store.records import CheckRow, Outcome
 
-_NUMERIC = frozenset({DataType.INTEGRAL, DataType.FRACTIONAL})
 BLIND_ABOVE = 0.4
 """Where chance alone could make a gap this large (a shift of 1 sd), "no drift" says nothing."""
 
@@ -47,15 +45,15 @@ def check_drift(
     with numbers whether whole or not, and goes on comparing them when a few values are no numbers.
     """
     if not config.perform_comparison:
-        return not_applicable(name, Check.DRIFT, "The constraints disable the comparison.")
-    expected, found = baseline.inferred_type, current.inferred_type
+        return not_applicable(name, Check.DRIFT, NOT_COMPARED)
+    expected, found = baseline.inferred_type.in_files, current.inferred_type.in_files
     if mode is Distance.COMPAT and expected is not found:
         return not_applicable(
             name, Check.DRIFT, f"Inferred data type don't match for column: {expected} against {found}."
         )
     if current.num_present == 0:
         return insufficient(name, Check.DRIFT, "No value of this feature is present.")
-    if expected in _NUMERIC:
+    if expected.numeric:
         return _numeric(name, current, baseline, config, mode)
     if config.categorical_drift_method is CategoricalDriftMethod.CHISQUARED:
         return _chi_squared(name, current, baseline, config, assume.chi_squared)
@@ -107,14 +105,16 @@ def _verdict(name: str, measured: _Measured, config: MonitoringConfig, mode: Dis
     is_robust = config.comparison_method is DistanceMethod.ROBUST
     distance = robust(measured.distance, n, m) if is_robust else measured.distance
     if distance > threshold:
-        detail = f"Baseline drift distance: {distance!r} exceeds threshold: {threshold!r}"
+        detail = f"Baseline drift distance: {printed(distance)} exceeds threshold: {printed(threshold)}"
         return CheckRow(name, Check.DRIFT, Outcome.VIOLATED, distance, threshold, detail)
     blind = correction(n, m) if is_robust else 0.0
     seen = _visible(n, threshold + blind)
     if mode is Distance.CORRECT and blind > BLIND_ABOVE:
         detail = f"Too few values: {seen}."
         return CheckRow(name, Check.DRIFT, Outcome.INSUFFICIENT_DATA, distance, threshold, detail)
-    detail = f"Baseline drift distance: {distance!r} is within threshold: {threshold!r}; {seen}."
+    detail = (
+        f"Baseline drift distance: {printed(distance)} is within threshold: {printed(threshold)}; {seen}."
+    )
     return CheckRow(name, Check.DRIFT, Outcome.OK, distance, threshold, detail)
 
 
@@ -150,6 +150,9 @@ def _chi_squared(
     value = fit.p_value if by_p else fit.statistic
     below = by_p and reading is ChiSquaredReading.P_VALUE_BELOW
     violated = value < threshold if below else value > threshold
-    word = "exceeds" if violated else "is within"
-    detail = f"Baseline drift distance: {value!r} {word} threshold: {threshold!r}"
+    if below:
+        told = f"p-value: {printed(value)} {'is below' if violated else 'is not below'}"
+    else:
+        told = f"distance: {printed(value)} {'exceeds' if violated else 'is within'}"
+    detail = f"Baseline drift {told} threshold: {printed(threshold)}"
     return CheckRow(name, Check.DRIFT, Outcome.VIOLATED if violated else Outcome.OK, value, threshold, detail)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from baselines.jackson import java_double
 from store.records import CheckRow, Outcome
 
 
@@ -25,10 +26,17 @@ DATA_FAULTS = frozenset(Check) - {Check.DRIFT}
 OURS_ALONE = frozenset({Check.UNIT})
 """Checks that Model Monitor does not have: its files leave them out, and its mode does not make them."""
 
+NOT_COMPARED = "The constraints disable the comparison."
+
+
+def printed(number: float) -> str:
+    """A number as Model Monitor prints it: one in a hundred thousand is 1.0E-5."""
+    return java_double(number).strip('"')
+
 
 def percent(share: float) -> str:
     """A share as Model Monitor prints it: 12 of 18 is 66.66666666666666%."""
-    return f"{100.0 * share!r}%"
+    return f"{printed(100.0 * share)}%"
 
 
 def not_applicable(feature: str, check: Check, why: str) -> CheckRow:

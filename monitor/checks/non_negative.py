@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
-from monitor.checks.names import Check, insufficient, not_applicable
+from monitor.checks.names import Check, insufficient, not_applicable, printed
 from store.records import CheckRow, Outcome
 
 
@@ -17,6 +17,10 @@ def check_non_negative(column: ColumnProfile, constraint: FeatureConstraints) ->
         return insufficient(name, Check.NON_NEGATIVE, "No value of this feature is a number.")
     least = column.moments.minimum
     if least < 0:
-        detail = f"Non-negative requirement is not met. Expected: 0.0 or more. Observed minimum: {least!r}."
+        detail = (
+            f"Non-negative requirement is not met. Expected: 0.0 or more. Observed minimum: {printed(least)}."
+        )
         return CheckRow(name, Check.NON_NEGATIVE, Outcome.VIOLATED, least, 0.0, detail)
-    return CheckRow(name, Check.NON_NEGATIVE, Outcome.OK, least, 0.0, f"The least number is {least!r}.")
+    return CheckRow(
+        name, Check.NON_NEGATIVE, Outcome.OK, least, 0.0, f"The least number is {printed(least)}."
+    )

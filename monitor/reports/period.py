@@ -89,11 +89,6 @@ class Facts:
         """Records in the judged windows."""
         return sum(one.records for one in self.judged)
 
-    @property
-    def labelled_windows(self) -> int:
-        """Windows whose realised quality was measured."""
-        return len({point.execution_id for point in self.quality})
-
 
 def gather(
     connection: Connection, endpoint: Endpoint, start: datetime, end: datetime, now: datetime

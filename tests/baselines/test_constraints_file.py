@@ -167,6 +167,51 @@ def test_overrides_in_several_places_are_taken_together() -> None:
     assert read(json.loads(constraints.write(found))).config_for("length") == config
 
 
+@pytest.mark.parametrize(
+    ("monitoring", "override", "wanted"),
+    [
+        ("monitoringConfig", {}, MonitoringConfig(comparison_threshold=0.7)),
+        (
+            "Monitoring_Config",
+            {"MonitoringConfigOverrides": {"EvaluateConstraints": "Disabled"}},
+            MonitoringConfig(evaluate_constraints=False, comparison_threshold=0.7),
+        ),
+        (
+            "monitoring_config",
+            {"monitoringConfigOverrides": {"comparison_threshold": 0.5, "comparisonMethod": "Simple"}},
+            MonitoringConfig(comparison_threshold=0.5, comparison_method=DistanceMethod.SIMPLE),
+        ),
+        (
+            "monitoring_config",
+            {
+                "monitoringConfigOverrides": {
+                    "comparison_threshold": 0.4,
+                    "DISTRIBUTION_CONSTRAINTS": {"comparison_threshold": 0.5},
+                }
+            },
+            MonitoringConfig(comparison_threshold=0.5),
+        ),
+    ],
+)
+def test_keys_are_understood_in_any_case_and_distances_without_their_block(
+    monitoring: str, override: dict[str, Any], wanted: MonitoringConfig
+) -> None:
+    document = a_file(override)
+    del document["monitoring_config"]
+    document[monitoring] = {"Distribution_Constraints": {"ComparisonThreshold": 0.7}}
+    found = read(document)
+    assert found.config_for("length") == wanted
+    assert read(json.loads(constraints.write(found))) == found
+
+
+def test_a_completeness_that_is_not_asked_for_stays_so() -> None:
+    document = a_file()
+    del document["features"][0]["completeness"]
+    found = read(document)
+    assert found.features[0].completeness is None
+    assert "completeness" not in json.loads(constraints.write(found))["features"][0]
+
+
 @pytest.mark.parametrize("version", [0, 0.0, 1, "1.0", "0", None])
 def test_any_version_is_read(version: object) -> None:
     assert read(a_file() | {"version": version}).version == float(str(version or 0))
@@ -197,6 +242,14 @@ def test_a_block_may_be_missing(block: str) -> None:
             "monitoring_config.distribution_constraints.comparison_threshold must be a number of at least 0",
         ),
         (
+            a_file(datatype_threshold=0.5),
+            "monitoring_config.datatype_threshold is no setting of Model Monitor's: write evalu",
+        ),
+        (
+            a_file({"monitoringConfigOverrides": {"distribution_constraints": {"threshold": 0.5}}}),
+            "monitoringConfigOverrides.distribution_constraints.threshold is no setting of Model Monitor's: ",
+        ),
+        (
             a_file(distribution_constraints={"comparison_method": "psi"}),
             "comparison_method must be one of Robust, Simple",
         ),
@@ -208,6 +261,13 @@ def test_a_file_that_is_wrong_is_refused_in_a_sentence(document: dict[str, Any],
     assert str(caught.value).startswith("s3://logs/constraints.json is not a data-quality constraints.json")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_byte_order_mark_is_no_part_of_it(as_text: bool) -> None:
+    data = b"\xef\xbb\xbf" + json.dumps(a_file()).encode()
+    marked = data.decode() if as_text else data
+    assert constraints.read(marked, "constraints.json") == read(a_file())
 
 
 def test_what_is_not_json_is_refused_with_its_line() -> None:

@@ -118,6 +118,17 @@ def test_a_type_is_that_of_the_whole_data_set(monkeypatch: pytest.MonkeyPatch) -
     assert column.categories.counts == {"10115": 100, "D-80331": 1}
 
 
+def test_a_json_array_is_read_as_the_lines_that_its_records_make() -> None:
+    records = [{"a": 1, "b": "x"}, {"a": 2}, {"b": "y"}]
+    lines = "".join(json.dumps(each) + "\n" for each in records)
+    listed = profile_dataset(b"\n " + json.dumps(records, indent=1).encode(), where="x.json")
+    assert listed == profile_dataset(lines.encode(), where="x.jsonl")
+    with pytest.raises(DatasetError, match=r"x\.json, record 2: is not a JSON object"):
+        profile_dataset(b'[{"a": 1}, 2]', where="x.json")
+    with pytest.raises(DatasetError, match=r"x\.json begins with \[ and is not JSON"):
+        profile_dataset(b'[{"a": 1}', where="x.json")
+
+
 def test_json_lines_of_one_type_a_key_and_of_many_read_alike() -> None:
     lines = [{"a": 1, "b": 1.0, "c": True}, {"a": None, "b": 2.5, "d": "x"}, {"a": 3}]
     plain = "\n".join(map(json.dumps, lines)) + "\n\n"

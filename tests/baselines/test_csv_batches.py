@@ -56,6 +56,10 @@ def test_the_first_line_names_the_columns(size: int) -> None:
     assert frame.dtypes == [pl.String, pl.String]
 
 
+def test_a_column_without_a_name_has_sparks() -> None:
+    assert whole(b",x,\n0,1,2\n").columns == ["_c0", "x", "_c2"]
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
     assert whole(b"\xef\xbb\xbfa,b\n1,2\n").columns == ["a", "b"]
 
@@ -94,7 +98,7 @@ def test_an_empty_file_has_no_batches() -> None:
         (b"a,b\n1,2\n3,\xff\n", ", line 3: is not UTF-8"),
         (b'a,b\n1,2\n3,"4\n5,6\n', ", line 3: has a quote that is never closed"),
         (b"a,b,a\n1,2,3\n", ", line 1: column 3 is named like an earlier one"),
-        (b"a,,c\n1,2,3\n", ", line 1: column 2 has no name"),
+        (b"_c1,,c\n1,2,3\n", ", line 1: column 2 is named like an earlier one"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(data: bytes, said: str, size: int) -> None:

@@ -96,6 +96,25 @@ def test_a_real_capture_against_a_baseline_of_its_own_rows(
     assert json.loads((folder / "out" / "constraint_violations.json").read_text()) == {"violations": []}
 
 
+def test_a_change_of_unit_is_told_apart_from_what_the_file_counts(folder: Path) -> None:
+    (folder / "training.csv").write_text("rings,length\n" + "".join(f"{n + 500}.5,{n}\n" for n in range(300)))
+    assert kedge("baseline", "create", "training.csv", "--output", "made").status == 0
+    constraints = json.loads((folder / "made" / "constraints.json").read_text())
+    constraints["monitoring_config"]["distribution_constraints"]["comparison_threshold"] = 1.0
+    (folder / "made" / "constraints.json").write_text(json.dumps(constraints))
+    capture(folder / "capture" / "1.jsonl", *(line(NOON, (n + 500.5) * 100, str(n)) for n in range(300)))
+    given = ("check", "--capture", "capture", "--baseline", "made", "--output", "out", "--fail-on-violations")
+    ran = kedge(*given)
+    written = json.loads((folder / "out" / "constraint_violations.json").read_text())
+    assert written == {"violations": []}
+    assert "\nrings  unit_change_check  The values are distributed as the baseline's times 100: " in ran.out
+    assert ran.out.endswith(
+        QUIET + "1 feature has another unit, which Model Monitor does not check and its files do not say.\n"
+    )
+    told = json.loads(kedge(*given, "--json").out)
+    assert (ran.status, told["violations"], told["unit_changes"]) == (3, 0, 1)
+
+
 @pytest.mark.parametrize("name", CAPTURES)
 @pytest.mark.parametrize(("change", "word"), [(-1, "extra"), (+1, "missing")])
 def test_a_real_capture_against_a_baseline_of_other_columns(

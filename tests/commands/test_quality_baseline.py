@@ -104,3 +104,38 @@ def test_options_that_do_not_go_together(scored: Path, given: tuple[str, ...], s
     ran = kedge("baseline", "create", "scored.csv", *given, "--output", "made")
     assert ran.status == 2
     assert said in ran.err
+
+
+def quality(folder: Path, name: str, text: str) -> None:
+    (folder / f"{name}.csv").write_text(text)
+    given = ("--inference-attribute", "answer", "--ground-truth-attribute", "label", "--output", name)
+    ran = kedge("baseline", "create", f"{name}.csv", "--problem-type", "BinaryClassification", *given)
+    assert ran.status == 0, ran.err
+
+
+def test_two_of_them_are_told_apart_metric_by_metric(folder: Path) -> None:
+    quality(folder, "old", "label,answer\n1,1\n1,0\n0,0\n0,0\n")
+    quality(folder, "new", "label,answer\n1,1\n1,1\n0,0\n0,1\n0,0\n")
+    ran = kedge("baseline", "diff", "old", "new")
+    assert (ran.status, ran.err) == (0, "")
+    told = ran.out.splitlines()
+    assert told[0].startswith("4 records → 5; binary_classification, ")
+    assert told[1] == "recall  0.5 → 1; threshold 0.5 (LessThanThreshold) → 1 (LessThanThreshold)"
+    found = json.loads(kedge("baseline", "diff", "old", "new", "--json").out)
+    (accuracy,) = (each for each in found["metrics"] if each["name"] == "accuracy")
+    assert accuracy["value"] == accuracy["threshold"] == {"old": 0.75, "new": 0.8}
+    same = kedge("baseline", "diff", "old", "old").out.splitlines()
+    assert same[1] == "recall  0.5, the same"
+    assert not any("→" in line for line in same[1:])
+
+
+def test_one_of_data_or_of_another_kind_of_model_is_not_compared_with_it(folder: Path) -> None:
+    quality(folder, "old", "label,answer\n1,1\n1,0\n0,0\n0,0\n")
+    assert kedge("baseline", "create", "old.csv", "--output", "data").status == 0
+    given = ("--inference-attribute", "answer", "--ground-truth-attribute", "label", "--output", "numbers")
+    assert kedge("baseline", "create", "old.csv", "--problem-type", "Regression", *given).status == 0
+    mixed = kedge("baseline", "diff", "data", "old").sentence
+    assert mixed.endswith(" one of data: give two of a kind")
+    other = kedge("baseline", "diff", "old", "numbers").sentence
+    assert "is of a binary_classification and " in other
+    assert other.endswith("of a regression: give two baselines of one kind of model")

@@ -288,6 +288,10 @@ def test_what_is_wrong_in_an_entry_is_said_with_its_line(lines: list[str], said:
             ["prediction: a", "output_columns: [b]"],
             "has a prediction 'a' that is not among its output_columns",
         ),
+        (
+            ["results_schedule: hourly", "quality_schedule: hourly"],
+            "has one name for two of schedule, results_schedule and quality_schedule, whose files would lie",
+        ),
         (["lateness: 5m"], "has a lateness of 5m, less than its grace of 15m; make it longer"),
     ],
 )

@@ -21,7 +21,7 @@ from tests.judging.profiles import ABALONES, asking
 ASKED = asking("rings", "length")
 
 
-def line(at: datetime, rings: float = 9.5, length: str = "0.5") -> str:
+def line(at: datetime, rings: float | str = 9.5, length: str = "0.5") -> str:
     """A captured request: the answer is the rings."""
     sides = {
         side: {"observedContentType": "text/csv", "mode": mode, "data": data, "encoding": "CSV"}

@@ -25,6 +25,7 @@ from baselines.profile.column import ColumnProfile
 from baselines.profile.kll import Sketch
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts
+from config.assumptions import Assume, ChiSquaredReading
 from config.model import Distance
 from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
@@ -39,6 +40,7 @@ RNG = np.random.default_rng(7)
 NORMAL = RNG.normal(size=3000)
 FRACTIONAL = FeatureConstraints("x", DataType.FRACTIONAL)
 DEFAULTS = MonitoringConfig()
+VALUE_ABOVE = Assume(chi_squared=ChiSquaredReading.VALUE_ABOVE)
 SIMPLE = replace(DEFAULTS, comparison_method=DistanceMethod.SIMPLE)
 
 
@@ -149,6 +151,11 @@ class TestDataType:
 
 
 class TestCompleteness:
+    def test_where_none_is_asked_for_it_is_not_checked(self) -> None:
+        row = check_completeness(column(["1", None]), replace(FRACTIONAL, completeness=None))
+        assert row.outcome is Outcome.NOT_APPLICABLE
+        assert row.detail == "The constraints ask for no completeness."
+
     def test_a_share_below_the_constraint_violates_in_model_monitors_words(self) -> None:
         current = ColumnProfile(TypeCounts(integral=9, missing=1000))
         row = check_completeness(current, FRACTIONAL)
@@ -235,6 +242,22 @@ class TestDrift:
             assert float(match[1]) == row.value
         assert row.detail == f"Baseline drift distance: {row.value!r} exceeds threshold: 0.1"
 
+    def test_small_numbers_are_printed_as_java_prints_them(self) -> None:
+        far, config = numbers(NORMAL + 9), replace(SIMPLE, comparison_threshold=1e-5)
+        assert drift(far, numbers(NORMAL), config).detail == (
+            "Baseline drift distance: 1.0 exceeds threshold: 1.0E-5"
+        )
+        rare = texts({"M": 99_999, "F": 1})
+        quiet = drift(rare, texts({"M": 1}), replace(SIMPLE, comparison_threshold=0.5))
+        assert re.match(r"Baseline drift distance: \d\.\d+E-\d is within threshold: 0\.5; ", quiet.detail)
+        domain = FeatureConstraints("x", DataType.STRING, domains=("F",))
+        assert check_domain(rare, domain, 1.0).detail == (
+            "Value: 1.0E-5 does not meet the constraint requirement! "
+        )
+        whole = FeatureConstraints("x", DataType.INTEGRAL, completeness=0.5)
+        told = check_completeness(column(["1", *[None] * (2**18 - 1)]), whole).detail
+        assert told.endswith("Expected: 50.0%. Observed: Only 3.814697265625E-4%.")
+
     def test_a_distance_at_the_threshold_does_not(self) -> None:
         halves = numbers([0.0] * 50 + [1.0] * 50)
         more = numbers([0.0] * 25 + [1.0] * 75)
@@ -297,6 +320,21 @@ class TestDrift:
         assert (quiet.outcome, quiet.value) == (Outcome.OK, same)
         assert found.outcome is Outcome.VIOLATED
         assert found.value == pytest.approx(other, abs=1e-9)
+
+    def test_what_a_p_value_violates_is_told_truly(self) -> None:
+        config = replace(
+            DEFAULTS,
+            categorical_drift_method=CategoricalDriftMethod.CHISQUARED,
+            categorical_comparison_threshold=0.05,
+        )
+        baseline, shifted = texts({"M": 500, "F": 500}), texts({"M": 600, "F": 400})
+        quiet, found = drift(baseline, baseline, config), drift(shifted, baseline, config)
+        told = re.fullmatch(r"Baseline drift p-value: (\S+E-10) is below threshold: 0\.05", found.detail)
+        assert told is not None
+        assert float(told[1]) == found.value
+        assert quiet.detail == "Baseline drift p-value: 1.0 is not below threshold: 0.05"
+        above = check_drift("x", baseline, baseline, config, Distance.CORRECT, VALUE_ABOVE)
+        assert above.detail == "Baseline drift distance: 1.0 exceeds threshold: 0.05"
 
     def test_chi_squared_of_too_few_values_is_no_answer(self) -> None:
         config = replace(DEFAULTS, categorical_drift_method=CategoricalDriftMethod.CHISQUARED)
@@ -436,6 +474,12 @@ class TestColumns:
     def test_misfits_that_are_not_most_of_them_are_rejects_and_no_violation(self, misfits: int) -> None:
         current = replace(table({"a": NORMAL, "b": NORMAL}), widths={2: 3000, 3: misfits})
         assert verdict(current).violations == ()
+
+    def test_constraints_that_disable_every_check_disable_that_of_the_columns(self) -> None:
+        off = replace(asking("a", "b"), monitoring=replace(DEFAULTS, evaluate_constraints=False))
+        found = verdict(replace(table({"a": NORMAL[:4], "b": NORMAL[:4]}), widths={2: 4, 3: 5}), off)
+        assert {row.outcome for row in found.checks} == {Outcome.NOT_APPLICABLE}
+        assert {row.feature for row in found.checks} == {"a", "b"}
 
     def test_of_several_wrong_widths_the_most_frequent_is_told(self) -> None:
         current = replace(table({"a": NORMAL[:4], "b": NORMAL[:4]}), widths={1: 2, 2: 4, 3: 3})

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.windows import EPOCH, closes_at, era_of, place_in_time, window_start
+from monitor.windows import EPOCH, era_of, place_in_time, window_start
 from store.records import Deployment
 from tests.clock import HOUR, MINUTE, NOON
 
@@ -88,8 +87,3 @@ def test_no_records_are_placed_nowhere() -> None:
 def test_a_time_before_every_era_falls_to_the_first() -> None:
     long_ago = datetime(1901, 2, 3, 4, 5, 6, tzinfo=UTC)
     assert placed([long_ago], HOUR, eras_from(EPOCH, NOON)) == [(long_ago.replace(minute=0, second=0), 1)]
-
-
-@pytest.mark.parametrize("grace", [timedelta(0), 15 * MINUTE])
-def test_a_window_is_judged_first_when_its_grace_is_over(grace: timedelta) -> None:
-    assert closes_at(NOON, grace) == NOON + grace

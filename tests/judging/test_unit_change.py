@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from baselines.constraints import suggest
+from baselines.constraints import MonitoringConfig, suggest
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile, profile_frame
 from config.model import Distance
@@ -153,6 +154,15 @@ def test_text_has_no_unit() -> None:
 
 def test_a_handful_of_values_is_too_few() -> None:
     assert outcome(drawn("length", 1, 10) * 25.4, BEFORE["length"]) is Outcome.INSUFFICIENT_DATA
+
+
+def test_it_is_no_comparison_where_the_constraints_disable_that() -> None:
+    baseline, current = profiled(length=BEFORE["length"]), profiled(length=drawn("length", 1) * 25.4)
+    off = replace(suggest(baseline), monitoring=MonitoringConfig(perform_comparison=False))
+    found = judge(current, baseline, off, Distance.CORRECT)
+    assert found.violations == ()
+    (told,) = (row for row in found.checks if row.check == Check.UNIT)
+    assert (told.outcome, told.detail) == (Outcome.NOT_APPLICABLE, "The constraints disable the comparison.")
 
 
 def violated(mode: Distance) -> tuple[CheckRow, ...]:

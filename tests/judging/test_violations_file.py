@@ -7,6 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baselines.jackson import render
 from monitor.checks.names import OURS_ALONE, Check
 from monitor.violations import completion_message, write
 from store.records import CheckRow, Outcome
@@ -34,6 +35,15 @@ def test_a_row_that_came_back_from_the_database_is_written_alike() -> None:
     stored = CheckRow("é", "categorical_values_check", Outcome.VIOLATED, 0.5, 1.0, "Value: 0.5")
     assert write([fresh]) == write([stored])
     assert '"feature_name" : "é"' in write([fresh])
+
+
+def test_control_characters_are_written_as_jackson_writes_them() -> None:
+    row = CheckRow("a\x1f\\u001f\n", KNOWN[0], Outcome.VIOLATED, 1.0, 0.1, "é\x0b")
+    text, name = write([row]), r'"a\u001F\\u001f\n"'
+    assert f'"feature_name" : {name}' in text
+    assert r'"description" : "é\u000B"' in text
+    assert json.loads(text)["violations"][0]["feature_name"] == row.feature
+    assert render({row.feature: row.feature}) == f"{{\n  {name} : {name}\n}}"
 
 
 def test_the_closing_words_are_those_that_readers_derive_the_status_from() -> None:

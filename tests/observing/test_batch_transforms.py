@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import boto3
 import pytest
 
 from config.model import Endpoint
@@ -187,3 +188,18 @@ def test_manifests_in_s3_name_objects_of_another_bucket(watch: Watch, aws: str) 
     watch.yard.put("transforms", f"output/{NOON:%Y/%m/%d/%H}/m", named)
     watch.fine(jobs(watch), NOON + 2 * HOUR)
     assert profiled(watch) == [(NOON, VARIANT, 80, 0)]
+
+
+@pytest.mark.parametrize("schedule", [None, "batch-hourly"])
+def test_cloudwatch_has_them_where_batch_schedules_put_them(
+    watch: Watch, aws: str, schedule: str | None
+) -> None:
+    given = records(1, NOON, 40)
+    watch.yard.put("data", "part-0.out", csv_joined(given))
+    manifest(watch.yard, NOON, "output", ["part-0.out"])
+    assert watch.fine(jobs(watch, cloudwatch={"schedule": schedule}), NOON + 2 * HOUR).sent == 1
+    client = boto3.client("cloudwatch")
+    (one,) = client.list_metrics(MetricName="feature_data_length")["Metrics"]
+    assert one["Namespace"] == "aws/sagemaker/ModelMonitoring/data-metrics"
+    name = schedule or f"kedge-{VARIANT}"
+    assert one["Dimensions"] == [{"Name": "MonitoringSchedule", "Value": name}]

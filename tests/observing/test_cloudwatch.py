@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from config.model import Endpoint
 from monitor import cloudwatch
 from monitor.cloudwatch import MOST_BYTES, MOST_METRICS, CloudWatchError, requests
+from monitor.delivery import due
 from monitor.metric_values import MetricValue, StatisticSet
 from monitor.observer import Round
 from store import metrics_outbox
@@ -74,6 +77,14 @@ def test_a_judged_window_is_told_by_the_names_of_model_monitor(watch: Watch, cli
     assert statistic(client, "feature_non_null_sex", "Average") == [1.0]
 
 
+def test_a_feature_that_holds_texts_now_has_no_data_to_tell(watch: Watch, client: Any) -> None:
+    stray = replace(records(1, NOON)[0], length=math.nan)  # which is no number of deequ's
+    watch.yard.capture("abalone", [stray, *records(1, NOON)[1:]])
+    watch.fine(watched(watch), LATER)
+    assert "feature_data_rings" in metrics(client)
+    assert "feature_data_length" not in metrics(client)
+
+
 def test_nothing_is_told_where_kedge_yaml_does_not_ask_for_it(watch: Watch, client: Any) -> None:
     watch.yard.capture("abalone", records(1, NOON))
     assert watch.fine(watch.yard.endpoint(), LATER).sent == 0
@@ -116,7 +127,35 @@ def test_quality_is_told_by_its_snake_case_names(watch: Watch, client: Any) -> N
     watch.yard.labels(NOON, [(record.event_id, record.rings + 1) for record in answered])
     entry = watch.yard.endpoint(cloudwatch={}, ground_truth=f"{watch.yard.uri}/labels")
     assert watch.fine(entry, LATER).sent == 2
-    assert {"rmse", "mae"} <= metrics(client, QUALITY)
+    assert metrics(client, QUALITY) == {"mae", "mse", "rmse", "r2"}
+    assert statistic(client, "rmse", "Average", QUALITY) == [pytest.approx(1.0)]
+
+
+def test_quality_is_told_once_enough_labels_are_there_to_say_it(watch: Watch, client: Any) -> None:
+    answered = records(1, NOON)
+    watch.yard.capture("abalone", answered)
+    entry = watch.yard.endpoint(cloudwatch={}, ground_truth=f"{watch.yard.uri}/labels")
+    first, *others = answered
+    watch.yard.labels(NOON, [(first.event_id, first.rings + 1)])
+    assert (watch.fine(entry, LATER).sent, metrics(client, QUALITY)) == (1, set())
+    watch.yard.labels(NOON + MINUTE, [(record.event_id, record.rings + 100) for record in others])
+    assert watch.fine(entry, LATER + MINUTE).sent == 1
+    assert statistic(client, "mae", "Average", QUALITY) == [pytest.approx((1 + 29 * 100) / 30)]
+
+
+@pytest.mark.parametrize(("labelled", "at_once"), [(19, False), (20, True)])
+def test_quality_of_few_labels_waits_for_the_lateness(
+    watch: Watch, client: Any, labelled: int, at_once: bool
+) -> None:
+    answered = records(1, NOON)
+    watch.yard.capture("abalone", answered)
+    entry = watch.yard.endpoint(cloudwatch={}, ground_truth=f"{watch.yard.uri}/labels", lateness="6h")
+    watch.yard.labels(NOON, [(record.event_id, record.rings + 1) for record in answered[:labelled]])
+    watch.fine(entry, LATER)
+    assert ("rmse" in metrics(client, QUALITY)) is at_once
+    watch.fine(entry, NOON + 5 * HOUR)
+    assert ("rmse" in metrics(client, QUALITY)) is at_once
+    watch.fine(entry, NOON + 7 * HOUR)
     assert statistic(client, "rmse", "Average", QUALITY) == [pytest.approx(1.0)]
 
 
@@ -140,7 +179,7 @@ def test_what_cloudwatch_does_not_take_is_told_and_sent_later(watch: Watch, clie
     assert (first.judged, first.sent) == (1, 0)
     assert watch.monitor().problem == first.problem
     with reading(watch.engine) as connection:
-        assert metrics_outbox.count(connection, watch.monitor().id, NOON - HOUR) == 1
+        assert metrics_outbox.count(connection, watch.monitor().id, due(watched(watch), LATER)) == 1
     second = observe(watch, LATER + MINUTE, client)
     assert (second.problem, second.sent) == (None, 1)
     assert watch.monitor().problem is None

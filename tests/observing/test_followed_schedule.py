@@ -12,6 +12,7 @@ import pytest
 
 from baselines import statistics
 from baselines.create import create
+from config.facts import DiscoveryError
 from config.model import Endpoint
 from config.schedules import FailedExecution, failed_executions, look_up_schedule
 from demo import missing_operations
@@ -193,6 +194,17 @@ def test_a_schedule_is_looked_up(sagemaker: Any, expression: str, hours: int) ->
         "s3://logs/base",
     )
     assert found.period == hours * HOUR
+
+
+@pytest.mark.parametrize("hours", [5, 7, 23])
+def test_a_schedule_whose_hours_do_not_divide_a_day_is_refused(sagemaker: Any, hours: int) -> None:
+    scheduled(sagemaker, f"cron(0 0/{hours} ? * * *)")
+    with pytest.raises(DiscoveryError) as refused:
+        look_up_schedule(sagemaker, NAME)
+    assert str(refused.value) == (
+        f"monitoring schedule {NAME} runs every {hours} hours, and windows divide a day; "
+        "give one that runs every 1, 2, 3, 4, 6, 8, 12 or 24 hours"
+    )
 
 
 def test_watch_writes_the_entry_that_follows_it(

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import boto3
 import polars as pl
 import pytest
 
 from baselines.quality import constraints, statistics, violations
 from baselines.quality.analysis import analyze
-from baselines.quality.problem import ProblemType
+from baselines.quality.problem import ProblemType, problem_of
 from config.model import Endpoint
 from monitor.publish import schedule_name
 from store import executions
@@ -91,6 +92,21 @@ def test_classes_that_are_texts(watch: Watch) -> None:
     assert found["weighted_f1"].count == 60
 
 
+@pytest.mark.parametrize("problem", ["BinaryClassification", "MulticlassClassification"])
+def test_cloudwatch_has_what_model_monitor_sends_of_classes(watch: Watch, aws: str, problem: str) -> None:
+    answered, labels = ["1", "0"] * 30, ["1", "0", "1", "1"] * 15
+    baseline(watch, answered, "answer")
+    answer(watch, answered)
+    label(watch, labels)
+    watch.fine(entry(watch, problem, cloudwatch={}), NOON + HOUR)
+    frame = pl.DataFrame({"prediction": answered, "label": labels})
+    expected = analyze(frame, problem_of(problem)).statistics.cloudwatch
+    assert "accuracy_best_constant_classifier" in expected
+    client = boto3.client("cloudwatch")
+    sent = client.list_metrics(Namespace="aws/sagemaker/Endpoints/model-metrics")["Metrics"]
+    assert {each["MetricName"] for each in sent} == set(expected)
+
+
 @pytest.mark.parametrize("column", ["both", "probability alone"])
 def test_two_classes_with_a_probability(watch: Watch, column: str) -> None:
     """25 of 40 positives found and 5 false alarms; the probability tells the same at 0.5."""
@@ -156,6 +172,11 @@ class TestAgainstABaseline:
         label(watch, ["1", "0"] * 50)
         given = {"quality_baseline": place, "results": f"{watch.yard.uri}/results"} | given
         watch.fine(entry(watch, "binary_classification", **given), NOON + HOUR)
+
+    def test_its_files_lie_under_the_name_of_an_old_schedule(self, watch: Watch) -> None:
+        self.judged(watch, quality_schedule="old-quality", variant="AllTraffic")
+        found = watch.yard.place("results").objects.list("classes/old-quality/")
+        assert {ref.key.rpartition("/")[2] for ref in found} >= {"constraint_violations.json"}
 
     def test_it_is_violated_in_the_database_and_in_the_result_tree(self, watch: Watch) -> None:
         self.judged(watch)

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import boto3
+import pytest
+
 from baselines.profile import codec
 from store import windows as stored_windows
 from store.engine import writing
@@ -195,6 +198,26 @@ def test_sampled_rows_are_kept_and_do_not_depend_on_the_objects(watch: Watch) ->
     assert kept[0] == kept[1]
     assert kept[0].rows.height == 7
     assert set(kept[0].rows["length"]) <= {str(record.length) for record in given}
+
+
+@pytest.mark.parametrize(
+    ("given", "folder"),
+    [({}, "old-AllTraffic"), ({"variant": "AllTraffic"}, "old")],
+    ids=["any variant", "one variant"],
+)
+def test_the_result_tree_keeps_the_name_of_an_old_schedule(
+    watch: Watch, aws: str, files: Callable[[str], list[str]], given: dict[str, str], folder: str
+) -> None:
+    cloud = {"namespace": "kedge/data"}
+    entry = watch.yard.endpoint(
+        results=f"{watch.yard.uri}/results", window="1h", results_schedule="old", cloudwatch=cloud, **given
+    )
+    watch.yard.capture("abalone", records(1, NOON, 200))
+    assert watch.fine(entry, NOON + 3 * HOUR).published == 1
+    assert {name.rpartition("/")[0] for name in files("results")} == {f"abalone/{folder}/2026/03/02/13"}
+    told = boto3.client("cloudwatch").list_metrics(Namespace="kedge/data")["Metrics"]
+    named = {each["Value"] for one in told for each in one["Dimensions"]}
+    assert named == {"abalone", folder}
 
 
 def test_the_result_tree_is_written_once_and_again_by_a_revision(
