@@ -17,6 +17,7 @@ from commands.options import (
     ConfigPath,
     endpoint_of,
     load_config,
+    local_path,
     monitor_of,
     open_current,
     print_json,
@@ -48,7 +49,7 @@ Version = Annotated[int | None, typer.Option("--version", min=1, help="Default: 
 @app.command()
 def create(
     dataset: Annotated[str, typer.Argument(help="CSV, JSON Lines or Parquet; a file, a folder or s3://…")],
-    output: Annotated[Path, typer.Option(help="The folder to write the two files to.")],
+    output: Annotated[Path, typer.Option(help="The folder to write the two files to.", callback=local_path)],
     no_header: Annotated[bool, typer.Option("--no-header", help="The CSV's first row is data.")] = False,
     histogram_bound: Annotated[
         int,
@@ -64,7 +65,8 @@ def create(
         ),
     ] = None,
     inference_attribute: Annotated[
-        str | None, typer.Option(help="The column of the model's answers; of a CSV also its position.")
+        str | None,
+        typer.Option(help="The column of the model's answers; of a CSV without a header its position."),
     ] = None,
     probability_attribute: Annotated[
         str | None, typer.Option(help="The column of the positive class's probability.")
@@ -336,7 +338,7 @@ def _range(column: ColumnProfile | None) -> str:
 @app.command()
 def export(
     endpoint: EndpointName,
-    output: Annotated[Path, typer.Option(help="The folder to write the two files to.")],
+    output: Annotated[Path, typer.Option(help="The folder to write the two files to.", callback=local_path)],
     version: Version = None,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:

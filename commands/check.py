@@ -19,6 +19,7 @@ from commands.options import (
     assumptions,
     endpoint_of,
     load_config,
+    local_path,
     moment,
     print_json,
     require_order,
@@ -50,7 +51,8 @@ def check(
     capture: Annotated[str, typer.Option(help="A captured file, a folder of them, or s3://…")],
     baseline: Annotated[str, typer.Option(help="The folder with statistics.json and constraints.json.")],
     output: Annotated[
-        Path | None, typer.Option(help="The folder to write the three result files to.")
+        Path | None,
+        typer.Option(help="The folder to write the three result files to.", callback=local_path),
     ] = None,
     distance: Annotated[
         Shown, typer.Option(help="Right distances, Model Monitor's, or both side by side.")
@@ -89,6 +91,7 @@ def check(
     from monitor.comparison import Period, find, gather, held_against, judged
     from monitor.hooks.script import read_script
     from monitor.losses import fault_of_losses, nothing_usable
+    from monitor.violations import VIOLATIONS
     from monitor.windows import inference_times
     from objects import open_place
 
@@ -114,7 +117,7 @@ def check(
     if (nothing := nothing_usable(capture, gathered, period)) is not None:
         raise CommandError(nothing)
     found = held_against(gathered, profile, constraints, schema, mode, assumed)
-    fault = fault_of_losses(found.profile.rows, found.lost)
+    fault = fault_of_losses(found.profile.rows, found.lost, found.bad)
     if output is not None:
         own = None if made_by is not None else in_own_types(constraints, found.profile)
         written = found.profile
@@ -130,6 +133,8 @@ def check(
         both = side_by_side(compat, found.verdict, found.profile, profile)
         if output is not None:
             _write_violations(output / COMPAT_FOLDER, compat.violations)
+    elif output is not None:  # of another run, and of other data
+        (output / COMPAT_FOLDER / VIOLATIONS).unlink(missing_ok=True)
     if ending is not None and output is not None:
         from monitor.hooks.postprocess import run_postprocess
 
@@ -142,7 +147,7 @@ def check(
 def _write(output: Path, current: Profile, found: Comparison) -> None:
     from baselines import constraints, folder, statistics
     from monitor import violations
-    from monitor.publish import VIOLATIONS
+    from monitor.violations import VIOLATIONS
 
     write_files(
         output,
@@ -156,7 +161,7 @@ def _write(output: Path, current: Profile, found: Comparison) -> None:
 
 def _write_violations(output: Path, rows: tuple[CheckRow, ...]) -> None:
     from monitor import violations
-    from monitor.publish import VIOLATIONS
+    from monitor.violations import VIOLATIONS
 
     write_files(output, {VIOLATIONS: violations.write(rows)})
 

@@ -111,6 +111,13 @@ def print_json(value: object) -> None:
     typer.echo(orjson.dumps(value).decode())
 
 
+def local_path(path: Path | None) -> Path | None:
+    """A path on this machine; refuses s3://, which would become a folder of that name."""
+    if path is not None and path.parts[:1] == ("s3:",):
+        raise typer.BadParameter("give a path on this machine; 'aws s3 cp' brings the files to S3")
+    return path
+
+
 def write_files(folder: Path, texts: Mapping[str, str]) -> None:
     """Write texts into a folder, which is made where it is missing, byte for byte."""
     folder.mkdir(parents=True, exist_ok=True)

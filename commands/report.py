@@ -16,6 +16,7 @@ from commands.options import (
     ConfigPath,
     endpoint_of,
     load_config,
+    local_path,
     moment,
     monitor_of,
     open_current,
@@ -29,7 +30,7 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 
 def report(
     endpoint: Annotated[str, typer.Argument(help="The endpoint's name in kedge.yaml.")],
-    output: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    output: Annotated[Path, typer.Option(help="The HTML file to write.", callback=local_path)],
     start: Annotated[
         str | None, typer.Option(help="Windows from here on; default: a week before END.")
     ] = None,

@@ -64,11 +64,12 @@ def run(
     monitor = monitor_of(engine, endpoint)
     with reading(engine) as connection:
         found = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY, start=first, end=last)
-    _tell(found, as_json)
+    _tell(found, as_json, whole=first is None and last is None)
 
 
-def _tell(found: tuple[object, ...], as_json: bool) -> None:
+def _tell(found: tuple[object, ...], as_json: bool, *, whole: bool) -> None:
     from config.counting import counted
+    from monitor.losses import fault_of_losses
     from store.records import Execution
 
     judged = [execution for execution in reversed(found) if isinstance(execution, Execution)]
@@ -95,5 +96,7 @@ def _tell(found: tuple[object, ...], as_json: bool) -> None:
             f"{e.start:%Y-%m-%d %H:%M} – {e.end:%H:%M} UTC  {e.variant}  revision {e.revision}  "
             f"{counted(e.records, 'record')}  {e.rejected} rejected  {e.message}"
         )
+        if (fault := fault_of_losses(e.records, e.rejected)) is not None:
+            typer.echo(fault)
     if not judged:
-        typer.echo("No window has closed yet.")
+        typer.echo("No window has closed yet." if whole else "No window in that time holds captures.")

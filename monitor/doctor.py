@@ -200,7 +200,10 @@ def surroundings(place: Place, entry: Endpoint) -> diagnosis.Surroundings:
 
 def _baseline(entry: Endpoint, by: Instruments) -> tuple[Profile, Constraints, Finding] | Finding:
     if entry.baseline is None:
-        return skipped(BASELINE, "the entry names none; one that was imported is in the database")
+        return skipped(
+            BASELINE,
+            "the entry names none: without one that was imported (kedge baseline list) nothing is judged",
+        )
     try:
         files = folder.read_files(_open(entry, by, entry.baseline))
         profile, constraints = folder.parse(files)

@@ -27,8 +27,7 @@ from monitor.checks.names import Check
 from monitor.digest import reject_counts
 from monitor.explained import explained
 from monitor.ingest import Found
-from monitor.publish import VIOLATIONS
-from monitor.violations import ViolationsError
+from monitor.violations import VIOLATIONS, ViolationsError
 from monitor.windows import window_start
 from objects import Place, PlaceError, PlaceProblem
 from store import captures, metrics_outbox, windows

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from monitor.capture.rejects import Kind, RejectKind
-from monitor.comparison import Gathered, Period
+from monitor.comparison import Bad, Gathered, Period
 from monitor.incidents import REJECTED_SHARE
 
 
@@ -39,15 +40,21 @@ def nothing_usable(address: str, found: Gathered, period: Period) -> str | None:
     return f"{where} holds no record {wanted}{lies}: check --start and --end"
 
 
-def fault_of_losses(records: int, lost: int) -> str | None:
-    """The data fault where more is lost than may be; None where it is not."""
+def fault_of_losses(records: int, lost: int, bad: Sequence[Bad] = ()) -> str | None:
+    """The data fault where more is lost than may be, or nobody can say how much; None where there is none.
+
+    `bad` is what was wrong object by object, where that is known.
+    """
     share = lost / (records + lost) if lost else 0.0
-    if share <= REJECTED_SHARE:
+    if share > REJECTED_SHARE:
+        return (
+            f"Data fault: {lost} of {records + lost} records ({share:.1%}) could not be used, "
+            f"and more than {REJECTED_SHARE:.0%} is too many."
+        )
+    broken = next((each.key for each in bad if each.rejects.count(RejectKind.BAD_GZIP)), None)
+    if broken is None:
         return None
-    return (
-        f"Data fault: {lost} of {records + lost} records ({share:.1%}) could not be used, "
-        f"and more than {REJECTED_SHARE:.0%} is too many."
-    )
+    return f"Data fault: {broken} is damaged gzip, and nobody can say how many of its records are lost."
 
 
 _KINDS = frozenset[Kind](RejectKind)

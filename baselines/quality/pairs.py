@@ -137,8 +137,8 @@ def _two_names(occurring: Sequence[str], positive: str | None) -> tuple[str, str
     if positive is None and not set(occurring) <= {"0", "1"}:
         raise QualityError(
             f"{len(occurring)} classes are answered or labelled and not 0 and 1 alone: "
-            "name the positive one of two, by KEDGE_POSITIVE_CLASS in the image, or measure them as "
-            "multiclass_classification"
+            "name the positive one of two (--positive-class, in the image KEDGE_POSITIVE_CLASS), or measure "
+            "them as multiclass_classification"
         )
     wanted = "1" if positive is None else _spelt(positive)
     others = [name for name in occurring if name != wanted]

@@ -24,8 +24,8 @@ from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
 from monitor.hooks.script import read_script
 from monitor.judge import Verdict, judge
-from monitor.publish import VIOLATIONS
-from monitor.violations import completion_message, write
+from monitor.losses import fault_of_losses
+from monitor.violations import VIOLATIONS, completion_message, write
 
 _LONGEST_MESSAGE = 1024
 """What an execution's FailureReason holds."""
@@ -59,7 +59,9 @@ def analyse(job: Job, now: datetime) -> Analysed:
     if violations:
         files[VIOLATIONS] = write(verdict.violations)
     metrics = _metrics(job, own, verdict, constraints, now) if job.emits else ""
-    return Analysed(files, metrics, found, completion_message(violations))
+    fault = fault_of_losses(found.profile.rows, sum(bad.rejects.lost for bad in found.bad), found.bad)
+    ended = completion_message(violations)
+    return Analysed(files, metrics, found, ended if fault is None else f"{ended} {fault}")
 
 
 def _in_own_types(job: Job, current: Profile, constraints: Constraints) -> Profile:
@@ -138,6 +140,8 @@ def _metrics(job: Job, current: Profile, verdict: Verdict, constraints: Constrai
 def write_out(job: Job, root: Path, found: Analysed) -> None:
     """Write the files, the metrics where there are some, and the message. Raises OSError."""
     job.output.mkdir(parents=True, exist_ok=True)
+    if VIOLATIONS not in found.files:  # one of another run would be taken for this one's
+        (job.output / VIOLATIONS).unlink(missing_ok=True)
     for name, text in found.files.items():
         (job.output / name).write_text(text, encoding="utf-8", newline="")
     if found.metrics:

@@ -89,6 +89,11 @@ class Facts:
         """Records in the judged windows."""
         return sum(one.records for one in self.judged)
 
+    @property
+    def labelled_windows(self) -> int:
+        """Windows whose realised quality was measured; the page of the report asks for it."""
+        return len({point.execution_id for point in self.quality})
+
 
 def gather(
     connection: Connection, endpoint: Endpoint, start: datetime, end: datetime, now: datetime

@@ -335,6 +335,25 @@ def test_objects_without_a_line_are_told_as_such(container: Container) -> None:
     assert "; check that the endpoint captured then" in ended.message
 
 
+def test_too_many_lines_lost_are_told_with_the_status(container: Container) -> None:
+    path = container.path(
+        f"{MONITORING['dataset_source']}/{ENDPOINT}/AllTraffic/2026/03/02/12/00-00-000-a.jsonl"
+    )
+    path.write_text(path.read_text() + "garbage\n" * 100)
+    ended = container.run()
+    assert ended.status == 0
+    assert "Data fault: 100 of 680 records (14.7%) could not be used" in ended.message
+    assert "Data fault: 100 of 680 records (14.7%) could not be used" in ended.said
+
+
+def test_violations_of_another_run_are_not_left_beside(container: Container) -> None:
+    container.path(OUTPUT).mkdir(parents=True, exist_ok=True)
+    (container.path(OUTPUT) / "constraint_violations.json").write_text('{"violations": [{}]}')
+    ended = container.run()
+    assert ended.message == QUIET
+    assert "constraint_violations.json" not in ended.files
+
+
 def test_bad_lines_cost_no_good_one_and_are_told(container: Container) -> None:
     path = container.path(
         f"{MONITORING['dataset_source']}/{ENDPOINT}/AllTraffic/2026/03/02/12/00-00-000-a.jsonl"

@@ -262,7 +262,10 @@ def test_a_preprocess_script_is_refused(monitoring: Container) -> None:
 def test_the_positive_one_of_two_classes_is_named(tmp_path: Path) -> None:
     container = Container(tmp_path, {**QUALITY, "problem_type": "BinaryClassification"})
     evaluated(container, "prediction,label\nyes,yes\nyes,no\nno,no\n")
-    assert "name the positive one of two, by KEDGE_POSITIVE_CLASS in the image" in container.run().message
+    assert (
+        "name the positive one of two (--positive-class, in the image KEDGE_POSITIVE_CLASS)"
+        in container.run().message
+    )
     container.variables["KEDGE_POSITIVE_CLASS"] = "yes"
     metrics = container.run().file("statistics.json")["binary_classification_metrics"]
     assert (metrics["recall"]["value"], metrics["precision"]["value"]) == (1.0, 0.5)

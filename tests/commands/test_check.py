@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from hashlib import sha256
@@ -215,6 +216,34 @@ def test_only_the_objects_of_the_stretch_are_counted_and_told_of(folder: Path, b
     told = json.loads(kedge(*given, "--start", "2026-03-02T13:00", "--end", "2026-03-02T15:00").out)
     assert (told["objects"], told["records"], told["rejected"]) == (2, 2, 2)
     assert {reject["key"] for reject in told["rejects"]} == {"1.jsonl", "2.jsonl"}
+
+
+def test_half_a_gzip_is_no_success(folder: Path, baseline: Path) -> None:
+    """Nobody knows how much the other half held."""
+    whole = gzip.compress("".join(line(NOON, float(n)) + "\n" for n in range(500)).encode())
+    (folder / "capture").mkdir()
+    (folder / "capture" / "1.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    ran = kedge("check", "--capture", "capture", "--baseline", "baseline", "--fail-on-violations")
+    assert ran.status == 3
+    assert "Data fault: 1.jsonl.gz is damaged gzip, and nobody can say how many" in ran.out
+
+
+def test_results_are_written_to_this_machine_alone(folder: Path, baseline: Path) -> None:
+    capture(folder / "capture" / "1.jsonl", line(NOON))
+    for ran in (
+        kedge("check", "--capture", "capture", "--baseline", "baseline", "--output", "s3://results/x"),
+        kedge("baseline", "create", "training.csv", "--output", "s3://results/x"),
+    ):
+        assert ran.status == 2
+        assert "give a path on this machine" in ran.err
+    assert not (folder / "s3:").exists()
+
+
+def test_what_another_run_left_is_not_taken_for_this_ones(folder: Path, drifted: tuple[str, ...]) -> None:
+    assert kedge(*drifted, "--distance", "both", "--output", "results").status == 0
+    assert (folder / "results" / "compat" / "constraint_violations.json").exists()
+    assert kedge(*drifted, "--output", "results").status == 0
+    assert not (folder / "results" / "compat" / "constraint_violations.json").exists()
 
 
 BAD_TIMES = ["1969-12-31T23:59:59Z", "2999-01-01T00:00:00Z", "yesterday", "0001-01-01T00:00:00+23:00", ""]

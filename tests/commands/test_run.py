@@ -73,6 +73,8 @@ def test_a_window_that_is_open_is_not_judged(traffic: Path) -> None:
     (traffic / "clock").write_text((NOON + 70 * MINUTE).isoformat())
     assert kedge("run", "abalone-prod").out == "No window has closed yet.\n"
     assert windows(kedge("run", "abalone-prod", "--json")) == []
+    long_ago = kedge("run", "abalone-prod", "--start", "2020-01-01", "--end", "2020-01-02")
+    assert long_ago.out == "No window in that time holds captures.\n"
 
 
 def test_without_a_baseline_nothing_is_judged(configured: Path) -> None:
