@@ -221,8 +221,8 @@ def machine(plan: data.Plan, rounds: int) -> str:
     weight = sum(path.stat().st_size for path in (BENCH / "data" / plan.folder / "capture").iterdir())
     busy = os.getloadavg()[0]
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}: {plan.records:,} records of {plan.features} features and a prediction, "
-        f"{plan.payload} payloads in {plan.files} objects, {weight / 1e6:,.0f} MB; reference "
+        f"{datetime.now(UTC):%Y-%m-%d}: {plan.records:,} records of {plan.features} features and a "
+        f"prediction, {plan.payload} payloads in {plan.files} objects, {weight / 1e6:,.0f} MB; reference "
         f"{plan.reference:,} rows; median of {rounds}. {os.cpu_count()} cores, {cpu}, Python "
         f"{platform.python_version()}, load {busy:.1f} at the end."
     )

@@ -1,4 +1,4 @@
-"""Captures in SageMaker's form, and the training data that they are compared with; the same for the same seed."""
+"""Captures in SageMaker's form, and training data to hold them against; the same for the same seed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ class Plan:
         if not 1 <= self.files <= self.records or self.features < 1 or self.reference < 2:
             raise ValueError(
                 f"{self.records} records of {self.features} features in {self.files} files against "
-                f"{self.reference} rows can't be generated: give at least one record a file, one feature, two rows"
+                f"{self.reference} rows can't be generated: give at least one record a file, one feature "
+                "and two rows"
             )
 
     @property
