@@ -12,7 +12,9 @@ from benchmarks.data import Payload, Plan, write
 from monitor.capture.columns import Schema
 from monitor.capture.decode import decode
 
-SHAPE = {"records": 101, "features": 3, "files": 4, "reference": 50}
+
+def small(payload: Payload = Payload.CSV, seed: int = 7) -> Plan:
+    return Plan(records=101, features=3, files=4, payload=payload, reference=50, seed=seed)
 
 
 def records(plan: Plan, folder: Path) -> list[tuple[str, ...]]:
@@ -27,7 +29,7 @@ def records(plan: Plan, folder: Path) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("payload", list(Payload))
 def test_every_record_is_read(payload: Payload, tmp_path: Path) -> None:
-    plan = Plan(**SHAPE, payload=payload)
+    plan = small(payload)
     write(plan, tmp_path)
     found = records(plan, tmp_path)
     assert len(found) == 101
@@ -42,7 +44,7 @@ def test_every_record_is_read(payload: Payload, tmp_path: Path) -> None:
 def test_the_payloads_hold_the_same_values(tmp_path: Path) -> None:
     read = []
     for payload in Payload:
-        plan = Plan(**SHAPE, payload=payload)
+        plan = small(payload)
         write(plan, tmp_path / payload)
         read.append(records(plan, tmp_path / payload))
     assert read[0] == read[1] == read[2]
@@ -50,14 +52,14 @@ def test_the_payloads_hold_the_same_values(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     for folder, seed in (("a", 1), ("b", 1), ("c", 2)):
-        write(Plan(**SHAPE, payload=Payload.GZIP, seed=seed), tmp_path / folder)
+        write(small(Payload.GZIP, seed), tmp_path / folder)
     a, b, c = ([path.read_bytes() for path in sorted((tmp_path / folder).rglob("*.*"))] for folder in "abc")
     assert a == b
     assert a != c
 
 
 def test_the_training_data_has_the_columns_of_the_captures(tmp_path: Path) -> None:
-    plan = Plan(**SHAPE)
+    plan = small()
     write(plan, tmp_path)
     rows = list(csv.reader((tmp_path / "training.csv").read_text().splitlines()))
     assert tuple(rows[0]) == plan.names
