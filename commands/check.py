@@ -25,7 +25,7 @@ from commands.options import (
     write_files,
 )
 from config.counting import counted
-from config.model import Distance
+from config.distance import Distance
 
 if TYPE_CHECKING:
     from baselines.profile.profile import Profile
@@ -142,7 +142,7 @@ def check(
 def _write(output: Path, current: Profile, found: Comparison) -> None:
     from baselines import constraints, folder, statistics
     from monitor import violations
-    from monitor.publish import VIOLATIONS
+    from monitor.violations import VIOLATIONS
 
     write_files(
         output,
@@ -156,7 +156,7 @@ def _write(output: Path, current: Profile, found: Comparison) -> None:
 
 def _write_violations(output: Path, rows: tuple[CheckRow, ...]) -> None:
     from monitor import violations
-    from monitor.publish import VIOLATIONS
+    from monitor.violations import VIOLATIONS
 
     write_files(output, {VIOLATIONS: violations.write(rows)})
 

@@ -19,7 +19,8 @@ from baselines.profile import codec
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
-from config.model import Distance, Endpoint
+from config.distance import Distance
+from config.model import Endpoint
 from config.schedules import FailedExecution
 from monitor import executions, violations
 from monitor.capture import layout, rejects
@@ -27,8 +28,7 @@ from monitor.checks.names import Check
 from monitor.digest import reject_counts
 from monitor.explained import explained
 from monitor.ingest import Found
-from monitor.publish import VIOLATIONS
-from monitor.violations import ViolationsError
+from monitor.violations import VIOLATIONS, ViolationsError
 from monitor.windows import window_start
 from objects import Place, PlaceError, PlaceProblem
 from store import captures, metrics_outbox, windows

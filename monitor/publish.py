@@ -13,12 +13,11 @@ from baselines.profile import codec
 from config.model import Endpoint
 from monitor import measuring
 from monitor.capture.layout import result_prefix
-from monitor.violations import write
+from monitor.violations import VIOLATIONS, write
 from objects import Place
 from store import executions, windows
 from store.records import Execution, ExecutionKind, Outcome
 
-VIOLATIONS = "constraint_violations.json"
 _HOUR = timedelta(hours=1)
 
 

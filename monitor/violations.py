@@ -10,6 +10,9 @@ from baselines.jackson import quoted
 from monitor.checks.names import OURS_ALONE, Check
 from store.records import CheckRow, Outcome
 
+VIOLATIONS = "constraint_violations.json"
+"""The file's name."""
+
 
 def write(violations: Iterable[CheckRow]) -> str:
     """The file's text; an empty list where nothing was violated that Model Monitor checks.

@@ -24,8 +24,7 @@ from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
 from monitor.hooks.script import read_script
 from monitor.judge import Verdict, judge
-from monitor.publish import VIOLATIONS
-from monitor.violations import completion_message, write
+from monitor.violations import VIOLATIONS, completion_message, write
 
 _LONGEST_MESSAGE = 1024
 """What an execution's FailureReason holds."""
