@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test soak detection screenshot docs lint format lock clean
+.PHONY: help setup demo serve test bench soak detection screenshot docs lint format lock bench-lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
 	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
 	@echo "make soak   kill the service 20 times over in the midst of a retraining run"
+	@echo "make bench  measure Kedge and its peers (ARGS=\"--records 100000 --rounds 1\")"
 	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
 	@echo "make lint   check form and types"
 	@echo "make format bring the code into form"
@@ -39,6 +40,9 @@ serve: $(READY)
 test: $(READY)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.bench $(ARGS)
+
 detection: $(READY)
 	@$(BIN)/python -m docs.detection
 
@@ -66,6 +70,11 @@ lock: $(READY)
 	@$(BIN)/uv pip compile pyproject.toml --extra postgres --extra evidently --group build --constraint requirements/lock.txt \
 	  --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet \
 	  -o requirements/image.txt
+
+bench-lock: $(READY)
+	@for peer in evidently whylogs nannyml tfdv simdjson; do \
+	  $(BIN)/uv pip compile benchmarks/requirements/$$peer.in --generate-hashes --no-emit-index-url --no-annotate \
+	    --no-header --python-version 3.11 --quiet -o benchmarks/requirements/$$peer.txt || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -141,14 +141,14 @@ class Fields:
     def number_lists(self, name: str) -> list[list[float]]:
         """A list of lists of numbers."""
         lists: list[list[float]] = self._typed(name, list, "a list of lists of numbers")
-        if not all(isinstance(each, list) and all(map(_is_finite, each)) for each in lists):
+        if not all(isinstance(each, list) and _are_finite(each) for each in lists):
             raise FieldsError(f"{self.at(name)} must be a list of lists of numbers")
         return lists
 
     def numbers(self, name: str) -> list[float]:
         """A list of numbers."""
         entries: list[float] = self._typed(name, list, "a list of numbers")
-        if not all(map(_is_finite, entries)):
+        if not _are_finite(entries):
             raise FieldsError(f"{self.at(name)} must be a list of numbers")
         return entries
 
@@ -175,5 +175,6 @@ def plain(name: str) -> str:
     return name.replace("_", "").casefold()
 
 
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def _are_finite(values: list[float]) -> bool:
+    """Whether all are finite numbers; true and false are none."""
+    return set(map(type, values)) <= {int, float} and all(map(math.isfinite, values))

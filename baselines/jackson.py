@@ -21,7 +21,9 @@ def render(value: Json, indent: str = "") -> str:
         case Mapping():
             return _render_object(value, indent)
         case _:
-            return "[ " + ", ".join(render(each, indent) for each in value) + " ]" if value else "[ ]"
+            # a sketch has thousands of numbers: they take the short way
+            items = [java_double(each) if type(each) is float else render(each, indent) for each in value]
+            return f"[ {', '.join(items)} ]" if items else "[ ]"
 
 
 def quoted(text: str) -> str:

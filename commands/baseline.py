@@ -24,7 +24,7 @@ from commands.options import (
     write_files,
 )
 from config.counting import counted
-from config.model import Distance
+from config.distance import Distance
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

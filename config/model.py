@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import StrEnum
 from typing import Annotated, Self
 
 import jmespath
@@ -15,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 
 from config import addresses, cron, durations
 from config.assumptions import Assume
+from config.distance import Distance
 from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
 from config.metrics import check_problem
 from config.problem import ProblemType, problem_of
@@ -23,7 +23,6 @@ from config.retraining import Retrain
 __all__ = [
     "Config",
     "Discover",
-    "Distance",
     "Endpoint",
     "Hooks",
     "ProblemType",
@@ -34,13 +33,6 @@ __all__ = [
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
-
-
-class Distance(StrEnum):
-    """Whose numbers: Model Monitor's, bugs included, or right ones."""
-
-    COMPAT = "compat"
-    CORRECT = "correct"
 
 
 def _pairs(value: object) -> object:

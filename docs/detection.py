@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from baselines.create import create
 from baselines.profile import codec
-from config.model import Distance
+from config.distance import Distance
 from demo.endpoint import baseline_dataset
 from demo.script import HOUR, Cast, Plot, cast, hours
 from demo.traffic import Destination

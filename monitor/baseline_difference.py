@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from baselines.constraints import Constraints, FeatureConstraints, MonitoringConfig
 from baselines.profile.profile import Profile
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.drift import check_drift
 from store.records import CheckRow
 

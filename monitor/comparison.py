@@ -12,7 +12,7 @@ import polars as pl
 from baselines.constraints import Constraints
 from baselines.profile.profile import Profile, profile_frame
 from config.assumptions import CONSERVATIVE, Assume
-from config.model import Distance
+from config.distance import Distance
 from monitor.capture.ahead import ahead
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, Times, decode

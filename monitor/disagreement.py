@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.names import Check
 from monitor.distances.step import step_cdf
 from monitor.judge import Verdict

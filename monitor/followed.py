@@ -19,7 +19,8 @@ from baselines.profile import codec
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
-from config.model import Distance, Endpoint
+from config.distance import Distance
+from config.model import Endpoint
 from config.schedules import FailedExecution
 from monitor import executions, violations
 from monitor.capture import layout, rejects

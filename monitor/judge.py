@@ -9,7 +9,7 @@ from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
 from config.assumptions import CONSERVATIVE, Assume
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.columns import check_columns
 from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type

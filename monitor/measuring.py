@@ -16,7 +16,8 @@ from baselines.quality.constraints import QualityConstraints
 from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY, Choices, pairs_of
 from baselines.quality.problem import ProblemType, QualityError
 from baselines.quality.violations import Checked, Violation, camel_case
-from config.model import Distance, Endpoint
+from config.distance import Distance
+from config.model import Endpoint
 from monitor import quality
 from monitor.violations import completion_message
 from store import executions, ledger, windows

@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 OURS = {
     "alembic",
     "baselines",
+    "benchmarks",
     "commands",
     "config",
     "demo",

@@ -137,7 +137,8 @@ def capacity(height: int) -> int:
 
 
 # Levels double in weight: forty of them would stand for 2**40 times 2050 values.
-_TOTALS = tuple(accumulate(map(capacity, range(64))))
+_CAPACITIES = tuple(map(capacity, range(64)))
+_TOTALS = tuple(accumulate(_CAPACITIES))
 
 
 class _Building:
@@ -178,7 +179,7 @@ class _Building:
 
     def condense(self) -> None:
         """Compacts the lowest level that is full."""
-        height = next(h for h, level in enumerate(self.levels) if level.size >= capacity(h))
+        height = next(h for h, level in enumerate(self.levels) if level.size >= _CAPACITIES[h])
         if height + 1 == len(self.levels):
             self.add_level()
         self.append(height + 1, self.compact(height))
@@ -191,7 +192,9 @@ class _Building:
         offset = (earlier + 1) // 2 % 2
         self.levels[height] = level[even:]
         self.compactions[height] = earlier + 1
-        return np.sort(level[:even])[offset::2]
+        kept = level[:even].copy()
+        kept.sort()
+        return kept[offset::2]
 
     def add_level(self) -> None:
         self.levels.append(_NOTHING)

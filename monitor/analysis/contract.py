@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from baselines.constraints import CategoricalDriftMethod
 from config.assumptions import Assume
-from config.model import Distance
+from config.distance import Distance
 from monitor.comparison import Period
 
 _E = TypeVar("_E", bound=StrEnum)

@@ -9,7 +9,7 @@ from baselines.quality import constraints as constraints_file
 from baselines.quality.analysis import VIOLATIONS, Analysis, analyze
 from baselines.quality.constraints import QualityConstraints
 from baselines.quality.problem import problem_of
-from config.model import Distance
+from config.distance import Distance
 from monitor import metric_values
 from monitor.analysis.answers import Answers, read_answers
 from monitor.analysis.contract import ContractError, Job

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.profile import Profile
 from baselines.profile.types import DataType
-from config.model import Endpoint
 from monitor.capture.columns import Schema
+
+if TYPE_CHECKING:  # kedge.yaml takes its time to load, and kedge check goes without
+    from config.model import Endpoint
 
 _TEXT = frozenset({DataType.STRING, DataType.BOOLEAN})
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
 from baselines.profile.column import ColumnProfile
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.names import NOT_COMPARED, Check, insufficient, not_applicable, printed
 from monitor.distances.chi_squared import chi_squared
 from monitor.distances.l_infinity import l_infinity

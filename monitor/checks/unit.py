@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines.profile.column import ColumnProfile
 from baselines.profile.types import DataType
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.drift import BLIND_ABOVE
 from monitor.checks.names import Check, insufficient, not_applicable
 from monitor.distances.robust import correction, robust

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.profile.kll import Sketch
-from config.model import Distance
+from config.distance import Distance
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baselines.profile.column import ColumnProfile
 from baselines.profile.kll import Sketch
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.drift import check_drift
 from monitor.reports.period import Compared
 from monitor.reports.rows import can_rebuild, is_number

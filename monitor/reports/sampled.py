@@ -18,7 +18,7 @@ from baselines.profile.categories import Categories
 from baselines.profile.column import ColumnProfile
 from baselines.profile.kll import Sketch
 from baselines.profile.types import TypeCounts
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.drift import check_drift
 from monitor.reports.period import Compared
 from monitor.reports.rows import can_rebuild, is_number, reference_rows, sampled_rows

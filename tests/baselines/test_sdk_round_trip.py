@@ -13,7 +13,7 @@ import pytest
 
 from baselines import constraints, statistics
 from baselines.profile import profile_frame
-from config.model import Distance
+from config.distance import Distance
 from monitor import violations
 from monitor.judge import judge
 from objects import open_place

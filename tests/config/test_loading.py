@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.distance import Distance
 from config.expressions import parse as condition
 from config.loading import ConfigError, load, load_tolerant, parse, parse_tolerant
-from config.model import Config, Distance, Endpoint, Hooks, ProblemType, Report, Retention
+from config.model import Config, Endpoint, Hooks, ProblemType, Report, Retention
 from config.retraining import Limit, Persistence, Retrain, Rollout, RolloutKind, Target
 
 WHOLE = """\

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from config.distance import Distance
 from config.expressions import parse
-from config.model import Config, Discover, Distance, Endpoint, ProblemType, Report, unacted
+from config.model import Config, Discover, Endpoint, ProblemType, Report, unacted
 from config.retraining import Approval, Limit, Persistence, Retrain, Rollout, RolloutKind, Target, TargetKind
 
 CAPTURE = "s3://logs/endpoint-data-capture"

@@ -16,7 +16,7 @@ from baselines.constraints import (
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType
 from config.assumptions import Assume, ChiSquaredReading
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.names import Check
 from monitor.judge import Verdict, judge
 from store.records import Outcome

@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from config.model import Distance
+from config.distance import Distance
 from monitor.capture.schema import schema_of_baseline
 from monitor.comparison import Comparison, Period, compare, find
 from objects import PlaceError

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.profile.kll import Sketch
-from config.model import Distance
+from config.distance import Distance
 from monitor.distances.chi_squared import chi_squared
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import correction, robust, shift_in_sd

@@ -10,7 +10,7 @@ from baselines.profile.kll import Sketch
 from baselines.profile.moments import Moments
 from baselines.profile.profile import Profile
 from baselines.profile.types import TypeCounts
-from config.model import Distance
+from config.distance import Distance
 from monitor.judge import judge
 from tests.judging.profiles import Floats, asking
 

@@ -14,7 +14,7 @@ from baselines import statistics as statistics_file
 from baselines.constraints import Constraints
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType
-from config.model import Distance
+from config.distance import Distance
 from monitor.judge import Verdict, judge
 from monitor.violations import write
 from store.records import Outcome

@@ -26,7 +26,7 @@ from baselines.profile.kll import Sketch
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts
 from config.assumptions import Assume, ChiSquaredReading
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
 from monitor.checks.domain import check_domain

@@ -11,7 +11,7 @@ import pytest
 
 from baselines import constraints
 from baselines.profile import profile_frame
-from config.model import Distance
+from config.distance import Distance
 from monitor.checks.names import Check
 from monitor.judge import judge
 from store.records import Outcome

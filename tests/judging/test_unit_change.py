@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from baselines.constraints import MonitoringConfig, suggest
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile, profile_frame
-from config.model import Distance
+from config.distance import Distance
 from demo import survey
 from monitor.checks.names import DATA_FAULTS, Check
 from monitor.checks.unit import check_unit

@@ -15,7 +15,8 @@ from baselines.folder import BaselineFiles
 from baselines.profile import codec
 from baselines.profile.profile import Profile, profile_frame
 from baselines.versions import LoadedBaseline
-from config.model import Distance, Endpoint
+from config.distance import Distance
+from config.model import Endpoint
 from monitor.executions import Bench, judge_window
 from store import captures, deployments, executions, monitors, windows
 from store.engine import writing

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod
-from config.model import Distance
+from config.distance import Distance
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import robust
 from monitor.reports import sampled

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from baselines import statistics
 from baselines.profile.kll import Sketch
 from baselines.profile.profile import Profile, profile_frame
-from config.model import Distance
+from config.distance import Distance
 from monitor.distances.simple import simple
 from monitor.distances.step import step_cdf
 from monitor.reports.rows import (

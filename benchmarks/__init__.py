@@ -1,0 +1,1 @@
+"""What Kedge is measured against: `make bench`."""

@@ -1,0 +1,25 @@
+"""The bare limit of simdjson: parse each captured line and throw it away."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from pathlib import Path
+
+import simdjson
+
+
+def main(capture: Path) -> None:
+    """Print how many lines were parsed."""
+    count = 0
+    parser = simdjson.Parser()
+    for path in sorted(capture.iterdir()):
+        data = path.read_bytes()
+        for line in (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines():
+            parser.parse(line)
+            count += 1
+    print(f"records={count}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
