@@ -7,9 +7,7 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 
-import orjson
-
-from baselines.fields import Fields, FieldsError, plain
+from baselines.fields import Fields, plain, told_of
 from baselines.jackson import Json, render
 from baselines.profile.categories import Categories
 from baselines.profile.column import ColumnProfile
@@ -202,17 +200,8 @@ def read(text: str | bytes, where: str) -> Constraints:
     documentation and of the SDK; the names of 2019 (`enable_comparisons`, `min_domain_mass`) and of the
     documentation (`linf_robust`) are understood. Raises ConstraintsError.
     """
-    try:
+    with told_of(where, "constraints.json", "data-quality", ConstraintsError):
         return _constraints(Fields.parsed(text))
-    except orjson.JSONDecodeError as error:
-        raise ConstraintsError(
-            f"{where} is not a constraints.json: line {error.lineno}, column {error.colno} is not JSON; "
-            "correct it there or export the baseline again"
-        ) from None
-    except FieldsError as error:
-        raise ConstraintsError(
-            f"{where} is not a data-quality constraints.json: {error}; correct it there"
-        ) from None
 
 
 def _constraints(document: Fields) -> Constraints:

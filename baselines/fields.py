@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -20,6 +21,25 @@ _NO_SYNONYMS: Mapping[str, str] = MappingProxyType({})
 
 class FieldsError(ValueError):
     """A field that is absent or not what it must be: the rest of a sentence, without the value."""
+
+
+@contextmanager
+def told_of(
+    where: str, file: str, kind: str, error: type[ValueError], mend: str = "correct it there"
+) -> Iterator[None]:
+    """Turn what is wrong with one of Model Monitor's files into one sentence, an `error`.
+
+    `where` names the file at hand, `file` what it should be, `kind` which monitor it is of.
+    """
+    try:
+        yield
+    except orjson.JSONDecodeError as wrong:
+        raise error(
+            f"{where} is not a {file}: line {wrong.lineno}, column {wrong.colno} is not JSON; "
+            "correct it there or have it written again"
+        ) from None
+    except FieldsError as wrong:
+        raise error(f"{where} is not a {kind} {file}: {wrong}; {mend}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +59,9 @@ class Fields:
     @classmethod
     def parsed(cls, text: str | bytes) -> Fields:
         """The outermost object of a JSON text, behind a byte order mark or none. Raises JSONDecodeError."""
-        mark = "\ufeff" if isinstance(text, str) else codecs.BOM_UTF8
-        return cls.root(orjson.loads(text.removeprefix(mark)))  # type: ignore[arg-type]
+        if isinstance(text, str):
+            return cls.root(orjson.loads(text.removeprefix("\ufeff")))
+        return cls.root(orjson.loads(text.removeprefix(codecs.BOM_UTF8)))
 
     def at(self, name: str) -> str:
         """Where a field of this object is."""

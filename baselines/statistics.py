@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import orjson
 
-from baselines.fields import Fields, FieldsError
+from baselines.fields import Fields, told_of
 from baselines.jackson import Json, render
 from baselines.profile.categories import Categories
 from baselines.profile.column import ColumnProfile
@@ -103,17 +102,10 @@ def read(text: str | bytes, where: str) -> Profile:
     the profile; what it does not say is taken at its plainest: the values of a Fractional column are all
     fractional, those of a String column all text. Raises StatisticsError.
     """
-    try:
+    with told_of(
+        where, "statistics.json", "data-quality", StatisticsError, "give the file that baselining wrote"
+    ):
         return _profile(Fields.parsed(text))
-    except orjson.JSONDecodeError as error:
-        raise StatisticsError(
-            f"{where} is not a statistics.json: line {error.lineno}, column {error.colno} is not JSON; "
-            "export the baseline again"
-        ) from None
-    except FieldsError as error:
-        raise StatisticsError(
-            f"{where} is not a data-quality statistics.json: {error}; give the file that baselining wrote"
-        ) from None
 
 
 def _profile(document: Fields) -> Profile:

@@ -24,10 +24,10 @@ from config.model import Endpoint
 from config.schedules import FailedExecution
 from monitor import executions, violations
 from monitor.capture import layout, rejects
-from monitor.checks.names import Check
 from monitor.digest import reject_counts
 from monitor.explained import explained
 from monitor.ingest import Found
+from monitor.judge import summary
 from monitor.violations import VIOLATIONS, ViolationsError
 from monitor.windows import window_start
 from objects import Place, PlaceError, PlaceProblem
@@ -225,18 +225,4 @@ def _new(endpoint: Endpoint, profile: Profile, checks: tuple[CheckRow, ...]) -> 
 
 def _feature(name: str, column: ColumnProfile, checks: Iterable[CheckRow]) -> FeatureResult:
     mine = [check for check in checks if check.feature == name]
-    drift = next((check for check in mine if check.check == Check.DRIFT), None)
-    moments = column.moments if column.moments.count else None
-    return FeatureResult(
-        feature=name,
-        data_type=column.inferred_type,
-        completeness=column.completeness if column.types.rows else None,
-        mean=moments.mean if moments else None,
-        std_dev=column.std_dev if moments else None,
-        minimum=moments.minimum if moments else None,
-        maximum=moments.maximum if moments else None,
-        distinct=column.distinct_count,
-        drift=drift.value if drift else None,
-        threshold=drift.threshold if drift else None,
-        outcome=Outcome.VIOLATED if mine else Outcome.OK,
-    )
+    return summary(name, column, mine, Outcome.VIOLATED if mine else Outcome.OK)

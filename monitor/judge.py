@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from baselines.constraints import Constraints, FeatureConstraints
@@ -65,7 +65,8 @@ def judge(
             column, baseline.columns.get(constraint.name), constraint, constraints, mode, assume
         )
         checks.extend(results)
-        features.append(_summary(constraint.name, column, results))
+        gravest = min((row.outcome for row in results), key=_GRAVITY.index)
+        features.append(summary(constraint.name, column, results, gravest))
     return Verdict(tuple(features), tuple(checks))
 
 
@@ -139,7 +140,8 @@ _GRAVITY = (
 )
 
 
-def _summary(name: str, column: ColumnProfile, results: list[CheckRow]) -> FeatureResult:
+def summary(name: str, column: ColumnProfile, results: Iterable[CheckRow], outcome: Outcome) -> FeatureResult:
+    """What an execution tells of a feature, whose checks gave `results` and, together, `outcome`."""
     drift = next((row for row in results if row.check == Check.DRIFT), None)
     moments = column.moments if column.moments.count else None
     return FeatureResult(
@@ -153,5 +155,5 @@ def _summary(name: str, column: ColumnProfile, results: list[CheckRow]) -> Featu
         distinct=column.distinct_count,
         drift=drift.value if drift else None,
         threshold=drift.threshold if drift else None,
-        outcome=min((row.outcome for row in results), key=_GRAVITY.index),
+        outcome=outcome,
     )

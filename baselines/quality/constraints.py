@@ -8,9 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
-import orjson
 
-from baselines.fields import Fields, FieldsError
+from baselines.fields import Fields, FieldsError, told_of
 from baselines.jackson import Json, render
 from baselines.quality.measures import Quality
 from baselines.quality.problem import ProblemType, QualityError
@@ -98,17 +97,8 @@ def write(constraints: QualityConstraints) -> str:
 
 def read(text: str | bytes, where: str) -> QualityConstraints:
     """The constraints of a file; `where` names it in errors. Raises QualityError."""
-    try:
+    with told_of(where, "constraints.json", "model-quality", QualityError):
         return _constraints(Fields.parsed(text))
-    except orjson.JSONDecodeError as error:
-        raise QualityError(
-            f"{where} is not a constraints.json: line {error.lineno}, column {error.colno} is not JSON; "
-            "correct it there or export the baseline again"
-        ) from None
-    except FieldsError as error:
-        raise QualityError(
-            f"{where} is not a model-quality constraints.json: {error}; correct it there"
-        ) from None
 
 
 def _constraints(document: Fields) -> QualityConstraints:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import orjson
 
-from baselines.fields import Fields, FieldsError
+from baselines.fields import Fields, FieldsError, told_of
 from baselines.jackson import Json, render
 from baselines.quality.curves import Curve
 from baselines.quality.measures import Measured, Quality
@@ -78,17 +77,8 @@ def _curve_json(curve: Curve, names: tuple[str, str]) -> Json:
 
 def read(text: str | bytes, where: str) -> QualityStatistics:
     """The statistics of a file; `where` names it in errors. Raises QualityError."""
-    try:
+    with told_of(where, "statistics.json", "model-quality", QualityError):
         return _statistics(Fields.parsed(text))
-    except orjson.JSONDecodeError as error:
-        raise QualityError(
-            f"{where} is not a statistics.json: line {error.lineno}, column {error.colno} is not JSON; "
-            "correct it there or export the baseline again"
-        ) from None
-    except FieldsError as error:
-        raise QualityError(
-            f"{where} is not a model-quality statistics.json: {error}; correct it there"
-        ) from None
 
 
 def _statistics(document: Fields) -> QualityStatistics:

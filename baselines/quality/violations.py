@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import orjson
-
-from baselines.fields import Fields, FieldsError
+from baselines.fields import Fields, told_of
 from baselines.jackson import java_double, render
 from baselines.quality.constraints import Bound, QualityConstraints
 from baselines.quality.measures import Measured, Quality
@@ -100,15 +98,6 @@ def write(violations: Iterable[Violation]) -> str:
 
 def read(text: str | bytes, where: str) -> tuple[Violation, ...]:
     """The violations of a file; `where` names it in errors. Raises QualityError."""
-    try:
+    with told_of(where, "constraint_violations.json", "model-quality", QualityError):
         entries = Fields.parsed(text).objects("violations")
         return tuple(Violation(*(each.text(name) for name in Violation.__slots__)) for each in entries)
-    except orjson.JSONDecodeError as error:
-        raise QualityError(
-            f"{where} is not a constraint_violations.json: line {error.lineno}, column {error.colno} is not "
-            "JSON; correct it there or have it written again"
-        ) from None
-    except FieldsError as error:
-        raise QualityError(
-            f"{where} is not a model-quality constraint_violations.json: {error}; correct it there"
-        ) from None
