@@ -47,10 +47,6 @@ STOP_SECONDS = 8.0
 """How long rounds may take to come to their next transaction when the service is told to stop."""
 
 
-class ServiceError(Exception):
-    """The service can't start, in one sentence."""
-
-
 def replica_name() -> str:
     """Who holds a lease: the machine, the process, and a part no other process has."""
     return f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -363,7 +359,7 @@ def open_service(
 ) -> Service:
     """The service of a kedge.yaml, its database brought up to date.
 
-    Raises ConfigError, ClockError, StoreError or ServiceError, each one sentence.
+    Raises ConfigError, ClockError or StoreError, each one sentence.
     """
     file = ConfigFile(path)
     clock = clock_from_environment(environment)

@@ -18,7 +18,7 @@ def analyze(
     Example: kedge analyze --root /
     """
     from commands.failures import CommandError, sentence_of
-    from config.counting import counted
+    from config.plurals import counted
     from monitor.analysis import contract, run
 
     try:

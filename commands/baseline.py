@@ -23,8 +23,8 @@ from commands.options import (
     print_json,
     write_files,
 )
-from config.counting import counted
 from config.distance import Distance
+from config.plurals import counted
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -25,8 +25,8 @@ from commands.options import (
     require_order,
     write_files,
 )
-from config.counting import counted
 from config.distance import Distance
+from config.plurals import counted
 
 if TYPE_CHECKING:
     from baselines.profile.profile import Profile

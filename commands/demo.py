@@ -110,7 +110,7 @@ def _progress(hours: int) -> Iterator[Callable[[int], None]]:
 
 
 def _tell_summary(found: Summary) -> None:
-    from config.counting import counted
+    from config.plurals import counted
 
     before = found.quiet_windows_before_drift + found.false_alarms
     _tell(
@@ -133,7 +133,7 @@ def _tell_summary(found: Summary) -> None:
 
 
 def _tell_retraining(found: Summary) -> None:
-    from config.counting import counted
+    from config.plurals import counted
 
     if found.outcome is None:
         _tell("No retraining.")

@@ -21,7 +21,6 @@ TOLD = frozenset(
         "monitor.hooks.process.HookError",
         "objects.PlaceError",
         "retrain.actions.ActionError",
-        "service.ServiceError",
         "store.engine.StoreError",
     }
 )

@@ -68,7 +68,7 @@ def run(
 
 
 def _tell(found: tuple[object, ...], as_json: bool, *, whole: bool) -> None:
-    from config.counting import counted
+    from config.plurals import counted
     from monitor.losses import fault_of_losses
     from store.records import Execution
 

@@ -56,11 +56,6 @@ class Plot:
         """The hour from which the world is another."""
         return FIRST_HOUR + self.quiet_windows * HOUR
 
-    @property
-    def ends_at(self) -> datetime:
-        """The end of the last hour of traffic."""
-        return self.shift_at + self.shifted_windows * HOUR
-
 
 @dataclass(frozen=True, slots=True)
 class Cast:

@@ -13,13 +13,13 @@ from baselines.constraints import Constraints
 from baselines.profile.profile import Profile, profile_frame
 from config.assumptions import CONSERVATIVE, Assume
 from config.distance import Distance
-from monitor.capture.ahead import ahead
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded, Times, decode
 from monitor.capture.rejects import RejectKind, Rejects
 from monitor.hooks.preprocess import Preprocessed, decode_through
 from monitor.hooks.script import Script
 from monitor.judge import Verdict, judge
+from monitor.prefetch import prefetched
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
 EXACT_RECORDS = 1 << 16
@@ -167,7 +167,7 @@ def gather(
             domains=schema.domains,
             exact=profile.rows < EXACT_RECORDS,
             onto=profile,
-            plain=decoded.plain,
+            forms=decoded.forms,
         )
         if decoded.rejects.counts:
             bad.append(Bad(batch[0], decoded.rejects))
@@ -265,7 +265,7 @@ def _decoded(
             for key, data in batch
         ]
 
-    for each in ahead(read, _batches(place, keys, together=period.is_open)):
+    for each in prefetched(read, _batches(place, keys, together=period.is_open)):
         yield from each
 
 

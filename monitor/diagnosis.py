@@ -14,10 +14,10 @@ import polars as pl
 
 from baselines.constraints import Constraints
 from baselines.profile.profile import Profile
-from config.counting import counted
 from config.durations import spell
 from config.facts import EndpointFacts
 from config.model import Endpoint
+from config.plurals import counted
 from monitor.capture import layout
 from monitor.capture.decode import Decoded
 from monitor.capture.rejects import RejectKind

@@ -11,7 +11,7 @@ import polars as pl
 
 from baselines.profile import codec
 from baselines.profile.profile import Profile, profile_frame
-from baselines.profile.types import Plain
+from baselines.profile.types import NumberForm
 from baselines.quality import classes
 from monitor.capture.columns import Schema
 from monitor.capture.decode import Decoded
@@ -78,7 +78,7 @@ def digest(decoded: Decoded, variant: str, recipe: Recipe, begun: datetime | Non
     columns = recipe.columns
     segments = tuple(
         replace(
-            _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe, decoded.plain),
+            _segment(parts.get(key), misfits.get(key, {}), key, variant, recipe, decoded.forms),
             rejected=lost.get(key, 0),
             columns=columns,
         )
@@ -176,7 +176,7 @@ def _segment(
     key: _PartKey,
     variant: str,
     recipe: Recipe,
-    plain: Mapping[str, Plain],
+    forms: Mapping[str, NumberForm],
 ) -> Segment:
     start, era = key
     assert isinstance(start, datetime)  # noqa: S101 (the key of a partition by "@window")
@@ -191,7 +191,7 @@ def _segment(
             domains=recipe.schema.domains,
             ids=_row_ids(part),
             sample_rows=recipe.sample_rows,
-            plain=plain,
+            forms=forms,
         )
         first, last, rows = part["@time"].min(), part["@time"].max(), part.height  # type: ignore[assignment]
     # excluded columns hold their place in a record, so the width is the schema's, not the frame's

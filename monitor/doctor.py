@@ -16,10 +16,10 @@ from baselines.constraints import Constraints, ConstraintsError
 from baselines.folder import BaselineError
 from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
-from config.counting import counted
 from config.discovery import look_up
 from config.facts import DiscoveryError
 from config.model import Endpoint
+from config.plurals import counted
 from monitor import diagnosis
 from monitor.capture import layout
 from monitor.capture.decode import Decoded, decode

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from config.counting import counted
+from config.plurals import counted
 from monitor.checks.names import DATA_FAULTS, Check
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 

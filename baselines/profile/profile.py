@@ -15,7 +15,7 @@ from baselines.profile.distinct import Registers
 from baselines.profile.moments import Floats
 from baselines.profile.sample import RowSample
 from baselines.profile.types import (
-    Plain,
+    NumberForm,
     TypeCounts,
     classify,
     is_boolean,
@@ -25,7 +25,7 @@ from baselines.profile.types import (
 )
 
 _NO_DOMAINS: Mapping[str, Collection[str]] = MappingProxyType({})
-_NOTHING_KNOWN: Mapping[str, Plain] = MappingProxyType({})
+_NOTHING_KNOWN: Mapping[str, NumberForm] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def profile_frame(
     widths: Mapping[int, int] | None = None,
     exact: bool = False,
     onto: Profile | None = None,
-    plain: Mapping[str, Plain] = _NOTHING_KNOWN,
+    forms: Mapping[str, NumberForm] = _NOTHING_KNOWN,
 ) -> Profile:
     """The profile of a frame of String columns, in which null is a missing value.
 
@@ -81,7 +81,7 @@ def profile_frame(
     values of text columns that are counted however many others there are. `ids` are the event ids of the
     rows, for a sample of `sample_rows` of them. `widths` counts records of other widths, which are not in the
     frame. `onto` is what was profiled before: the result is then its sum with this frame, except that
-    sketches, and with `exact` all digits, are those of one stream read in order. `plain` tells of columns
+    sketches, and with `exact` all digits, are those of one stream read in order. `forms` tells of columns
     what their present values are, where that was seen before: it saves looking at them.
     """
     before = onto or Profile.empty(frame.columns)
@@ -89,7 +89,7 @@ def profile_frame(
     columns = {each.name: each.alias("values") for each in frame.get_columns()}
     fresh = {
         **_numeric_columns(
-            {name: columns[name] for name in columns if name not in text}, before, exact, plain
+            {name: columns[name] for name in columns if name not in text}, before, exact, forms
         ),
         **{
             name: _text_column(columns[name], before.column(name), domains.get(name, ()))
@@ -115,25 +115,25 @@ def _sample(frame: pl.DataFrame, ids: pl.Series | None, rows: int) -> RowSample:
 
 
 def _numeric_columns(
-    columns: Mapping[str, pl.Series], before: Profile, exact: bool, plain: Mapping[str, Plain]
+    columns: Mapping[str, pl.Series], before: Profile, exact: bool, forms: Mapping[str, NumberForm]
 ) -> dict[str, ColumnProfile]:
     """All columns are scanned in one query, so that polars spreads them over the cores."""
     frame = pl.DataFrame([values.alias(f"values{i}") for i, values in enumerate(columns.values())])
-    scanned = frame.select(each for i, name in enumerate(columns) for each in _scan(i, plain.get(name)))
+    scanned = frame.select(each for i, name in enumerate(columns) for each in _scan(i, forms.get(name)))
     return {
-        name: _numeric_column(_Scan.of(values, scanned, i, plain.get(name)), before.column(name), exact)
+        name: _numeric_column(_Scan.of(values, scanned, i, forms.get(name)), before.column(name), exact)
         for i, (name, values) in enumerate(columns.items())
     }
 
 
-def _scan(i: int, plain: Plain | None) -> Iterator[pl.Expr]:
+def _scan(i: int, form: NumberForm | None) -> Iterator[pl.Expr]:
     """What is asked of column `i` of a frame, as far as it is not known."""
     values = pl.nth(i)
     yield values.cast(pl.Float64, strict=False).alias(f"number{i}")
-    if plain is None:
+    if form is None:
         yield is_numeric(values).alias(f"numeric{i}")
         yield is_integral(values).alias(f"integral{i}")
-    elif plain is Plain.NUMBERS:
+    elif form is NumberForm.MIXED:
         yield (~values.str.contains_any([".", "e", "E"])).alias(f"integral{i}")
 
 
@@ -151,13 +151,13 @@ class _Scan:
     integral: int
 
     @classmethod
-    def of(cls, values: pl.Series, scanned: pl.DataFrame, i: int, plain: Plain | None) -> _Scan:
+    def of(cls, values: pl.Series, scanned: pl.DataFrame, i: int, form: NumberForm | None) -> _Scan:
         """The scan of column `i` from the answers of `_scan`."""
         numbers, present = scanned[f"number{i}"], len(values) - values.null_count()
-        if plain is Plain.WHOLE or plain is Plain.FRACTIONS:
-            return cls(values, numbers, None, present if plain is Plain.WHOLE else 0)
+        if form is NumberForm.WHOLE or form is NumberForm.FRACTIONAL:
+            return cls(values, numbers, None, present if form is NumberForm.WHOLE else 0)
         integral = int(scanned[f"integral{i}"].sum())
-        numeric = None if plain else scanned[f"numeric{i}"]
+        numeric = None if form else scanned[f"numeric{i}"]
         return cls(values, numbers, None if numeric is None or numeric.all() else numeric, integral)
 
     @property

@@ -34,19 +34,19 @@ class DataType(StrEnum):
         return DataType.STRING if self is DataType.BOOLEAN else self
 
 
-class Plain(Enum):
+class NumberForm(Enum):
     """What is known of the present values of a column of texts: each is a number by deequ's patterns."""
 
     WHOLE = "whole"
     """Each is integral."""
-    FRACTIONS = "fractions"
+    FRACTIONAL = "fractional"
     """Each is fractional: it has a point, or a power."""
-    NUMBERS = "numbers"
+    MIXED = "mixed"
     """Some are the one, some the other."""
 
-    def or_else(self, other: Plain) -> Plain:
+    def or_else(self, other: NumberForm) -> NumberForm:
         """What is known of the values of two such columns together."""
-        return self if self is other else Plain.NUMBERS
+        return self if self is other else NumberForm.MIXED
 
 
 @dataclass(frozen=True, slots=True)

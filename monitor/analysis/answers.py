@@ -10,9 +10,9 @@ import polars as pl
 
 from baselines.datasets import DatasetError
 from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY
+from monitor.analysis.attributes import bare, cell_of, label_of
 from monitor.analysis.contract import ContractError, Job, Source
 from monitor.analysis.files import files_of, frames_of
-from monitor.analysis.named import bare, cell_of, label_of
 from monitor.capture.columns import Row
 from monitor.capture.decode import GIB
 from monitor.capture.exact import parse_line, read_time

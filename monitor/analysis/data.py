@@ -10,11 +10,11 @@ from baselines.constraints import Constraints
 from baselines.datasets import DatasetError
 from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts, classify_columns
-from config.counting import counted
+from config.plurals import counted
 from monitor.analysis.columns import columns_of
 from monitor.analysis.contract import ContractError, Job, Source
 from monitor.analysis.files import files_of, frames_of, nothing
-from monitor.analysis.held import held_against
+from monitor.analysis.fitting import fitted
 from monitor.analysis.sides import one_sided
 from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB
@@ -42,7 +42,7 @@ def read(job: Job, constraints: Constraints | None) -> Gathered:
     files = files_of(job)
     if script is not None:
         return _lines_through(files, job, constraints, script)
-    found = _profiled(files, job) if constraints is None else held_against(files, job, constraints)
+    found = _profiled(files, job) if constraints is None else fitted(files, job, constraints)
     if not found.profile.rows and not found.profile.widths and not found.bad:
         raise DatasetError(f"{job.source} holds no rows")
     return found

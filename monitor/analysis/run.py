@@ -11,7 +11,7 @@ from baselines import statistics as statistics_file
 from baselines.constraints import Constraints
 from baselines.folder import CONSTRAINTS, STATISTICS
 from baselines.profile.profile import Profile
-from config.counting import counted
+from config.plurals import counted
 from monitor import metric_values
 from monitor.analysis import data
 from monitor.analysis.contract import MESSAGE, METRICS, Analysis, ContractError, Job

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from baselines.profile.types import Plain
+from baselines.profile.types import NumberForm
 from monitor.capture.columns import Schema
 from monitor.capture.exact import read_exactly
 from monitor.capture.fast import read_fast
@@ -37,14 +37,14 @@ class Decoded:
         misfits: "@line", "@time" and "@width" of records that had another number of columns than the schema;
             they are also counted as WRONG_COLUMNS. A null "@time" is one that no inference can have.
         rejects: what was not used, and what was kept though odd.
-        plain: of columns that hold plain numbers alone, of which kind, as far as decoding has seen it; it is
+        forms: of columns that hold plain numbers alone, of which kind, as far as decoding has seen it; it is
             so of any of their rows.
     """
 
     records: pl.DataFrame
     misfits: pl.DataFrame
     rejects: Rejects
-    plain: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
+    forms: Mapping[str, NumberForm] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def nothing(schema: Schema, rejects: Rejects) -> Decoded:
@@ -86,11 +86,11 @@ def put_together(first: Rejects, parts: list[Part], schema: Schema, between: Tim
         inside = pl.col("@time").is_between(*between)
         misfits = misfits.with_columns(pl.when(inside).then(pl.col("@time")))
     found = [part.rejects for part in parts]
-    plain = agreed([(part.records, part.plain) for part in parts])
-    rejects = by_line([first, *found, untimely, oddities(records, schema, plain)])
+    forms = agreed([(part.records, part.forms) for part in parts])
+    rejects = by_line([first, *found, untimely, oddities(records, schema, forms)])
     if records.is_empty() and not rejects.counts:
         rejects = one(RejectKind.EMPTY_FILE, "the object holds no line")
-    return Decoded(records, misfits, rejects, plain)
+    return Decoded(records, misfits, rejects, forms)
 
 
 def _read(block: Block, schema: Schema, need_time: bool) -> Iterator[Part]:

@@ -34,7 +34,7 @@ def read_fast(block: Block, schema: Schema) -> Taken:
     """The records of those lines of `block` that are plain."""
     found = _cut(block, schema)
     if found.left.is_empty() and not block.text.is_empty():
-        return Taken(Part(found.records, pl.DataFrame(schema=MISFITS), NONE, found.plain), _no_lines(block))
+        return Taken(Part(found.records, pl.DataFrame(schema=MISFITS), NONE, found.forms), _no_lines(block))
     requests = read_requests(found.left)
     records, misfits = _fitted(one_row_a_record(requests.filter(_PLAIN_CSV)), schema)
     shaped = requests.filter(_SHAPED)
@@ -42,8 +42,8 @@ def read_fast(block: Block, schema: Schema) -> Taken:
         more_records, more_misfits = read_alike(shaped, schema)
         records, misfits = pl.concat([records, more_records]), pl.concat([misfits, more_misfits])
     left = _left(found.left["@line"], records, misfits)
-    plain = agreed([(found.records, found.plain), (records, {})])
-    part = Part(pl.concat([found.records, records]), misfits, _rejects(misfits, schema), plain)
+    forms = agreed([(found.records, found.forms), (records, {})])
+    part = Part(pl.concat([found.records, records]), misfits, _rejects(misfits, schema), forms)
     return Taken(part, left)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from baselines.profile.types import Plain
+from baselines.profile.types import NumberForm
 
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -28,10 +28,8 @@ _BETWEEN: Final = ord(MARK)
 _NO_DIGIT: Final = bytes(char not in b"0123456789" for char in range(256))
 
 
-def code(number: int, *, between: bool = False) -> str:
-    """What is put in place of a word between cells, or, `between`, of the one between input and output."""
-    if between:
-        return MARK
+def code(number: int) -> str:
+    """What is put in place of word `number` between cells."""
     return chr(_FIRST[number // len(_SECOND)]) + chr(_SECOND[number % len(_SECOND)])
 
 
@@ -138,15 +136,15 @@ class Grid:
             schema=dict.fromkeys(names, pl.String),
         )
 
-    def known(self, names: Sequence[str]) -> dict[str, Plain]:
+    def known(self, names: Sequence[str]) -> dict[str, NumberForm]:
         """What is known of the columns of whole rows that hold plain numbers alone."""
         scan = self._scan()
         if scan.fits.all() and np.count_nonzero(scan.fraction) == self.rows * self.layout.cells:  # one a cell
-            return dict.fromkeys(names, Plain.FRACTIONS)
+            return dict.fromkeys(names, NumberForm.FRACTIONAL)
         fractions, empty, odd = map(self._by_column, (scan.fraction, scan.empty, ~scan.fits))
         present = self.rows - empty
         return {
-            name: _plain(int(fractions[at]), int(present[at])) for at, name in enumerate(names) if not odd[at]
+            name: _form(int(fractions[at]), int(present[at])) for at, name in enumerate(names) if not odd[at]
         }
 
     def _scan(self) -> _Scan:
@@ -186,10 +184,10 @@ class _Scan:
     empty: Flags
 
 
-def _plain(fractions: int, present: int) -> Plain:
+def _form(fractions: int, present: int) -> NumberForm:
     if not fractions:
-        return Plain.WHOLE
-    return Plain.FRACTIONS if fractions == present else Plain.NUMBERS
+        return NumberForm.WHOLE
+    return NumberForm.FRACTIONAL if fractions == present else NumberForm.MIXED
 
 
 def _shifted(marks: Flags) -> Flags:

@@ -22,15 +22,15 @@ _DETAILS = {
 }
 
 
-def oddities(records: pl.DataFrame, schema: Schema, plain: Container[str] = ()) -> Rejects:
+def oddities(records: pl.DataFrame, schema: Schema, forms: Container[str] = ()) -> Rejects:
     """What is odd in a table of records, of the columns that are looked at.
 
-    `plain` has those that are known to hold plain numbers alone.
+    `forms` has those that are known to hold plain numbers alone.
     """
     looked_at = [
         name
         for name in schema.names
-        if name not in schema.exclude and (name in schema.text or name not in plain)
+        if name not in schema.exclude and (name in schema.text or name not in forms)
     ]
     return by_line(_column(records, name, schema) for name in looked_at)
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from baselines.profile.types import Plain
+from baselines.profile.types import NumberForm
 from monitor.capture.columns import Schema
 from monitor.capture.rejects import Rejects
 
@@ -31,13 +31,13 @@ MISFITS: dict[str, pl.DataType] = {"@line": pl.UInt32(), "@time": TIME, "@width"
 class Part:
     """What some lines of an object held: tables of `record_types` and `MISFITS`, in any order.
 
-    `plain` tells of columns of `records` what is known of them already.
+    `forms` tells of columns of `records` what is known of them already.
     """
 
     records: pl.DataFrame
     misfits: pl.DataFrame
     rejects: Rejects
-    plain: Mapping[str, Plain] = field(default_factory=lambda: MappingProxyType({}))
+    forms: Mapping[str, NumberForm] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def record_types(schema: Schema) -> dict[str, pl.DataType]:

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from baselines.profile.types import Plain
+from baselines.profile.types import NumberForm
 from monitor.capture.columns import Schema
 from monitor.capture.grid import MARK, WORDS, Grid, Layout, code
 from monitor.capture.outline import Outline, outline_of
@@ -41,36 +41,37 @@ class Cut:
 
     Attributes:
         records: a table of `record_types`, in the order of "@line".
-        plain: what is known of columns that hold plain numbers alone.
+        forms: what is known of columns that hold plain numbers alone.
         left: the lines that no stencil fits, as they came.
     """
 
     records: pl.DataFrame
-    plain: Mapping[str, Plain]
+    forms: Mapping[str, NumberForm]
     left: pl.DataFrame
 
 
 def cut(lines: pl.DataFrame, schema: Schema) -> Cut:
     """The records of those of `lines` ("@line", "text") that stencils fit; they hold no control character."""
-    taken: list[tuple[pl.DataFrame, Mapping[str, Plain]]] = []
+    taken: list[Cut] = []
     left = lines
     for _ in range(_ROUNDS):
         stencil = _first_stencil(left, schema)
         if stencil is None:
             break
-        records, plain, left = stencil.apply(left, schema)
-        if records.is_empty():
+        found = stencil.apply(left, schema)
+        if found.records.is_empty():
             break
-        taken.append((records, plain))
-    if not taken:
-        return Cut(pl.DataFrame(schema=record_types(schema)), {}, lines)
-    records = pl.concat(part for part, _ in taken)
-    return Cut(records if len(taken) == 1 else records.sort("@line"), agreed(taken), left)
+        taken.append(found)
+        left = found.left
+    if len(taken) < 2:
+        return taken[0] if taken else Cut(pl.DataFrame(schema=record_types(schema)), {}, lines)
+    records = pl.concat(part.records for part in taken).sort("@line")
+    return Cut(records, agreed([(part.records, part.forms) for part in taken]), left)
 
 
-def agreed(parts: Sequence[tuple[pl.DataFrame, Mapping[str, Plain]]]) -> dict[str, Plain]:
+def agreed(parts: Sequence[tuple[pl.DataFrame, Mapping[str, NumberForm]]]) -> dict[str, NumberForm]:
     """What is known of the columns of several tables together; those without rows say nothing."""
-    known = [plain for records, plain in parts if records.height]
+    known = [forms for records, forms in parts if records.height]
     if not known:
         return {}
     first, *others = known
@@ -152,10 +153,8 @@ class _Stencil:
     sides: tuple[Outline, Outline]
     places: tuple[str | None, ...]
 
-    def apply(
-        self, lines: pl.DataFrame, schema: Schema
-    ) -> tuple[pl.DataFrame, Mapping[str, Plain], pl.DataFrame]:
-        """The records of the lines that it fits, what is known of their columns, and the other lines."""
+    def apply(self, lines: pl.DataFrame, schema: Schema) -> Cut:
+        """What it cuts out of lines."""
         pieces = lines.select("@line", self._fits(), **self._pieces())
         pieces = _where(pieces, pieces["fits"])
         read = _read(pieces)
@@ -166,7 +165,7 @@ class _Stencil:
             pieces = pieces.filter(pl.Series(grid.whole))
             grid = Grid.of(pieces["sides"], layout)
         if pieces.is_empty():
-            return pl.DataFrame(schema=record_types(schema)), {}, lines
+            return Cut(pl.DataFrame(schema=record_types(schema)), {}, lines)
         times = read.times if len(read.times) == pieces.height else _times(pieces["time"])
         about = [pieces["@line"], _zeros(pieces.height), pieces["@event_id"], pieces["@inference_id"], times]
         into, out = layout.into, layout.out
@@ -175,8 +174,8 @@ class _Stencil:
         named = list(zip(schema.names, self.places, strict=True))
         missing = pl.Series([None], dtype=pl.String).new_from_index(0, pieces.height)
         values = [(missing if cell is None else texts[cell]).alias(name) for name, cell in named]
-        plain = {name: known[cell] for name, cell in named if cell in known}
-        return pl.DataFrame([*about, *values]), plain, _without(lines, pieces)
+        forms = {name: known[cell] for name, cell in named if cell in known}
+        return Cut(pl.DataFrame([*about, *values]), forms, _without(lines, pieces))
 
     def _words(self) -> dict[str, str]:
         """The words between cells and what is put in their place, longer ones first."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from baselines.profile.types import Plain, classify
+from baselines.profile.types import NumberForm, classify
 from monitor.capture.columns import Schema
 from monitor.capture.decode import decode
 from monitor.capture.exact import read_exactly
@@ -140,15 +140,15 @@ def test_what_is_cut_is_what_is_read_one_at_a_time(data: bytes) -> None:
 @given(alike() | alike_json())
 def test_what_is_said_of_a_column_is_so(lines: list[bytes]) -> None:
     found = decode(captured(*lines), ABC)
-    for name, kind in found.plain.items():
+    for name, kind in found.forms.items():
         types = classify(found.records[name])
         assert types.numeric == types.present
         match kind:
-            case Plain.WHOLE:
+            case NumberForm.WHOLE:
                 assert types.fractional == 0
-            case Plain.FRACTIONS:
+            case NumberForm.FRACTIONAL:
                 assert types.integral == 0
-            case Plain.NUMBERS:
+            case NumberForm.MIXED:
                 assert types.integral > 0
                 assert types.fractional > 0
 
@@ -156,20 +156,20 @@ def test_what_is_said_of_a_column_is_so(lines: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
-        (["1", "-20", "0"], Plain.WHOLE),
-        (["1.5", "-0.25", "1e5", "2.5e-07", "3E+2"], Plain.FRACTIONS),
-        (["1.5", "2"], Plain.NUMBERS),
-        (["1.5", ""], Plain.FRACTIONS),
+        (["1", "-20", "0"], NumberForm.WHOLE),
+        (["1.5", "-0.25", "1e5", "2.5e-07", "3E+2"], NumberForm.FRACTIONAL),
+        (["1.5", "2"], NumberForm.MIXED),
+        (["1.5", ""], NumberForm.FRACTIONAL),
         (["1.5", ".5"], None),
         (["1", "x"], None),
         (["1.2.3", "4", "5"], None),
     ],
 )
-def test_columns_of_plain_numbers_are_known(values: list[str], kind: Plain | None) -> None:
+def test_columns_of_plain_numbers_are_known(values: list[str], kind: NumberForm | None) -> None:
     lines = [csv_line(f"{values[at % len(values)]},1", "0.5", event_id=f"{at:04}") for at in range(MANY)]
     found = decode(captured(*lines), ABC)
-    assert found.plain.get("a") is kind
-    assert found.plain["p"] is Plain.FRACTIONS
+    assert found.forms.get("a") is kind
+    assert found.forms["p"] is NumberForm.FRACTIONAL
 
 
 LINES = {
@@ -207,4 +207,4 @@ def test_text_columns_keep_their_texts() -> None:
     lines = [csv_line(f"{'MFI'[at % 3]},{at / 8}", str(at), event_id=f"{at:04}") for at in range(MANY)]
     found = decode(captured(*lines), schema)
     assert found.records["sex"].to_list() == ["MFI"[at % 3] for at in range(MANY)]
-    assert dict(found.plain) == {"p": Plain.WHOLE, "length": Plain.FRACTIONS}
+    assert dict(found.forms) == {"p": NumberForm.WHOLE, "length": NumberForm.FRACTIONAL}

@@ -15,13 +15,13 @@ DEPTH = 2
 """Pieces that are done, or being done, beside the one that is looked at: memory holds no more of them."""
 
 
-def ahead(work: Callable[[Item], Done], items: Iterable[Item]) -> Iterator[Done]:
+def prefetched(work: Callable[[Item], Done], items: Iterable[Item]) -> Iterator[Done]:
     """`work(item)` for each item, in their order; whatever it raises is raised in its place.
 
     The work is done in threads: it pays where most of it leaves Python's lock alone.
     """
     coming = iter(items)
-    with ThreadPoolExecutor(DEPTH, thread_name_prefix="ahead") as pool:
+    with ThreadPoolExecutor(DEPTH, thread_name_prefix="prefetch") as pool:
         begun: deque[Future[Done]] = deque(pool.submit(work, item) for item in islice(coming, DEPTH))
         try:
             while begun:

@@ -33,7 +33,7 @@ class _Part:
     rejects: Rejects
 
 
-def held_against(files: tuple[Path, ...], job: Job, constraints: Constraints) -> Gathered:
+def fitted(files: tuple[Path, ...], job: Job, constraints: Constraints) -> Gathered:
     """By name where a file has names that the constraints know, else by place.
 
     Raises:
