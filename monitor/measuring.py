@@ -14,10 +14,11 @@ from baselines.quality import violations as violations_file
 from baselines.quality.analysis import CONSTRAINTS, STATISTICS, VIOLATIONS, Analysis, analyze
 from baselines.quality.constraints import QualityConstraints
 from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY, Choices, pairs_of
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
 from baselines.quality.violations import Checked, Violation, camel_case
 from config.distance import Distance
 from config.model import Endpoint
+from config.problem import ProblemType
 from monitor import quality
 from monitor.violations import completion_message
 from store import executions, ledger, windows
@@ -52,15 +53,11 @@ class Measurement:
 
 def fit(bounds: QualityConstraints, endpoint: Endpoint) -> None:
     """Raises QualityError where a quality baseline is of another kind of model than the endpoint's."""
-    if bounds.problem is not _problem(endpoint):
+    if bounds.problem is not endpoint.problem:
         raise QualityError(
             f"endpoint {endpoint.name} has the problem_type {endpoint.problem} and its quality_baseline is "
             f"of a {bounds.problem}: give the baseline of this model"
         )
-
-
-def _problem(endpoint: Endpoint) -> ProblemType:
-    return ProblemType(endpoint.problem.value)
 
 
 def labelled(connection: Connection, window: Window) -> pl.DataFrame:
@@ -90,7 +87,7 @@ def _seed(window: Window | Execution) -> int:
 
 
 def _metrics(found: pl.DataFrame, seed: int, endpoint: Endpoint) -> tuple[MetricRow, ...]:
-    problem = _problem(endpoint)
+    problem = endpoint.problem
     if problem is ProblemType.REGRESSION:
         return quality.regression(found["prediction"].to_numpy(), found["label"].to_numpy(), seed=seed)
     pairs = pairs_of(
@@ -109,7 +106,7 @@ def answered(found: pl.DataFrame, endpoint: Endpoint) -> pl.DataFrame:
     A class that is a number stands in the ledger as one. Where the answer is the probability itself, or where
     there is none, the threshold tells the class.
     """
-    if _problem(endpoint) is ProblemType.REGRESSION:
+    if endpoint.problem is ProblemType.REGRESSION:
         return found.select(PREDICTION, LABEL)
     columns = [pl.coalesce("truth", pl.col("label").cast(pl.String)).alias(LABEL)]
     if endpoint.prediction not in (None, endpoint.probability):
@@ -128,7 +125,7 @@ def _analysis(
 ) -> Analysis:
     return analyze(
         answered(found, endpoint),
-        _problem(endpoint),
+        endpoint.problem,
         threshold=endpoint.probability_threshold,
         positive=endpoint.positive_class,
         constraints=bounds,

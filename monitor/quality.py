@@ -11,7 +11,7 @@ from baselines.quality import counts, curves
 from baselines.quality.counts import Counts
 from baselines.quality.curves import Tally
 from baselines.quality.pairs import Choices
-from baselines.quality.problem import ProblemType
+from config.problem import ProblemType
 from store.records import MetricRow
 
 Floats = NDArray[np.float64]

@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"store"},
     "config": {"config"},
     "baselines.profile": {"baselines.profile"},
-    "baselines": {"baselines", "store", "objects"},
+    "baselines": {"baselines", "store", "config.problem", "objects"},
     "monitor": {"monitor", "baselines", "store", "config", "objects"},
     "retrain": {"retrain", "baselines", "store", "config", "objects", "monitor.capture"},
     "web": {"web", "baselines", "store", "config", "retrain.actions"},

@@ -13,9 +13,10 @@ from baselines.quality import violations as violations_file
 from baselines.quality.constraints import QualityConstraints
 from baselines.quality.measures import measure
 from baselines.quality.pairs import pairs_of
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
 from baselines.quality.statistics import QualityStatistics
 from baselines.quality.violations import Checked, Violation, check
+from config.problem import ProblemType
 
 STATISTICS = "statistics.json"
 CONSTRAINTS = "constraints.json"

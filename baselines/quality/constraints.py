@@ -12,7 +12,8 @@ import numpy as np
 from baselines.fields import Fields, FieldsError, told_of
 from baselines.jackson import Json, render
 from baselines.quality.measures import Quality
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
+from config.problem import ProblemType
 
 
 class Operator(StrEnum):
@@ -88,7 +89,7 @@ def suggest(quality: Quality) -> QualityConstraints:
 def write(constraints: QualityConstraints) -> str:
     """The file's text, in Model Monitor's layout."""
     document: dict[str, Json] = {} if constraints.version is None else {"version": constraints.version}
-    document[constraints.problem.constraints_key] = {
+    document[constraints_key(constraints.problem)] = {
         name: {"threshold": bound.threshold, "comparison_operator": str(bound.operator)}
         for name, bound in constraints.bounds.items()
     }
@@ -101,11 +102,16 @@ def read(text: str | bytes, where: str) -> QualityConstraints:
         return _constraints(Fields.parsed(text))
 
 
+def constraints_key(problem: ProblemType) -> str:
+    """Where a constraints.json has the thresholds."""
+    return f"{problem}_constraints"
+
+
 def _constraints(document: Fields) -> QualityConstraints:
-    problem = next((each for each in ProblemType if document.has(each.constraints_key)), None)
+    problem = next((each for each in ProblemType if document.has(constraints_key(each))), None)
     if problem is None:
-        raise FieldsError(f"it has none of {', '.join(each.constraints_key for each in ProblemType)}")
-    entry = document.inner(problem.constraints_key)
+        raise FieldsError(f"it has none of {', '.join(map(constraints_key, ProblemType))}")
+    entry = document.inner(constraints_key(problem))
     return QualityConstraints(
         problem=problem,
         bounds={name: _bound(entry.inner(name)) for name in entry.values},

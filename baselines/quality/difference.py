@@ -11,8 +11,9 @@ from baselines.quality import constraints as constraints_file
 from baselines.quality import statistics as statistics_file
 from baselines.quality.constraints import Bound, QualityConstraints
 from baselines.quality.measures import Measured
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
 from baselines.quality.statistics import QualityStatistics
+from config.problem import ProblemType
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ def is_quality(files: BaselineFiles) -> bool:
         document = orjson.loads(files.constraints)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(document, dict) and any(each.constraints_key in document for each in ProblemType)
+    return isinstance(document, dict) and any(
+        constraints_file.constraints_key(each) in document for each in ProblemType
+    )
 
 
 def parse(files: BaselineFiles) -> QualityBaseline:

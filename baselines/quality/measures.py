@@ -13,8 +13,8 @@ from baselines.quality import counts, curves
 from baselines.quality.counts import Counts
 from baselines.quality.curves import Curve
 from baselines.quality.pairs import Choices, Numbers, Pairs
-from baselines.quality.problem import ProblemType
 from baselines.quality.residuals import REGRESSION
+from config.problem import ProblemType
 
 SAMPLES: Final = 5
 SHARE: Final = 0.8

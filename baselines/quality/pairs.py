@@ -11,7 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from baselines.quality import classes
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
+from config.problem import ProblemType
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]

@@ -11,7 +11,8 @@ from baselines.fields import Fields, FieldsError, told_of
 from baselines.jackson import Json, render
 from baselines.quality.curves import Curve
 from baselines.quality.measures import Measured, Quality
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
+from config.problem import ProblemType
 
 _CONFUSION = "confusion_matrix"
 _ROC = "receiver_operating_characteristic_curve"
@@ -48,7 +49,7 @@ def write(statistics: QualityStatistics) -> str:
         if statistics.evaluation_time is not None:
             about["evaluation_time"] = _time_text(statistics.evaluation_time)
         document["dataset"] = about
-    document[statistics.quality.problem.metrics_key] = _metrics_json(statistics.quality)
+    document[_metrics_key(statistics.quality.problem)] = _metrics_json(statistics.quality)
     return render(document)
 
 
@@ -81,13 +82,18 @@ def read(text: str | bytes, where: str) -> QualityStatistics:
         return _statistics(Fields.parsed(text))
 
 
+def _metrics_key(problem: ProblemType) -> str:
+    """Where the file has the metrics."""
+    return f"{problem}_metrics"
+
+
 def _statistics(document: Fields) -> QualityStatistics:
-    problem = next((each for each in ProblemType if document.has(each.metrics_key)), None)
+    problem = next((each for each in ProblemType if document.has(_metrics_key(each))), None)
     if problem is None:
-        raise FieldsError(f"it has none of {', '.join(each.metrics_key for each in ProblemType)}")
+        raise FieldsError(f"it has none of {', '.join(map(_metrics_key, ProblemType))}")
     about = document.optional("dataset")
     return QualityStatistics(
-        quality=_quality(document.inner(problem.metrics_key), problem),
+        quality=_quality(document.inner(_metrics_key(problem)), problem),
         item_count=about.integer("item_count") if about and about.has("item_count") else None,
         evaluation_time=_time(about) if about and about.has("evaluation_time") else None,
         version=document.number("version") if document.has("version") else None,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from baselines.quality import curves
 from baselines.quality.pairs import Choices
-from baselines.quality.problem import ProblemType
+from config.problem import ProblemType
 from monitor import quality
 from monitor.quality import Floats, classification, regression
 from store.records import MetricRow

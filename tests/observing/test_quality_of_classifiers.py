@@ -12,8 +12,9 @@ import pytest
 
 from baselines.quality import constraints, statistics, violations
 from baselines.quality.analysis import analyze
-from baselines.quality.problem import ProblemType, problem_of
+from baselines.quality.problem import problem_of
 from config.model import Endpoint
+from config.problem import ProblemType
 from monitor.publish import schedule_name
 from store import executions
 from store.engine import reading

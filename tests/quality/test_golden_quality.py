@@ -12,8 +12,8 @@ from baselines.quality import constraints, statistics, violations
 from baselines.quality.analysis import analyze
 from baselines.quality.constraints import Bound, Operator
 from baselines.quality.measures import Measured
-from baselines.quality.problem import ProblemType
 from baselines.quality.violations import Checked
+from config.problem import ProblemType
 
 BINARY = ProblemType.BINARY_CLASSIFICATION
 PLACE = Path("model-monitor/model_quality")

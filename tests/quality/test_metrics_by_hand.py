@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from baselines.quality.analysis import Analysis, analyze
 from baselines.quality.measures import CURVE_POINTS, FEWEST
-from baselines.quality.problem import ProblemType, QualityError, problem_of
+from baselines.quality.problem import QualityError, problem_of
+from config.problem import ProblemType
 
 REGRESSION = ProblemType.REGRESSION
 BINARY = ProblemType.BINARY_CLASSIFICATION

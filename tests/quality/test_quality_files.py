@@ -10,7 +10,8 @@ import pytest
 
 from baselines.quality import constraints, statistics, violations
 from baselines.quality.analysis import Analysis, analyze
-from baselines.quality.problem import ProblemType, QualityError
+from baselines.quality.problem import QualityError
+from config.problem import ProblemType
 
 FRAMES = {
     ProblemType.REGRESSION: pl.DataFrame(
