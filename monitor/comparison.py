@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import polars as pl
 
 from baselines.constraints import Constraints
 from baselines.profile.profile import Profile, profile_frame
+from baselines.profile.types import NumberForm
 from config.assumptions import CONSERVATIVE, Assume
 from config.distance import Distance
 from monitor.capture.columns import Schema
@@ -23,8 +24,12 @@ from monitor.prefetch import prefetched
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
 
 EXACT_RECORDS = 1 << 16
-"""Records up to which the spread is taken value by value, as one of Spark's partitions does; beyond, 1e-9."""
-_BATCH_BYTES = 16 << 20
+"""A capture of so many records has its spread taken value by value, as one of Spark's partitions does.
+
+Of a larger one it is taken block by block, within 1e-9.
+"""
+_BATCH_BYTES = 4 << 20
+"""Objects below this are decoded together; larger blocks would not stay in a processor's cache."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 
@@ -144,7 +149,8 @@ def gather(
     Raises HookError where `preprocess`, the owner's script, can't be loaded.
     """
     kept = [name for name in schema.names if name not in schema.exclude]
-    profile, bad, read, count, lost, dropped, said = Profile.empty(kept), [], 0, 0, 0, 0, []
+    stream = _Stream(schema, Profile.empty(kept))
+    bad, read, count, lost, dropped, said = [], 0, 0, 0, 0, []
     widths = Counter[int]()  # of whole records: columns that are left out hold their place
     spans: list[pl.DataFrame] = []
     for batch, found in _decoded(place, keys, schema, period, preprocess, between):
@@ -161,20 +167,49 @@ def gather(
         records = records.select(kept)
         widths.update(dict(misfits.group_by("@width").len().iter_rows()))
         widths.update({len(schema.names): records.height})
-        profile = profile_frame(
-            records,
-            text=schema.text - schema.exclude,
-            domains=schema.domains,
-            exact=profile.rows < EXACT_RECORDS,
-            onto=profile,
-            forms=decoded.forms,
-        )
+        stream.add(records, decoded.forms)
         if decoded.rejects.counts:
             bad.append(Bad(batch[0], decoded.rejects))
             outside = decoded.misfits["@time"].count() - misfits["@time"].count()
             lost += decoded.rejects.lost - decoded.rejects.count(RejectKind.EMPTY_FILE) - outside
-    profile = replace(profile, widths={width: rows for width, rows in sorted(widths.items()) if rows})
+    profile = replace(
+        stream.profiled(), widths={width: rows for width, rows in sorted(widths.items()) if rows}
+    )
     return Gathered(count, profile, tuple(bad), tuple(said), read, lost, _span(spans), dropped)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Records as they come, and the profile of those that are past; lives inside one call only."""
+
+    schema: Schema
+    profile: Profile
+    waiting: list[tuple[pl.DataFrame, Mapping[str, NumberForm]]] = field(default_factory=list)
+    """Records until it is known whether they are few."""
+    records: int = 0
+
+    def add(self, records: pl.DataFrame, forms: Mapping[str, NumberForm]) -> None:
+        self.records += records.height
+        self.waiting.append((records, forms))
+        if self.records > EXACT_RECORDS:
+            self._profile(exact=False)
+
+    def profiled(self) -> Profile:
+        """The profile of all of them."""
+        self._profile(exact=True)
+        return self.profile
+
+    def _profile(self, *, exact: bool) -> None:
+        for records, forms in self.waiting:
+            self.profile = profile_frame(
+                records,
+                text=self.schema.text - self.schema.exclude,
+                domains=self.schema.domains,
+                exact=exact,
+                onto=self.profile,
+                forms=forms,
+            )
+        self.waiting.clear()
 
 
 def _is_of(period: Period, decoded: Decoded, records: pl.DataFrame, misfits: pl.DataFrame) -> bool:
@@ -257,11 +292,11 @@ def _decoded(
     def read(batch: _Batch) -> list[tuple[tuple[str, ...], Preprocessed]]:
         if len(batch) > 1:
             joined = b"".join(data for _, data in batch)
-            together = decode(joined, schema, need_time=timed, between=between)
+            together = decode(joined, schema, need_time=timed, between=between, bare=True)
             if not together.rejects.counts:
                 return [(tuple(key for key, _ in batch), Preprocessed(together, ""))]
         return [
-            ((key,), Preprocessed(decode(data, schema, need_time=timed, between=between), ""))
+            ((key,), Preprocessed(decode(data, schema, need_time=timed, between=between, bare=True), ""))
             for key, data in batch
         ]
 
@@ -275,15 +310,17 @@ _Batch = Sequence[tuple[str, bytes]]
 def _batches(place: Place, keys: Iterable[str], *, together: bool) -> Iterator[_Batch]:
     """Objects with their keys, in order; neighbours that may be read as one are together, up to a size."""
     batch: list[tuple[str, bytes]] = []
+    size = 0
     for key in keys:
         data = place.objects.read(key)
         joins = together and data.startswith(b"{") and data.endswith(b"}\n")
-        if batch and not (joins and sum(len(other) for _, other in batch) + len(data) <= _BATCH_BYTES):
+        if batch and not (joins and size + len(data) <= _BATCH_BYTES):
             yield batch
-            batch = []
+            batch, size = [], 0
         batch.append((key, data))
+        size += len(data)
         if not joins:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

@@ -70,17 +70,15 @@ class Sketch:
 
     def extend(self, values: Floats) -> Sketch:
         """This sketch with more finite values after those it has seen."""
-        building = _Building(self)
-        building.fill(np.asarray(values, dtype=np.float64))
-        return building.done()
+        return extended([self], [values])[0]
 
     def merge(self, other: Sketch) -> Sketch:
         """Both sketches as one: level by level, then condensed as long as it is full."""
         if not (self.count and other.count):
             return self if self.count else other
-        building = _Building(self)
+        building = _Building([self])
         building.take_in(other)
-        return building.done()
+        return building.done()[0]
 
     def items(self) -> tuple[Floats, NDArray[np.int64]]:
         """The stored values in ascending order, and the weight of each; a value may occur more than once."""
@@ -141,12 +139,29 @@ _CAPACITIES = tuple(map(capacity, range(64)))
 _TOTALS = tuple(accumulate(_CAPACITIES))
 
 
-class _Building:
-    """A sketch while values go into it; lives inside one call only."""
+def extended(sketches: Sequence[Sketch], values: Sequence[Floats]) -> tuple[Sketch, ...]:
+    """Each sketch with the finite values of its own after those it has seen.
 
-    def __init__(self, sketch: Sketch) -> None:
-        self.levels = list(sketch.levels)
-        self.compactions = list(sketch.compactions)
+    Sketches of columns without gaps are in step, compacting at the same time: those are worked on as one.
+    """
+    in_step: dict[tuple[object, ...], list[int]] = {}
+    for at, (sketch, more) in enumerate(zip(sketches, values, strict=True)):
+        sizes = tuple(level.size for level in sketch.levels)
+        in_step.setdefault((sizes, sketch.compactions, len(more)), []).append(at)
+    found: dict[int, Sketch] = {}
+    for group in in_step.values():
+        building = _Building([sketches[at] for at in group])
+        building.fill(np.stack([np.asarray(values[at], dtype=np.float64) for at in group]))
+        found |= zip(group, building.done(), strict=True)
+    return tuple(found[at] for at in range(len(sketches)))
+
+
+class _Building:
+    """Sketches in step while values go into them, shape (sketches, items); lives inside one call only."""
+
+    def __init__(self, sketches: Sequence[Sketch]) -> None:
+        self.levels = [np.stack(level) for level in zip(*(each.levels for each in sketches), strict=True)]
+        self.compactions = list(sketches[0].compactions)
 
     @property
     def total_capacity(self) -> int:
@@ -154,54 +169,61 @@ class _Building:
 
     @property
     def stored(self) -> int:
-        return sum([level.size for level in self.levels])
+        """Items that each of them stores."""
+        return sum([level.shape[1] for level in self.levels])
 
     def fill(self, values: Floats) -> None:
         """Adds values one after the other: as many as fit and one more, then condenses once, and so on."""
         position, stored = 0, self.stored
-        while position < values.size:
+        while position < values.shape[1]:
             room = self.total_capacity - stored + 1
-            chunk = values[position : position + room]
+            chunk = values[:, position : position + room]
             self.append(0, chunk)
             position += room
-            stored += chunk.size
+            stored += chunk.shape[1]
             if stored > self.total_capacity:
                 self.condense()
                 stored = self.stored
 
     def take_in(self, other: Sketch) -> None:
+        """Adds the items of another sketch to the one that is built."""
         while len(self.levels) < len(other.levels):
             self.add_level()
         for height, level in enumerate(other.levels):
-            self.append(height, level)
+            self.append(height, level[None, :])
         while self.stored >= self.total_capacity:
             self.condense()
 
     def condense(self) -> None:
         """Compacts the lowest level that is full."""
-        height = next(h for h, level in enumerate(self.levels) if level.size >= _CAPACITIES[h])
+        height = next(h for h, level in enumerate(self.levels) if level.shape[1] >= _CAPACITIES[h])
         if height + 1 == len(self.levels):
             self.add_level()
         self.append(height + 1, self.compact(height))
 
     def compact(self, height: int) -> Floats:
         level = self.levels[height]
-        even = level.size - level.size % 2
+        even = level.shape[1] - level.shape[1] % 2
         earlier = self.compactions[height]
         # The half to keep flips before a compaction that has an odd number of earlier ones: 0, 1, 1, 0, 0, 1.
         offset = (earlier + 1) // 2 % 2
-        self.levels[height] = level[even:]
+        self.levels[height] = level[:, even:]
         self.compactions[height] = earlier + 1
-        kept = level[:even].copy()
-        kept.sort()
-        return kept[offset::2]
+        kept = level[:, :even].copy()
+        kept.sort(axis=1)
+        return kept[:, offset::2]
 
     def add_level(self) -> None:
-        self.levels.append(_NOTHING)
+        self.levels.append(np.empty((len(self.levels[0]), 0)))
         self.compactions.append(0)
 
     def append(self, height: int, values: Floats) -> None:
-        self.levels[height] = np.concatenate((self.levels[height], values))
+        self.levels[height] = np.concatenate((self.levels[height], values), axis=1)
 
-    def done(self) -> Sketch:
-        return Sketch(tuple(self.levels), tuple(self.compactions))
+    def done(self) -> tuple[Sketch, ...]:
+        """The sketches, which share no memory with each other's rows."""
+        compactions = tuple(self.compactions)
+        return tuple(
+            Sketch(tuple(level[at].copy() for level in self.levels), compactions)
+            for at in range(len(self.levels[0]))
+        )

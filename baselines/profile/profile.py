@@ -12,6 +12,7 @@ import polars as pl
 from baselines.profile.categories import BOUND, Categories, count_texts
 from baselines.profile.column import ColumnProfile
 from baselines.profile.distinct import Registers
+from baselines.profile.kll import extended
 from baselines.profile.moments import Floats
 from baselines.profile.sample import RowSample
 from baselines.profile.types import (
@@ -77,6 +78,8 @@ def profile_frame(
 ) -> Profile:
     """The profile of a frame of String columns, in which null is a missing value.
 
+    Columns of numbers may be Float64 where `forms` says of which one form all of them are.
+
     `text` names the columns whose categories are wanted; the others are taken for numbers. `domains` lists
     values of text columns that are counted however many others there are. `ids` are the event ids of the
     rows, for a sample of `sample_rows` of them. `widths` counts records of other widths, which are not in the
@@ -119,17 +122,28 @@ def _numeric_columns(
 ) -> dict[str, ColumnProfile]:
     """All columns are scanned in one query, so that polars spreads them over the cores."""
     frame = pl.DataFrame([values.alias(f"values{i}") for i, values in enumerate(columns.values())])
-    scanned = frame.select(each for i, name in enumerate(columns) for each in _scan(i, forms.get(name)))
+    scanned = frame.select(
+        each for i, name in enumerate(columns) for each in _scan(i, frame.dtypes[i], forms.get(name))
+    )
+    scans = [
+        _Scan.of(values, scanned, i, forms.get(name)) for i, (name, values) in enumerate(columns.items())
+    ]
+    numbers = [scan.finite() for scan in scans]
+    earlier = [before.column(name) for name in columns]
+    sketches = extended([column.sketch for column in earlier], numbers)
     return {
-        name: _numeric_column(_Scan.of(values, scanned, i, forms.get(name)), before.column(name), exact)
-        for i, (name, values) in enumerate(columns.items())
+        name: replace(
+            column + _without_numbers(scan), moments=column.moments.extend(values, exact=exact), sketch=sketch
+        )
+        for name, column, scan, values, sketch in zip(columns, earlier, scans, numbers, sketches, strict=True)
     }
 
 
-def _scan(i: int, form: NumberForm | None) -> Iterator[pl.Expr]:
+def _scan(i: int, dtype: pl.DataType, form: NumberForm | None) -> Iterator[pl.Expr]:
     """What is asked of column `i` of a frame, as far as it is not known."""
     values = pl.nth(i)
-    yield values.cast(pl.Float64, strict=False).alias(f"number{i}")
+    if dtype != pl.Float64:
+        yield values.cast(pl.Float64, strict=False).alias(f"number{i}")
     if form is None:
         yield is_numeric(values).alias(f"numeric{i}")
         yield is_integral(values).alias(f"integral{i}")
@@ -141,7 +155,7 @@ def _scan(i: int, form: NumberForm | None) -> Iterator[pl.Expr]:
 class _Scan:
     """A column as text, as far as polars reads it as numbers, and which and how much of it is numeric.
 
-    polars reads more than deequ's patterns (`.5`, `inf`) and less (`- 5`). `numeric` is None where every
+    Plain numbers may be Float64 already. polars reads more than deequ's patterns (`.5`, `inf`) and less (`- 5`). `numeric` is None where every
     present value is.
     """
 
@@ -153,7 +167,8 @@ class _Scan:
     @classmethod
     def of(cls, values: pl.Series, scanned: pl.DataFrame, i: int, form: NumberForm | None) -> _Scan:
         """The scan of column `i` from the answers of `_scan`."""
-        numbers, present = scanned[f"number{i}"], len(values) - values.null_count()
+        numbers = values if values.dtype == pl.Float64 else scanned[f"number{i}"]
+        present = len(values) - values.null_count()
         if form is NumberForm.WHOLE or form is NumberForm.FRACTIONAL:
             return cls(values, numbers, None, present if form is NumberForm.WHOLE else 0)
         integral = int(scanned[f"integral{i}"].sum())
@@ -179,15 +194,6 @@ class _Scan:
         array = numbers.to_numpy()
         finite = np.isfinite(array)
         return np.asarray(array if finite.all() else array[finite])
-
-
-def _numeric_column(scan: _Scan, before: ColumnProfile, exact: bool) -> ColumnProfile:
-    numbers = scan.finite()
-    return replace(
-        before + _without_numbers(scan),
-        moments=before.moments.extend(numbers, exact=exact),
-        sketch=before.sketch.extend(numbers),
-    )
 
 
 def _without_numbers(scan: _Scan) -> ColumnProfile:

@@ -81,7 +81,7 @@ def _merged(files: Sequence[Path], named: Mapping[str, str], period: Period) -> 
     for path in files:
         refused: list[Reject] = []
         for block in blocks(gunzip(path.read_bytes(), GIB).data):
-            for line in block.lines(block.text["@line"]):
+            for line in block.lines(block.written.text["@line"]):
                 try:
                     records.extend(_of_line(line, named, roles, period))
                 except RefusedError as error:

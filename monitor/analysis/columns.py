@@ -17,7 +17,7 @@ def columns_of(objects: Iterable[bytes]) -> Schema | None:
     """
     for data in objects:
         for block in blocks(data):
-            for line in block.lines(block.text["@line"]):
+            for line in block.lines(block.written.text["@line"]):
                 try:
                     capture = parse_line(line).get("captureData")
                     found = _names(capture) if isinstance(capture, dict) else None

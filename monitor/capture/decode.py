@@ -59,6 +59,7 @@ def decode(
     limit_bytes: int = GIB,
     need_time: bool = True,
     between: Times | None = None,
+    bare: bool = False,
 ) -> Decoded:
     """Decode captured JSON lines, gzipped or not. Nothing in `data` can make it raise.
 
@@ -68,17 +69,20 @@ def decode(
         limit_bytes: what it may weigh unpacked; an object beyond it is refused whole.
         need_time: reject lines without an inferenceTime too; otherwise keep them with a null "@time".
         between: reject lines whose inferenceTime lies outside; None takes any.
+        bare: what a profile takes is enough: ids may be null, and columns of plain numbers that are all whole
+            or all fractional may be Float64 in place of text.
     """
     unpacked = gunzip(data, limit_bytes)
-    parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time)]
+    parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time, bare)]
+    if len({tuple(part.records.dtypes) for part in parts}) > 1:
+        parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time, False)]
     return put_together(unpacked.rejects, parts, schema, between)
 
 
 def put_together(first: Rejects, parts: list[Part], schema: Schema, between: Times | None) -> Decoded:
     """The parts of one object in order; `first` is what was wrong with it as a whole."""
-    records = _in_order(
-        pl.concat([pl.DataFrame(schema=record_types(schema)), *(part.records for part in parts)])
-    )
+    tables = [part.records for part in parts] or [pl.DataFrame(schema=record_types(schema))]
+    records = _in_order(pl.concat(tables))
     misfits = pl.concat([pl.DataFrame(schema=MISFITS), *(part.misfits for part in parts)])
     untimely = NONE
     if between is not None:
@@ -93,13 +97,12 @@ def put_together(first: Rejects, parts: list[Part], schema: Schema, between: Tim
     return Decoded(records, misfits, rejects, forms)
 
 
-def _read(block: Block, schema: Schema, need_time: bool) -> Iterator[Part]:
+def _read(block: Block, schema: Schema, need_time: bool, bare: bool) -> Iterator[Part]:
     """What the fast path takes of a block, then what the exact one makes of the rest."""
-    taken = read_fast(block, schema)
+    taken = read_fast(block, schema, bare=bare)
     yield taken.part
-    left = pl.concat([taken.left, block.broken])
-    if not left.is_empty():
-        yield read_exactly(block.lines(left.sort()), schema, need_time)
+    if not taken.left.is_empty():
+        yield read_exactly(block.lines(taken.left), schema, need_time)
 
 
 def _timely(records: pl.DataFrame, between: Times) -> tuple[pl.DataFrame, Rejects]:

@@ -7,7 +7,7 @@ Nearly every line is cut by a `stencil`. What has none goes to `requests`, and w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from monitor.capture.records import META, MISFITS, Part
 from monitor.capture.rejects import EXAMPLES, NONE, RejectKind, Rejects, many
 from monitor.capture.requests import read_requests
 from monitor.capture.rows import EVEN, SIDES, one_row_a_record
-from monitor.capture.stencil import Cut, agreed, cut
+from monitor.capture.stencil import agreed, cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,34 +30,24 @@ class Taken:
     left: pl.Series
 
 
-def read_fast(block: Block, schema: Schema) -> Taken:
-    """The records of those lines of `block` that are plain."""
-    found = _cut(block, schema)
-    if found.left.is_empty() and not block.text.is_empty():
-        return Taken(Part(found.records, pl.DataFrame(schema=MISFITS), NONE, found.forms), _no_lines(block))
-    requests = read_requests(found.left)
+def read_fast(block: Block, schema: Schema, *, bare: bool = False) -> Taken:
+    """The records of those lines of `block` that are plain; `bare` as in `cut`."""
+    found = cut(block, schema, bare=bare)
+    rest = block.some_written(found.left)
+    if rest.text.is_empty():
+        return Taken(Part(found.records, pl.DataFrame(schema=MISFITS), NONE, found.forms), rest.broken)
+    if bare:
+        found = cut(block, schema)
+    requests = read_requests(rest.text)
     records, misfits = _fitted(one_row_a_record(requests.filter(_PLAIN_CSV)), schema)
     shaped = requests.filter(_SHAPED)
     if not shaped.is_empty():
         more_records, more_misfits = read_alike(shaped, schema)
         records, misfits = pl.concat([records, more_records]), pl.concat([misfits, more_misfits])
-    left = _left(found.left["@line"], records, misfits)
+    left = pl.concat([_left(rest.text["@line"], records, misfits), rest.broken]).sort()
     forms = agreed([(found.records, found.forms), (records, {})])
     part = Part(pl.concat([found.records, records]), misfits, _rejects(misfits, schema), forms)
     return Taken(part, left)
-
-
-def _cut(block: Block, schema: Schema) -> Cut:
-    """What stencils give; lines with a control character, which JSON does not have, are kept from them."""
-    if block.is_clean:
-        return cut(block.text, schema)
-    dirty = block.text["text"].str.contains(r"[\x00-\x1f]")
-    found = cut(block.text.filter(~dirty), schema)
-    return replace(found, left=pl.concat([found.left, block.text.filter(dirty)]).sort("@line"))
-
-
-def _no_lines(block: Block) -> pl.Series:
-    return block.text["@line"].clear()
 
 
 def _left(lines: pl.Series, *read: pl.DataFrame) -> pl.Series:

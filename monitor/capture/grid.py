@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from baselines.profile.types import NumberForm
-
-Bytes = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Places = NDArray[np.int64]
+from monitor.capture.stretches import Bytes, Flags, Places
 
 MARK: Final = "\x1f"
 """Stands between the input and the output of a row."""
@@ -25,7 +21,6 @@ _FIRST: Final = bytes(range(1, 7))
 _SECOND: Final = bytes(range(11, 31))
 _LINE_END, _COMMA, _POINT, _MINUS, _PLUS, _SMALL_E, _LARGE_E, _QUOTE, _ESCAPE, _ZERO = b'\n,.-+eE"\\0'
 _BETWEEN: Final = ord(MARK)
-_NO_DIGIT: Final = bytes(char not in b"0123456789" for char in range(256))
 
 
 def code(number: int) -> str:
@@ -86,19 +81,19 @@ class Grid:
     _ends: Flags
 
     @classmethod
-    def of(cls, sides: pl.Series, layout: Layout) -> Self:
-        """The grid of texts that have codes for words."""
-        rows = len(sides)
-        raw = (sides.str.join("\n").item() + "\n").encode() if rows else b""
+    def of(cls, raw: bytes, rows: int, layout: Layout) -> Self:
+        """The grid of rows of ASCII characters that have codes for words."""
         ordered = np.ones(rows, dtype=np.bool_)
         if layout.codes:
             every = np.frombuffer(raw, np.uint8)
-            ordered = _rows_like(layout.codes.encode() + b"\n", every[every < ord(" ")], rows)
+            codes = every[np.flatnonzero(every < ord(" "))]
+            ordered = _rows_like(layout.codes.encode() + b"\n", codes, rows)
             raw = raw.translate(_COMMAS, _SECOND)
-        places = np.flatnonzero(np.frombuffer(raw.translate(_NO_DIGIT), np.bool_))
-        chars = np.frombuffer(raw, np.uint8)[places]
+        every = np.frombuffer(raw, np.uint8)
+        places = np.flatnonzero((every - np.uint8(_ZERO)) > 9)
+        chars = every[places]
         ends = (chars == _COMMA) | (chars == _LINE_END) | (chars == _BETWEEN)
-        whole = ordered & _rows_like(layout.ends, chars[ends], rows)
+        whole = ordered & _rows_like(layout.ends, chars[np.flatnonzero(ends)], rows)
         forbidden = ((chars < ord(" ")) & ~ends) | (chars == _QUOTE) | (chars == _ESCAPE)
         if forbidden.any():
             row = np.cumsum(chars == _LINE_END)[forbidden]
@@ -127,14 +122,11 @@ class Grid:
         whole[bad // layout.cells] = False
         return type(self)(layout, self.raw, self.rows, whole, self._chars, self._near, self._ends)
 
-    def texts(self, names: Sequence[str]) -> pl.DataFrame:
-        """The cells of whole rows under these names, an empty one as null."""
-        return pl.read_csv(
-            self.raw.replace(MARK.encode(), b","),
-            has_header=False,
-            quote_char=None,
-            schema=dict.fromkeys(names, pl.String),
-        )
+    def values(self, names: Sequence[str], parsed: Container[str] = ()) -> pl.DataFrame:
+        """The cells of whole rows as columns of texts, `parsed` ones of Float64; an empty cell is null."""
+        types = {name: pl.Float64() if name in parsed else pl.String() for name in names}
+        raw = self.raw.replace(MARK.encode(), b",")
+        return pl.read_csv(raw, has_header=False, quote_char=None, schema=types)
 
     def known(self, names: Sequence[str]) -> dict[str, NumberForm]:
         """What is known of the columns of whole rows that hold plain numbers alone."""

@@ -74,8 +74,8 @@ def decode_labels(data: bytes, *, limit_bytes: int = GIB) -> Labels:
 
 def _read(block: Block) -> Iterator[Labels]:
     """The labels of plain lines together, then those of the others."""
-    plain = block.text["text"].str.contains(_PLAIN)
-    known = block.text.filter(plain)
+    plain = block.written.text["text"].str.contains(_PLAIN)
+    known = block.written.text.filter(plain)
     if not known.is_empty():
         events = pl.read_ndjson("\n".join(known["text"]).encode(), schema=_EVENT)
         yield Labels(
@@ -87,7 +87,7 @@ def _read(block: Block) -> Iterator[Labels]:
             ),
             Rejects(),
         )
-    left = pl.concat([block.text["@line"].filter(~plain), block.broken])
+    left = pl.concat([block.written.text["@line"].filter(~plain), block.written.broken])
     if not left.is_empty():
         yield _read_exactly(block.lines(left.sort()))
 

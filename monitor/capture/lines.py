@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
+
+from monitor.capture.stretches import Bytes, Places
 
 BLOCK_BYTES = 32 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -22,38 +25,79 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """Lines as text.
+
+    Attributes:
+        text: "@line" (1-based in the object) and "text" of those that are UTF-8 and not blank.
+        broken: the numbers of those that are not UTF-8.
+    """
+
+    text: pl.DataFrame
+    broken: pl.Series
+
+
+_NOTHING = Written(
+    pl.DataFrame(schema={"@line": pl.UInt32, "text": pl.String}), pl.Series("@line", [], pl.UInt32)
+)
+
+
+@dataclass(frozen=True)
 class Block:
     """Whole lines of an object.
 
     Attributes:
         raw: their bytes.
-        text: "@line" (1-based in the object) and "text" of those that are UTF-8 and not blank.
-        broken: the numbers of those that are not UTF-8.
         first: the number of the first line.
         last: whether these are the last lines of the object.
     """
 
     raw: bytes
-    text: pl.DataFrame
-    broken: pl.Series
     first: int
     last: bool
 
-    @property
-    def is_clean(self) -> bool:
-        """Whether no control character stands in it but line ends."""
-        return int(np.count_nonzero(np.frombuffer(self.raw, np.uint8) < ord(" "))) == self.raw.count(b"\n")
+    @cached_property
+    def array(self) -> Bytes:
+        """The same as an array, which can't be written to."""
+        return np.frombuffer(self.raw, np.uint8)
+
+    @cached_property
+    def ends(self) -> Places:
+        """Where each line ends: the place of its line end, or of what would follow the last byte."""
+        found = np.flatnonzero(self.array == ord("\n"))
+        return found if self.raw.endswith(b"\n") else np.append(found, len(self.raw))
+
+    @cached_property
+    def starts(self) -> Places:
+        """Where each line starts."""
+        return np.concatenate([[0], self.ends[:-1] + 1])
+
+    @cached_property
+    def written(self) -> Written:
+        """All lines as text."""
+        return _written(self.raw, self.first)
+
+    def some_written(self, lines: Places) -> Written:
+        """Some lines as text, asked for by their places in the block, in order."""
+        if not lines.size:
+            return _NOTHING
+        if lines.size == self.ends.size:
+            return self.written
+        wanted = np.zeros(self.ends.size, np.bool_)
+        wanted[lines] = True
+        of_wanted = np.repeat(wanted, self.ends - self.starts + 1)[: len(self.raw)]
+        found = _written(self.array[of_wanted].tobytes(), 0)
+        numbers = pl.Series("@line", lines + self.first, pl.UInt32)
+        text = found.text.with_columns(numbers.gather(found.text["@line"]))
+        return Written(text, numbers.gather(found.broken))
 
     def lines(self, numbers: pl.Series) -> Iterator[Line]:
         """The lines of these numbers, as stored."""
         if numbers.is_empty():
             return
-        ends = np.flatnonzero(np.frombuffer(self.raw, np.uint8) == ord("\n"))
-        starts = np.concatenate([[0], ends + 1])
-        ends = np.concatenate([ends, [len(self.raw)]])
         written = len(self.raw.rstrip())
         for number in numbers:
-            start, end = starts[number - self.first], ends[number - self.first]
+            start, end = self.starts[number - self.first], self.ends[number - self.first]
             raw = self.raw[start:end].strip()
             final = self.last and end >= written
             begun = raw.startswith(b"{") and not (raw.endswith(b"}") and end < len(self.raw))
@@ -68,12 +112,12 @@ def blocks(data: bytes, size: int = BLOCK_BYTES) -> Iterator[Block]:
         end = data.find(b"\n", min(at + size, len(data)) - 1) + 1 or len(data)
         raw = data[at:end]
         last = end == len(data)
-        yield _block(raw, first, last)
+        yield Block(raw, first, last)
         first += 0 if last else raw.count(b"\n")
         at = end
 
 
-def _block(raw: bytes, first: int, last: bool) -> Block:
+def _written(raw: bytes, first: int) -> Written:
     try:
         lines = _read_lines(raw, first)
         broken = lines["@line"].clear()
@@ -83,7 +127,7 @@ def _block(raw: bytes, first: int, last: bool) -> Block:
         suspect = lines["text"].str.contains("\ufffd", literal=True)
         broken = lines["@line"].filter(suspect)
         lines = lines.filter(~suspect)
-    return Block(raw, _not_blank(lines), broken, first, last)
+    return Written(_not_blank(lines), broken)
 
 
 def _not_blank(lines: pl.DataFrame) -> pl.DataFrame:

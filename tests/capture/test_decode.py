@@ -189,7 +189,7 @@ def test_where_blocks_are_cut_makes_no_difference(size: int, kinds: list[str]) -
     data = captured(*(made[kind] for kind in kinds))
     lines = [
         each for block in capture_lines.blocks(data, size)
-        for each in block.lines(pl.concat([block.text["@line"], block.broken]).sort())
+        for each in block.lines(pl.concat([block.written.text["@line"], block.written.broken]).sort())
     ]  # fmt: skip
     assert [(each.number, each.raw) for each in lines] == [
         (number, made[kind]) for number, kind in enumerate(kinds, 1) if kind != "blank"

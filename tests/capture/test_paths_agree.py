@@ -137,7 +137,7 @@ SCHEMAS = st.sampled_from(
 def read_all_exactly(data: bytes, schema: Schema, need_time: bool) -> Part:
     """The one block of `data`, with nothing left to the fast path."""
     [block] = blocks(data)
-    numbers = pl.concat([block.text["@line"], block.broken]).sort()
+    numbers = pl.concat([block.written.text["@line"], block.written.broken]).sort()
     return read_exactly(block.lines(numbers), schema, need_time)
 
 

@@ -127,7 +127,7 @@ def blocks_of_lines(draw: st.DrawFn) -> bytes:
 @given(blocks_of_lines())
 def test_what_is_cut_is_what_is_read_one_at_a_time(data: bytes) -> None:
     [block] = blocks(data)
-    numbers = pl.concat([block.text["@line"], block.broken]).sort()
+    numbers = pl.concat([block.written.text["@line"], block.written.broken]).sort()
     exact = read_exactly(block.lines(numbers), ABC, True)
     found = decode(data, ABC)
     assert_frame_equal(found.records, exact.records.sort("@line", "@row"))
@@ -189,8 +189,8 @@ LINES = {
 @pytest.mark.parametrize("kind", LINES)
 def test_lines_that_are_alike_leave_none(kind: str) -> None:
     [block] = blocks(captured(*(LINES[kind](at) for at in range(MANY))))
-    found = cut(block.text, ABC)
-    assert found.left.is_empty()
+    found = cut(block, ABC)
+    assert not found.left.size
     assert found.records.height == MANY
 
 
@@ -199,7 +199,7 @@ def test_a_bad_line_leaves_itself_alone() -> None:
     lines[40] = csv_line("1,2,3", "3", event_id="e-40")
     lines[50] = csv_line("1,2", "\u2028", event_id="e-50")
     [block] = blocks(captured(*lines))
-    assert cut(block.text, ABC).left["@line"].to_list() == [41, 51]
+    assert cut(block, ABC).left.tolist() == [40, 50]
 
 
 def test_text_columns_keep_their_texts() -> None:
