@@ -155,8 +155,8 @@ def _scan(i: int, dtype: pl.DataType, form: NumberForm | None) -> Iterator[pl.Ex
 class _Scan:
     """A column as text, as far as polars reads it as numbers, and which and how much of it is numeric.
 
-    Plain numbers may be Float64 already. polars reads more than deequ's patterns (`.5`, `inf`) and less (`- 5`). `numeric` is None where every
-    present value is.
+    Plain numbers may be Float64 already. polars reads more than deequ's patterns (`.5`, `inf`) and less
+    (`- 5`). `numeric` is None where every present value is.
     """
 
     values: pl.Series
