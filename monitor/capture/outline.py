@@ -46,12 +46,15 @@ def outline_of(raw: str, *, json: bool, lines: bool) -> Outline | None:
     text = raw.replace('\\"', '"')
     if "\\" in text:
         return None
-    found = [token for token in _TOKEN.finditer(text) if token["key"] is None]
+    tokens = list(_TOKEN.finditer(text))
+    found = [token for token in tokens if token["key"] is None]
     try:
-        leaves = _count(parse(text))
+        leaves, keys = _counts(parse(text))
     except ValueError:
         return None
     if not found or any(token["other"] for token in found) or leaves != len(found):
+        return None
+    if keys != len(tokens) - len(found):  # one comes twice: which of its values counts is not for here
         return None
     spans = [token.span("number" if token["number"] else "text") for token in found]
     ends, starts = [0, *(end for _, end in spans)], [*(start for start, _ in spans), len(text)]
@@ -60,11 +63,13 @@ def outline_of(raw: str, *, json: bool, lines: bool) -> Outline | None:
     return Outline(Payload(text, json=True, lines=lines), first, tuple(words), last, len(found), numbers)
 
 
-def _count(value: Json) -> int:
-    """How many leaves a JSON value has."""
-    if isinstance(value, dict):
-        return sum(map(_count, value.values()))
-    return sum(map(_count, value)) if isinstance(value, list) else 1
+def _counts(value: Json) -> tuple[int, int]:
+    """How many leaves and how many keys a JSON value has."""
+    if not isinstance(value, dict | list):
+        return 1, 0
+    inside = [_counts(each) for each in (value.values() if isinstance(value, dict) else value)]
+    own = len(value) if isinstance(value, dict) else 0
+    return sum(leaves for leaves, _ in inside), own + sum(keys for _, keys in inside)
 
 
 def _escaped(word: str) -> str:

@@ -196,14 +196,16 @@ class _Pieces:
     def rows(self) -> tuple[Bytes, Flags]:
         """Their inputs and outputs with a mark between them, each line ended; and which are plain ASCII."""
         count = len(self.tails)
-        asked, answered = (
-            (cells[:, : widths.max(initial=0)], widths)
-            for cells, widths in zip((self.asked, self.answered), self.widths, strict=True)
-        )
         table, kept = [], []
-        for (cells, widths), end in ((asked, ord(MARK)), (answered, _LINE_END)):
-            table += [cells, np.full((count, 1), end, np.uint8)]
-            kept += [np.arange(cells.shape[1]) < widths[:, None], np.ones((count, 1), np.bool_)]
+        sides = zip((self.asked, self.answered), self.widths, (MARK, "\n"), strict=True)
+        for cells, widths, end in sides:
+            longest = widths.max(initial=0)
+            small = np.min_scalar_type(longest)  # comparing bytes is many times cheaper than comparing words
+            table += [cells[:, :longest], np.full((count, 1), ord(end), np.uint8)]
+            kept += [
+                np.arange(longest, dtype=small) < widths.astype(small)[:, None],
+                np.ones((count, 1), np.bool_),
+            ]
         found = np.hstack(table)[np.hstack(kept)]
         odd = (found - np.uint8(ord(" "))) > ord("~") - ord(" ")
         if np.count_nonzero(odd) == 2 * count:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from baselines.profile.codec import encode
+from baselines.profile.profile import profile_frame
 from baselines.profile.types import NumberForm, classify
 from monitor.capture.columns import Schema
 from monitor.capture.decode import decode
@@ -83,6 +85,7 @@ DOCUMENTS = {
     "a key too many": ('{{"a":{a},"b":{b},"c":1}}', '{{"p":{p}}}'),
     "a key too few": ('{{"a":{a},"p":{b}}}', "{p}"),
     "twice": ('{{"a":{a},"a":{b},"b":1}}', '{{"p":{p}}}'),
+    "twice, once empty": ('{{"a":{a},"a":{{}},"b":{b}}}', '{{"p":{p}}}'),
     "texts": ('{{"a":"{a}","b":"x{b}"}}', '{{"p":{p}}}'),
     "csv answer": ('{{"a":{a},"b":{b}}}', None),
 }
@@ -153,6 +156,33 @@ def test_what_is_said_of_a_column_is_so(lines: list[bytes]) -> None:
                 assert types.fractional > 0
 
 
+@settings(max_examples=300, deadline=None)
+@given(alike().map(lambda lines: captured(*lines)) | blocks_of_lines())
+def test_what_is_bare_makes_the_same_profile(data: bytes) -> None:
+    names = list(ABC.names)
+    whole, bare = decode(data, ABC), decode(data, ABC, bare=True)
+    found, known = (
+        encode(profile_frame(each.records.select(names), forms=each.forms)) for each in (bare, whole)
+    )
+    assert found == known
+    assert_frame_equal(
+        bare.records.select("@line", "@row", "@time"), whole.records.select("@line", "@row", "@time")
+    )
+    assert_frame_equal(bare.misfits, whole.misfits)
+    assert bare.rejects == whole.rejects
+    assert bare.forms == whole.forms
+
+
+def test_blocks_that_differ_are_put_together_as_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [csv_line("1,2", "3", event_id=f"e-{at:03}") for at in range(MANY)]
+    others = [csv_line("1.5,x", "3", event_id=f"e-{at:03}") for at in range(MANY)]
+    size = len(captured(*lines))
+    monkeypatch.setattr("monitor.capture.lines.blocks.__defaults__", (size,))
+    found = decode(captured(*lines, *others), ABC, bare=True)
+    assert found.records["a"].to_list() == ["1"] * MANY + ["1.5"] * MANY
+    assert found.records["b"].to_list() == ["2"] * MANY + ["x"] * MANY
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [
@@ -200,6 +230,11 @@ def test_a_bad_line_leaves_itself_alone() -> None:
     lines[50] = csv_line("1,2", "\u2028", event_id="e-50")
     [block] = blocks(captured(*lines))
     assert cut(block, ABC).left.tolist() == [40, 50]
+
+
+def test_a_key_that_comes_twice_is_read_as_it_is_one_at_a_time() -> None:
+    lines = [json_line('{"a":0,"a":{},"b":1}', '{"p":2}', event_id=f"{at:04}") for at in range(MANY)]
+    assert set(decode(captured(*lines), ABC).records.select("p", "a", "b").rows()) == {("2", "0", "1")}
 
 
 def test_text_columns_keep_their_texts() -> None:
