@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-import typer
+os.environ.setdefault(
+    "PYDANTIC_DISABLE_PLUGINS", "__all__"
+)  # looking for them reads every package's metadata
+
+import typer  # noqa: E402
 
 from commands import analyze, baseline, check, db, demo, doctor, report, retrain, run, serve, watch
 from commands.failures import sentence_of

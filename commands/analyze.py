@@ -18,9 +18,11 @@ def analyze(
     Example: kedge analyze --root /
     """
     from commands.failures import CommandError, sentence_of
+    from commands.once import keep_freed_memory
     from config.plurals import counted
     from monitor.analysis import contract, run
 
+    keep_freed_memory()
     try:
         job = contract.read_job(os.environ, root)
         found = run.analyse(job, datetime.now(UTC))

@@ -86,6 +86,7 @@ def check(
     Example: kedge check --capture demo-output/capture --baseline demo-output/baseline --output results
     """
     from baselines import folder
+    from commands.once import keep_freed_memory
     from config.clock import clock_from_environment
     from monitor.capture.schema import in_own_types, schema_of, schema_of_baseline, text_columns
     from monitor.comparison import Period, find, gather, held_against, judged
@@ -97,6 +98,7 @@ def check(
 
     if postprocess is not None and output is None:
         raise typer.BadParameter("the script reads the written results: give --output too")
+    keep_freed_memory()
     made_by = None if preprocess is None else read_script(preprocess)
     ending = None if postprocess is None else read_script(postprocess)
     period = Period(moment(start), moment(end))
