@@ -9,7 +9,7 @@ os.environ.setdefault(
     "PYDANTIC_DISABLE_PLUGINS", "__all__"
 )  # looking for them reads every package's metadata
 
-import typer  # noqa: E402
+import typer
 
 from commands import analyze, baseline, check, db, demo, doctor, report, retrain, run, serve, watch
 from commands.failures import sentence_of
