@@ -26,6 +26,9 @@ OWN = Path(sys.prefix)
 _HUSHED = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "WHYLOGS_NO_ANALYTICS": "True"}
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
 
+SHAPES = ((data.Payload.CSV, 8), (data.Payload.JSON, 8), (data.Payload.GZIP, 8), (data.Payload.CSV, 50))
+"""Payloads and the number of their features that the page has a table of."""
+
 
 class BenchError(RuntimeError):
     """A program failed, or did not read what it was given."""
@@ -70,34 +73,31 @@ PEERS: Mapping[str, Peer] = {
 
 
 def main() -> None:
-    """Measure what the command line asks for, print the table, and write it into docs/performance.md."""
+    """Measure what the command line asks for, print the tables, and write them into docs/performance.md."""
     asked = _arguments()
     names = [name for name in PEERS if not asked.only or name in asked.only]
+    shapes = SHAPES if asked.all else ((data.Payload(asked.payload), asked.features),)
     try:
-        plan = data.Plan(
-            asked.records, asked.features, asked.files, data.Payload(asked.payload), asked.reference
-        )
         for name in names:
             set_up(PEERS[name])
-        folder = generate(plan)
-        for name in names:
-            if PEERS[name].prepares:
-                run(
-                    [
-                        PEERS[name].python,
-                        "-m",
-                        f"benchmarks.peers.{PEERS[name].module}",
-                        "prepare",
-                        str(folder),
-                    ]
-                )
-        rows = measure(names, folder, plan.records, asked.rounds)
-        text = f"{machine(plan, asked.rounds)}\n\n{table(rows)}"
-        print(text)
-        if not asked.no_page:
-            put(PAGE, text)
+        for payload, features in shapes:
+            plan = data.Plan(asked.records, features, asked.files, payload, asked.reference)
+            rows = measure(names, prepared(plan, names), plan.records, asked.rounds)
+            text = f"{machine(plan, asked.rounds)}\n\n{table(rows)}"
+            print(f"{text}\n")
+            if not asked.no_page:
+                put(PAGE, f"{payload.upper()}, {features} features", text)
     except (BenchError, ValueError) as error:
         sys.exit(str(error))
+
+
+def prepared(plan: data.Plan, names: Sequence[str]) -> Path:
+    """The folder of the plan's data, with what programs make of the reference beforehand."""
+    folder = generate(plan)
+    for peer in (PEERS[name] for name in names):
+        if peer.prepares:
+            run([peer.python, "-m", f"benchmarks.peers.{peer.module}", "prepare", str(folder)])
+    return folder
 
 
 def set_up(peer: Peer) -> None:
@@ -236,6 +236,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--files", type=_positive, default=100)
     parser.add_argument("--reference", type=_positive, default=100_000, help="rows of training data")
     parser.add_argument("--payload", choices=[str(one) for one in data.Payload], default="csv")
+    parser.add_argument("--all", action="store_true", help="each shape of payloads that the page has")
     parser.add_argument("--only", nargs="+", choices=list(PEERS), help="measure these alone")
     parser.add_argument("--no-page", action="store_true", help="leave docs/performance.md as it is")
     return parser.parse_args()

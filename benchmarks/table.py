@@ -9,6 +9,7 @@ from statistics import median
 
 BEGIN = "<!-- make bench writes from here -->"
 END = "<!-- to here -->"
+_HEADING = "### "
 FIRST = "kedge"
 _HEADS = ("program", "wall s", "CPU s", "peak MB", "wall against Kedge")
 
@@ -56,16 +57,27 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join([told[0], rule, *told[1:]])
 
 
-def put(page: Path, text: str) -> None:
-    """Write text between the two markers of a page; raises NoMarkersError where they are not both there."""
+def put(page: Path, heading: str, text: str) -> None:
+    """Write text under a heading between the two markers of a page, in place of what stood under it.
+
+    Raises NoMarkersError where the markers are not both there.
+    """
     whole = page.read_text(encoding="utf-8")
     before, begin, rest = whole.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    between, end, after = rest.partition(END)
     if not begin or not end:
         raise NoMarkersError(
             f"{page.name} has no place for the table: put the lines {BEGIN} and {END} into it"
         )
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    _, *parts = f"\n{between.strip()}".split(f"\n{_HEADING}")
+    sections = dict(_section(part) for part in parts) | {heading: text}
+    told = "\n\n".join(f"{_HEADING}{name}\n\n{body}" for name, body in sections.items())
+    page.write_text(f"{before}{BEGIN}\n\n{told}\n\n{END}{after}", encoding="utf-8")
+
+
+def _section(part: str) -> tuple[str, str]:
+    name, _, body = part.partition("\n")
+    return name.strip(), body.strip()
 
 
 def _cells(row: Row, ours: float | None) -> tuple[str, ...]:

@@ -35,8 +35,17 @@ def test_the_page_keeps_what_stands_around_the_table(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n")
     for _ in range(2):
-        put(page, table(ROWS))
-    assert page.read_text() == f"above\n{BEGIN}\n\n{table(ROWS)}\n\n{END}\nbelow\n"
+        put(page, "CSV", table(ROWS))
+    assert page.read_text() == f"above\n{BEGIN}\n\n### CSV\n\n{table(ROWS)}\n\n{END}\nbelow\n"
+
+
+def test_each_heading_keeps_its_own_table(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}\n{END}\n")
+    for heading, text in (("CSV", "old"), ("JSON", table(ROWS)), ("CSV", table(ROWS[:1]))):
+        put(page, heading, text)
+    told = f"### CSV\n\n{table(ROWS[:1])}\n\n### JSON\n\n{table(ROWS)}"
+    assert page.read_text() == f"{BEGIN}\n\n{told}\n\n{END}\n"
 
 
 @pytest.mark.parametrize("text", ["", BEGIN, END, f"{END}{BEGIN}"])
@@ -44,7 +53,7 @@ def test_a_page_without_markers_is_left_alone(text: str, tmp_path: Path) -> None
     page = tmp_path / "page.md"
     page.write_text(text)
     with pytest.raises(NoMarkersError, match=r"page\.md has no place"):
-        put(page, "table")
+        put(page, "CSV", "table")
     assert page.read_text() == text
 
 
