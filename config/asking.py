@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from config.facts import DiscoveryError
+
+SageMakerClient: TypeAlias = Any
+"""boto3 makes its clients, and what they answer, at run time."""
+Answer: TypeAlias = Mapping[str, Any]
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _BAD_CREDENTIALS = frozenset(
@@ -29,7 +33,7 @@ def is_unknown(error: ClientError) -> bool:
 
 
 @contextmanager
-def asking(client: Any, operation: str, about: str) -> Iterator[None]:  # noqa: ANN401 - boto3's
+def asking(client: SageMakerClient, operation: str, about: str) -> Iterator[None]:
     """Turn what AWS and the way to it do wrong into one sentence."""
     try:
         yield

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC
 from fnmatch import fnmatchcase
-from typing import Any, TypeAlias
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from config.asking import asking, is_unknown
+from config.asking import Answer, SageMakerClient, asking, is_unknown
 from config.entries import add_entry, endpoint_of, entry_yaml
 from config.facts import DiscoveredEndpoint, DiscoveryError, EndpointFacts, VariantFacts
 from config.model import Discover
@@ -27,9 +27,6 @@ __all__ = [
     "entry_yaml",
     "look_up",
 ]
-
-SageMakerClient: TypeAlias = Any  # boto3 makes its clients, and what they answer, at run time
-Answer: TypeAlias = Mapping[str, Any]
 
 _LITERAL = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from config.asking import asking
+from config.asking import SageMakerClient, asking
 from config.facts import DiscoveryError, ScheduleFacts
 
 _EVERY = re.compile(r"cron\(0 \d{1,2}/(\d{1,2}) \? \* \* \*\)")
@@ -25,7 +25,7 @@ class FailedExecution:
     reason: str
 
 
-def look_up_schedule(client: Any, name: str) -> ScheduleFacts:  # noqa: ANN401 - boto3 makes its clients
+def look_up_schedule(client: SageMakerClient, name: str) -> ScheduleFacts:
     """What the schedule and its job definition say.
 
     Raises:
@@ -88,7 +88,7 @@ def _period(name: str, expression: str) -> timedelta:
     return hours * _HOUR
 
 
-def failed_executions(client: Any, name: str, since: datetime) -> tuple[FailedExecution, ...]:  # noqa: ANN401
+def failed_executions(client: SageMakerClient, name: str, since: datetime) -> tuple[FailedExecution, ...]:
     """The schedule's executions that failed since then.
 
     Raises:

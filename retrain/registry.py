@@ -19,8 +19,9 @@ from typing import Any, TypeAlias
 from botocore.exceptions import ClientError
 
 from baselines import jackson
+from config.asking import Answer, SageMakerClient
 from objects import Place
-from retrain.sagemaker_calls import TAKEN, Answer, CallError, SageMakerClient, calling, code_of
+from retrain.sagemaker_calls import TAKEN, CallError, calling, code_of
 from store.retraining import Run, Trial
 
 Request: TypeAlias = dict[str, Any]

@@ -15,8 +15,9 @@ from typing import Any, TypeAlias
 import structlog
 from botocore.exceptions import ClientError
 
+from config.asking import Answer, SageMakerClient
 from config.retraining import Rollout, RolloutKind
-from retrain.sagemaker_calls import TAKEN, UNKNOWN, Answer, CallError, SageMakerClient, calling, code_of
+from retrain.sagemaker_calls import TAKEN, UNKNOWN, CallError, calling, code_of
 
 log = structlog.get_logger(__name__)
 

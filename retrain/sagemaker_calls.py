@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -13,9 +12,6 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
-
-SageMakerClient: TypeAlias = Any  # boto3 makes its clients, and what they answer, at run time
-Answer: TypeAlias = Mapping[str, Any]
 
 UNKNOWN = frozenset(
     {"ValidationException", "ValidationError", "ResourceNotFound", "ResourceNotFoundException"}
