@@ -5,7 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-import yaml
 from pydantic import ValidationError
 
 from config.fields import Part, one_of
@@ -57,6 +56,8 @@ class Assume(Part):
 
 def _value(name: str, text: str) -> object:
     """A value as YAML would read it in kedge.yaml. Raises ValueError where it is none."""
+    import yaml  # every check reads this module, and few are told a value
+
     field = Assume.model_fields[name]
     try:
         value = yaml.safe_load(text)

@@ -432,7 +432,7 @@ def _times_of_one_day(texts: Bytes) -> pl.Series | None:
         return None
     try:
         day = texts[0, :_DAY_LENGTH].tobytes().decode("ascii")
-        midnight = datetime.strptime(day, "%Y-%m-%dT").replace(tzinfo=UTC)
+        midnight = datetime.fromisoformat(f"{day}00:00:00+00:00")
     except ValueError:
         return None
     clock = texts[:, _DAY_LENGTH:] - np.uint8(ord("0"))  # what is no digit wraps round, and is more than 9
