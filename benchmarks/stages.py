@@ -1,7 +1,7 @@
 """Where `kedge check` spends its time: processor seconds a million records, by stage, in one thread.
 
-`python -m benchmarks.stages CAPTURE BASELINE` takes a folder of captured objects and one with a baseline, such
-as `make bench` leaves in `.bench/data`.
+`python -m benchmarks.stages CAPTURE BASELINE` takes a folder of captured objects and one with a baseline,
+such as `make bench` leaves in `.bench/data`.
 """
 
 from __future__ import annotations
@@ -44,14 +44,12 @@ def stages(capture: Path, baseline: Path) -> Stages:
     schema = schema_of_baseline(constraints, str(baseline))
     taken: dict[str, list[float]] = {"read": [], "decode": [], "profile": []}
     profile = Profile.empty(schema.names)
+    profiling = partial(profile_frame, text=schema.text, domains=schema.domains)
     for path in sorted(capture.iterdir()):
         data, read = timed(path.read_bytes)
         found, decoded = timed(partial(decode, data, schema, bare=True))
         records = found.records.select(schema.names)
-        onto = partial(
-            profile_frame, text=schema.text, domains=schema.domains, forms=found.forms, onto=profile
-        )
-        profile, profiled = timed(partial(onto, records))
+        profile, profiled = timed(partial(profiling, records, forms=found.forms, onto=profile))
         for name, seconds in (("read", read), ("decode", decoded), ("profile", profiled)):
             taken[name].append(seconds / records.height * 1e6)
     _, judged = timed(lambda: judge(profile, known, constraints, Distance.CORRECT, len(schema.names)))
