@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from monitor.hooks.preprocess import decode_through
 from monitor.hooks.process import HookError
 from monitor.windows import inference_times
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
+from objects.ahead import READS, ahead
 from store import captures, ledger, monitors, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount
 
@@ -121,10 +123,10 @@ def consume_captures(
     `batch`: the objects are manifests of batch transforms, and it follows them.
     """
     counted = 0
-    for fold in _folds(new):
+    for fold in _read_in_folds(place, new):
         digested = [
             (found, etag, _digest(place, found, data, recipe, limit_bytes, now, batch))
-            for found, data, etag in _read(place, fold)
+            for found, data, etag in fold
         ]
         starts = {segment.window_start for _, _, result in digested for segment in result.segments}
         with transaction() as connection:
@@ -146,16 +148,23 @@ def _folds(new: Iterable[Found]) -> Iterator[list[Found]]:
         yield fold
 
 
-def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, str]]:
-    for found in fold:
-        try:
-            data, etag = place.objects.read_with_etag(found.ref.key)
-        except PlaceError as error:
-            if error.kind is not PlaceProblem.NO_KEY:
-                raise
-            log.info("object_gone", bucket=found.ref.bucket, key=found.name)
-            continue
-        yield found, data, etag
+def _read_in_folds(place: Place, new: Iterable[Found]) -> Iterator[Iterator[tuple[Found, bytes, str]]]:
+    """Each fold as what was read of it; the next objects are asked for while these are looked at."""
+    pending = list(new)
+    with closing(ahead(partial(_read, place), pending, READS, lambda found: found.ref.size)) as reading:
+        for fold in _folds(pending):
+            yield (got for got in islice(reading, len(fold)) if got is not None)
+
+
+def _read(place: Place, found: Found) -> tuple[Found, bytes, str] | None:
+    """An object with its bytes and their ETag; None where it is gone."""
+    try:
+        return found, *place.objects.read_with_etag(found.ref.key)
+    except PlaceError as error:
+        if error.kind is not PlaceProblem.NO_KEY:
+            raise
+        log.info("object_gone", bucket=found.ref.bucket, key=found.name)
+        return None
 
 
 def _digest(
@@ -258,8 +267,8 @@ def consume_labels(
     `classes` says that labels are classes, which may be texts.
     """
     counted = 0
-    for fold in _folds(new):
-        read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in _read(place, fold)]
+    for fold in _read_in_folds(place, new):
+        read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in fold]
         with transaction() as connection:
             for found, etag, labels in read:
                 _count_labels(connection, monitor_id, found, etag, labels, classes, now)

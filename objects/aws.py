@@ -22,8 +22,15 @@ class S3Client(Protocol):
     get_paginator: Callable[..., Any]
 
 
+_CONNECTIONS = 64
+"""Of one client: several readers share it, each with `objects.ahead.READS` requests in flight."""
+
+
 def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
     """A boto3 S3 client from the ordinary credential chain; `AWS_ENDPOINT_URL` is honoured.
+
+    What fails in passing is tried again after growing pauses; where S3 asks to slow down (503), the client
+    sends less, over all threads that share it, until S3 takes more again.
 
     Args:
         region: AWS region; None takes the environment's.
@@ -35,8 +42,8 @@ def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError
 
-    retries = {"mode": "standard", "total_max_attempts": 4}
-    config = Config(connect_timeout=5, read_timeout=60, retries=retries, max_pool_connections=32)
+    retries = {"mode": "adaptive", "total_max_attempts": 4}
+    config = Config(connect_timeout=5, read_timeout=60, retries=retries, max_pool_connections=_CONNECTIONS)
     try:
         client: S3Client = aws_client("s3", region, role, config)
     except BotoCoreError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC
@@ -52,9 +54,14 @@ class S3Objects:
     def read_with_etag(self, key: str) -> tuple[bytes, str]:
         """See `Objects.read_with_etag`."""
         with _s3_faults(self.bucket, key):
+            for pause in _PAUSES:
+                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+                try:
+                    return answer["Body"].read(), _etag(answer)
+                except _broken_off():
+                    time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 (so that not all come back at once)
             answer = self._client.get_object(Bucket=self.bucket, Key=key)
-            data: bytes = answer["Body"].read()
-        return data, str(answer["ETag"]).strip('"')
+            return answer["Body"].read(), _etag(answer)
 
     def write(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         """See `Objects.write`."""
@@ -73,6 +80,21 @@ class S3Objects:
                 return False
             raise
         return True
+
+
+_PAUSES = (0.1, 0.4, 1.6)
+"""Seconds before an object whose bytes broke off is asked for again; requests are retried by boto3 itself."""
+
+
+def _etag(answer: dict[str, Any]) -> str:
+    return str(answer["ETag"]).strip('"')
+
+
+def _broken_off() -> tuple[type[Exception], ...]:
+    """What botocore raises, and does not retry, where the bytes of an object end before their time."""
+    from botocore import exceptions as boto
+
+    return boto.IncompleteReadError, boto.ResponseStreamingError
 
 
 @contextmanager
