@@ -60,8 +60,12 @@ def list_captures(place: Place, endpoint: str, variant: str | None, since: datet
     for name in [variant] if variant else place.objects.folders(folder):
         after = layout.start_after(place.prefix, endpoint, name, since)
         for ref in place.objects.list(f"{folder}/{name}/", after):
-            inside = layout.parse_key(ref.key, place.prefix) is not None
-            yield Found(ref, name if layout.is_variant(name) else "", inside)
+            yield _capture(place, name, ref)
+
+
+def _capture(place: Place, variant: str, ref: ObjectRef) -> Found:
+    inside = layout.parse_key(ref.key, place.prefix) is not None
+    return Found(ref, variant if layout.is_variant(variant) else "", inside)
 
 
 def list_all(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[Found]:
@@ -74,7 +78,25 @@ def list_all(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[Foun
 def list_transforms(place: Place, since: datetime) -> Iterator[Found]:
     """Every manifest of what batch transforms answered in the hours from `since` on."""
     for ref in transforms.list_manifests(place, since):
-        yield Found(ref, transform.VARIANT, transforms.job_hour(place, ref.key) is not None)
+        yield _manifest(place, ref)
+
+
+def _manifest(place: Place, ref: ObjectRef) -> Found:
+    return Found(ref, transform.VARIANT, transforms.job_hour(place, ref.key) is not None)
+
+
+def found_at(place: Place, endpoint: Endpoint, ref: ObjectRef, since: datetime) -> Found | None:
+    """An object as `list_all` finds it; None where that leaves it out."""
+    folder = place.key(transforms.OUTPUT if endpoint.batch else endpoint.name)
+    if not ref.key.startswith(f"{folder}/"):
+        return None
+    if endpoint.batch:
+        return _manifest(place, ref) if ref.key > layout.label_start_after(folder, since) else None
+    variant, slash, _ = ref.key[len(folder) + 1 :].partition("/")
+    if not slash or endpoint.variant not in (None, variant):
+        return None
+    after = layout.start_after(place.prefix, endpoint.name, variant, since)
+    return _capture(place, variant, ref) if ref.key > after else None
 
 
 def list_labels(place: Place, since: datetime) -> Iterator[Found]:
@@ -88,15 +110,22 @@ def list_labels(place: Place, since: datetime) -> Iterator[Found]:
             yield Found(ref, "", layout.parse_label_key(ref.key, place.prefix) is not None)
 
 
+def known(
+    connection: Connection, monitor_id: int, kind: ObjectKind, listed: Sequence[Found]
+) -> dict[str, str]:
+    """Name → ETag of those of one place that are counted."""
+    if not listed:
+        return {}
+    bucket = listed[0].ref.bucket
+    return captures.known_etags(connection, monitor_id, kind, bucket, [found.name for found in listed])
+
+
 def unseen(
     connection: Connection, monitor_id: int, kind: ObjectKind, listed: Sequence[Found]
 ) -> tuple[Found, ...]:
     """Those of one place that were not counted yet, or were written again since."""
-    if not listed:
-        return ()
-    bucket = listed[0].ref.bucket
-    known = captures.known_etags(connection, monitor_id, kind, bucket, [found.name for found in listed])
-    return tuple(found for found in listed if known.get(found.name) != found.ref.etag)
+    counted = known(connection, monitor_id, kind, listed)
+    return tuple(found for found in listed if counted.get(found.name) != found.ref.etag)
 
 
 def read_otherwise(
