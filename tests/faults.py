@@ -81,6 +81,11 @@ class FaultyAws:
         with self._lock:
             self._plans[operation].extend(faults)
 
+    def clear(self, operation: str) -> None:
+        """Let the calls of `operation` through again."""
+        with self._lock:
+            self._plans[operation].clear()
+
     def seen(self, operation: str) -> int:
         """How many calls of `operation` came, whatever befell them."""
         with self._lock:
