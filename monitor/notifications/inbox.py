@@ -72,18 +72,22 @@ class Inbox:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def follow(self, endpoints: Iterable[Endpoint]) -> None:
-        """The endpoints whose captures the queue announces."""
+        """The endpoints whose captures the queue announces. One that joins is to be listed.
+
+        What was announced of it before, while its entry was broken, say, was taken to be elsewhere.
+        """
         routes = defaultdict[tuple[str, str], tuple[str, ...]](tuple)
         names = set()
         for endpoint in endpoints:
             routes[_folder(endpoint)] += (endpoint.name,)
             names.add(endpoint.name)
         with self._lock:
+            before = {name for whose in self._routes.values() for name in whose}
             self._routes = dict(routes)
             for gone in self._of.keys() - names:
                 self._settle(gone, tuple(self._of[gone]))
                 del self._of[gone]
-            self._overflowed &= names
+            self._overflowed = (self._overflowed & names) | (names - before if before else set())
 
     def put(self, message: Message, notice: Notice, now: float) -> Fate:
         """Take in a message that was received just now; says what is to become of it."""

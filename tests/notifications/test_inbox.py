@@ -113,3 +113,6 @@ def test_an_endpoint_that_left_holds_nothing(inbox: Inbox) -> None:
     assert inbox.waiting() == {"churn"}
     assert inbox.settle("churn", inbox.letters("churn")) == ("receipt-1-0.0",)
     assert arrive(inbox, 2, "capture/abalone/A/z") is Fate.ELSEWHERE
+    inbox.follow([endpoint("churn"), endpoint()])
+    assert inbox.letters("abalone").overflowed, "what went elsewhere meanwhile is found by listing"
+    assert not inbox.letters("churn").overflowed
