@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,14 +24,13 @@ from monitor.notifications.queue import sqs_client
 from monitor.notifications.reception import Reception
 from monitor.observer import Observer, Round
 from tests.clock import HOUR, MINUTE, NOON
+from tests.conftest import ROOT
 from tests.faults import Fault, FaultyAws
+from tests.notifications.life import VISIBLE
 from tests.observing.conftest import Watch
 from tests.observing.fingerprint import fingerprint
 from tests.observing.replica import until
 from tests.observing.yard import Yard, body, bucket, capture_key, records
-
-VISIBLE = 2
-"""Seconds until a message that was received comes again."""
 
 
 @dataclass
@@ -254,32 +257,43 @@ def test_an_object_that_is_gone_again_is_let_go_of(station: Station) -> None:
         assert until(lambda: station.left() == 0)
 
 
-def test_a_message_is_deleted_only_after_its_object_is_committed(
-    faulty_aws: FaultyAws, database: Engine
+@contextmanager
+def _life(station: Station, database_url: str, folder: Path) -> Iterator[Path]:
+    """A process that makes rounds until the block ends, or it is killed; gives what it says."""
+    command = [sys.executable, "-m", "tests.notifications.life", database_url, station.yard.uri, station.url]
+    said = folder / "life.log"
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        yield said
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_killed_between_the_commit_and_the_deletion_it_counts_once(
+    faulty_aws: FaultyAws, database: Engine, database_url: str, tmp_path: Path
 ) -> None:
-    """The service dies between the commit and the deletion; its next life finds the message again."""
     station = _station(database)
-    entry = station.entry(retrain=None)
-    with station.listening(entry) as service:
-        service.fine(NOON)
+    with _life(station, database_url, tmp_path) as said:
+        assert until(lambda: b"Round" in said.read_bytes(), 60), said.read_text()
         assert until(lambda: station.left() == 0)  # S3's test event is gone
-        faulty_aws.meets("DeleteMessageBatch", *[Fault.REFUSE] * 50)
+        asked = faulty_aws.seen("DeleteMessageBatch")
+        faulty_aws.meets("DeleteMessageBatch", *[Fault.REFUSE] * 500)
         station.yard.capture("abalone", records(1, NOON))
-        assert service.told(1)
-        done = service.round(NOON + 10 * MINUTE)
-        assert done.objects == 1
-        assert station.left() == 1
-    asked = faulty_aws.seen("DeleteMessageBatch")
-    assert asked >= 1
+        assert until(lambda: faulty_aws.seen("DeleteMessageBatch") > asked, 60), said.read_text()
+    assert station.watch.totals() == (1, 30), "it was committed before anything was to be deleted"
+    assert station.left() == 1
     faulty_aws.clear("DeleteMessageBatch")
+    entry = station.entry()
+    station.watch.clock.at = NOON + 10 * MINUTE
     with station.listening(entry) as service:
-        assert service.fine(NOON + 11 * MINUTE).idle, "it lists, and knows it"
 
         def settled() -> bool:
-            assert service.fine(NOON + 12 * MINUTE).idle
+            service.observer.observe(entry)  # nothing, until the lease of the dead has run out
             return station.left() == 0
 
-        assert until(settled, 30, pause=0.2)
+        assert until(settled, 60, pause=0.2)
     assert [(each.records, each.revision) for each in station.watch.judged()] == [(30, 1)]
     assert station.watch.totals() == (1, 30)
 
