@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmarks import data
 from benchmarks.bench import OWN, ROOT, BenchError, Peer, environment, generate, machine, set_up
+from benchmarks.distance import farther
 
 BUCKET = "capture"
 """The folder of the plan's objects is the bucket."""
@@ -56,8 +57,13 @@ def main() -> None:
             set_up(peer)
         folder = generate(plan)
         size = sum(path.stat().st_size for path in (folder / BUCKET).iterdir())
-        with serving_rclone(folder) as rclone, serving_moto(folder) as moto:
-            runs = measure(_readers(folder, {"rclone": rclone, "moto": moto}), size, asked.rounds)
+        with (
+            serving_rclone(folder) as rclone,
+            serving_moto(folder) as moto,
+            farther(rclone, asked.away / 1000) as away,
+        ):
+            servers = {"rclone": rclone, "moto": moto, f"rclone {asked.away} ms away": away}
+            runs = measure(_readers(folder, servers), size, asked.rounds)
         print(f"{machine(plan, asked.rounds)}\n\n{table(runs, plan.files)}")
     except (BenchError, ValueError) as error:
         sys.exit(str(error))
@@ -185,6 +191,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=100)
+    parser.add_argument("--away", type=int, default=20, help="milliseconds to an S3 that is not on loopback")
     return parser.parse_args()
 
 
