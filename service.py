@@ -25,7 +25,10 @@ from config.clock import Clock, clock_from_environment
 from config.errors import ConfigError
 from config.model import Config, Endpoint, unacted
 from monitor import cloudwatch
+from monitor.arrivals import Arrivals
 from monitor.described import DESCRIBE_SECONDS, Described, Failures
+from monitor.notifications.queue import sqs_client
+from monitor.notifications.reception import Reception
 from monitor.observer import LEASE, Observer, Round, World
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
@@ -145,6 +148,7 @@ class Service:
     _rounds: Counter = field(init=False)
     _sent: Counter = field(init=False)
     _pool: ThreadPoolExecutor = field(init=False)
+    _reception: Reception = field(init=False)
     _under_way: dict[str, Future[None]] = field(default_factory=dict)
     _first: tuple[Future[None], ...] | None = None
     _settled: str = ""
@@ -153,7 +157,19 @@ class Service:
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
         world = aws_world(self.engine, self.clock, self.file.config.region, self.describe_seconds)
-        self._observer = Observer(replace(world, lease=self.lease, stopping=self._stop.is_set))
+        received = Counter(
+            "kedge_notifications",
+            "Messages of queues that announce captures, by what became of them",
+            ["fate"],
+            registry=self.registry,
+        )
+        self._reception = Reception(
+            lambda url, role: sqs_client(url, self.file.config.region, role),
+            lambda fate: received.labels(fate).inc(),
+        )
+        self._observer = Observer(
+            replace(world, lease=self.lease, stopping=self._stop.is_set, arrivals=Arrivals(self._reception))
+        )
         self._executor = Executor(self._acting(world))
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="observe")
@@ -204,6 +220,7 @@ class Service:
         process all the same loses nothing, since what a transaction did not finish is done again.
         """
         self._stop.set()
+        self._reception.stop()
         ending = threading.Thread(target=self._end, name="stop", daemon=True)
         ending.start()
         ending.join(STOP_SECONDS)
@@ -312,6 +329,7 @@ class Service:
                     monitor = monitors.register(connection, name, "", now)
                     monitors.set_problem(connection, monitor.id, sentence, now)
             monitors.unwatch_others(connection, names)
+        self._reception.follow(config.endpoints)
         for error in self.file.errors:
             log.error("config_entry_wrong", reason=str(error))
         self._told = self.file.errors

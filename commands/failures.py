@@ -19,7 +19,7 @@ TOLD = frozenset(
         "monitor.capture.schema.SchemaError",
         "monitor.analysis.contract.ContractError",
         "monitor.hooks.process.HookError",
-        "objects.PlaceError",
+        "objects.problem.PlaceError",
         "retrain.actions.ActionError",
         "store.engine.StoreError",
     }

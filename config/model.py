@@ -133,6 +133,7 @@ class Endpoint(Part):
     capture: Folder
     batch: bool = False
     notifications: Annotated[str, Read("the URL of a queue", addresses.web)] | None = None
+    list_every: PositiveDuration = timedelta(hours=1)
     columns: Annotated[Names, Field(min_length=1)] | None = None
     output_columns: Annotated[Names, Field(min_length=1)] | None = None
     exclude: Names = ()
@@ -182,6 +183,7 @@ class Endpoint(Part):
                 "has one of schedule and schedule_results; give both: the Model Monitor schedule's name, "
                 "and the S3Uri of its monitoring output"
             )
+        self._can_be_announced()
         names = [each for each in (self.schedule, self.results_schedule, self.quality_schedule) if each]
         if len(set(names)) < len(names):
             raise ValueError(
@@ -194,6 +196,20 @@ class Endpoint(Part):
                 f"less than its grace of {durations.spell(self.grace)}; make it longer"
             )
         return self
+
+    def _can_be_announced(self) -> None:
+        """A queue announces what lies in S3, and what it does not is listed before it is too late."""
+        if self.notifications is None:
+            return
+        if not self.capture.startswith("s3://"):
+            raise ValueError(
+                "has notifications and a capture that does not lie in S3, which sends them; take them out"
+            )
+        if self.list_every > self.lateness:
+            raise ValueError(
+                f"has a list_every of {durations.spell(self.list_every)}, more than its lateness of "
+                f"{durations.spell(self.lateness)}; make it shorter"
+            )
 
     def _know_the_answers(self) -> None:
         """What names the model's answers, their labels and what is asked of them fits together."""
@@ -264,7 +280,6 @@ class Config(Part):
 
 _NOT_YET = {
     "discover": "name each endpoint under endpoints",
-    "notifications": "captures are found by listing",
 }
 """Keys that are valid and that this version does not act on, and what it does in their place."""
 

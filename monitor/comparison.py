@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -20,8 +21,8 @@ from monitor.capture.rejects import RejectKind, Rejects
 from monitor.hooks.preprocess import Preprocessed, decode_through
 from monitor.hooks.script import Script
 from monitor.judge import Verdict, judge
-from monitor.prefetch import prefetched
 from objects import FolderObjects, Place, PlaceError, PlaceProblem, open_place
+from objects.ahead import Bounds, ahead, read_ahead
 
 EXACT_RECORDS = 1 << 16
 """A capture of so many records has its spread taken value by value, as one of Spark's partitions does.
@@ -30,6 +31,8 @@ Of a larger one it is taken block by block, within 1e-9.
 """
 _BATCH_BYTES = 4 << 20
 """Objects below this are decoded together; larger blocks would not stay in a processor's cache."""
+_DECODED = Bounds(2)
+"""Batches that are decoded, or being decoded, beside the one that is profiled: memory holds no more."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 
 
@@ -284,9 +287,9 @@ def _decoded(
     """What objects hold, in order, with their keys: several at once where nothing is to be said of any."""
     timed = not period.is_open
     if preprocess is not None:
-        for key in keys:
-            data = place.objects.read(key)
-            yield (key,), decode_through(preprocess, data, schema, need_time=timed, between=between)
+        with closing(_stored(place, keys)) as stored:
+            for key, data in stored:
+                yield (key,), decode_through(preprocess, data, schema, need_time=timed, between=between)
         return
 
     def read(batch: _Batch) -> list[tuple[tuple[str, ...], Preprocessed]]:
@@ -300,19 +303,32 @@ def _decoded(
             for key, data in batch
         ]
 
-    for each in prefetched(read, _batches(place, keys, together=period.is_open)):
-        yield from each
+    with (
+        closing(_stored(place, keys)) as stored,
+        closing(ahead(read, _batches(stored, together=period.is_open), _DECODED)) as decoded,
+    ):
+        for each in decoded:
+            yield from each
 
 
 _Batch = Sequence[tuple[str, bytes]]
 
 
-def _batches(place: Place, keys: Iterable[str], *, together: bool) -> Iterator[_Batch]:
+def _stored(place: Place, keys: Iterable[str]) -> Generator[tuple[str, bytes]]:
+    """Keys with their objects, in order; S3 is asked ahead, a folder has nothing to wait for."""
+    if isinstance(place.objects, FolderObjects):
+        for key in keys:
+            yield key, place.objects.read(key)
+    else:
+        with closing(read_ahead(place.objects, keys)) as stored:
+            yield from stored
+
+
+def _batches(stored: Iterable[tuple[str, bytes]], *, together: bool) -> Iterator[_Batch]:
     """Objects with their keys, in order; neighbours that may be read as one are together, up to a size."""
     batch: list[tuple[str, bytes]] = []
     size = 0
-    for key in keys:
-        data = place.objects.read(key)
+    for key, data in stored:
         joins = together and data.startswith(b"{") and data.endswith(b"}\n")
         if batch and not (joins and size + len(data) <= _BATCH_BYTES):
             yield batch

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from monitor.hooks.preprocess import decode_through
 from monitor.hooks.process import HookError
 from monitor.windows import inference_times
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
+from objects.ahead import READS, ahead
 from store import captures, ledger, monitors, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount
 
@@ -58,8 +60,12 @@ def list_captures(place: Place, endpoint: str, variant: str | None, since: datet
     for name in [variant] if variant else place.objects.folders(folder):
         after = layout.start_after(place.prefix, endpoint, name, since)
         for ref in place.objects.list(f"{folder}/{name}/", after):
-            inside = layout.parse_key(ref.key, place.prefix) is not None
-            yield Found(ref, name if layout.is_variant(name) else "", inside)
+            yield _capture(place, name, ref)
+
+
+def _capture(place: Place, variant: str, ref: ObjectRef) -> Found:
+    inside = layout.parse_key(ref.key, place.prefix) is not None
+    return Found(ref, variant if layout.is_variant(variant) else "", inside)
 
 
 def list_all(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[Found]:
@@ -72,7 +78,25 @@ def list_all(place: Place, endpoint: Endpoint, since: datetime) -> Iterator[Foun
 def list_transforms(place: Place, since: datetime) -> Iterator[Found]:
     """Every manifest of what batch transforms answered in the hours from `since` on."""
     for ref in transforms.list_manifests(place, since):
-        yield Found(ref, transform.VARIANT, transforms.job_hour(place, ref.key) is not None)
+        yield _manifest(place, ref)
+
+
+def _manifest(place: Place, ref: ObjectRef) -> Found:
+    return Found(ref, transform.VARIANT, transforms.job_hour(place, ref.key) is not None)
+
+
+def found_at(place: Place, endpoint: Endpoint, ref: ObjectRef, since: datetime) -> Found | None:
+    """An object as `list_all` finds it; None where that leaves it out."""
+    folder = place.key(transforms.OUTPUT if endpoint.batch else endpoint.name)
+    if not ref.key.startswith(f"{folder}/"):
+        return None
+    if endpoint.batch:
+        return _manifest(place, ref) if ref.key > layout.label_start_after(folder, since) else None
+    variant, slash, _ = ref.key[len(folder) + 1 :].partition("/")
+    if not slash or endpoint.variant not in (None, variant):
+        return None
+    after = layout.start_after(place.prefix, endpoint.name, variant, since)
+    return _capture(place, variant, ref) if ref.key > after else None
 
 
 def list_labels(place: Place, since: datetime) -> Iterator[Found]:
@@ -86,15 +110,22 @@ def list_labels(place: Place, since: datetime) -> Iterator[Found]:
             yield Found(ref, "", layout.parse_label_key(ref.key, place.prefix) is not None)
 
 
+def known(
+    connection: Connection, monitor_id: int, kind: ObjectKind, listed: Sequence[Found]
+) -> dict[str, str]:
+    """Name → ETag of those of one place that are counted."""
+    if not listed:
+        return {}
+    bucket = listed[0].ref.bucket
+    return captures.known_etags(connection, monitor_id, kind, bucket, [found.name for found in listed])
+
+
 def unseen(
     connection: Connection, monitor_id: int, kind: ObjectKind, listed: Sequence[Found]
 ) -> tuple[Found, ...]:
     """Those of one place that were not counted yet, or were written again since."""
-    if not listed:
-        return ()
-    bucket = listed[0].ref.bucket
-    known = captures.known_etags(connection, monitor_id, kind, bucket, [found.name for found in listed])
-    return tuple(found for found in listed if known.get(found.name) != found.ref.etag)
+    counted = known(connection, monitor_id, kind, listed)
+    return tuple(found for found in listed if counted.get(found.name) != found.ref.etag)
 
 
 def read_otherwise(
@@ -121,10 +152,10 @@ def consume_captures(
     `batch`: the objects are manifests of batch transforms, and it follows them.
     """
     counted = 0
-    for fold in _folds(new):
+    for fold in _read_in_folds(place, new):
         digested = [
             (found, etag, _digest(place, found, data, recipe, limit_bytes, now, batch))
-            for found, data, etag in _read(place, fold)
+            for found, data, etag in fold
         ]
         starts = {segment.window_start for _, _, result in digested for segment in result.segments}
         with transaction() as connection:
@@ -146,16 +177,23 @@ def _folds(new: Iterable[Found]) -> Iterator[list[Found]]:
         yield fold
 
 
-def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, str]]:
-    for found in fold:
-        try:
-            data, etag = place.objects.read_with_etag(found.ref.key)
-        except PlaceError as error:
-            if error.kind is not PlaceProblem.NO_KEY:
-                raise
-            log.info("object_gone", bucket=found.ref.bucket, key=found.name)
-            continue
-        yield found, data, etag
+def _read_in_folds(place: Place, new: Iterable[Found]) -> Iterator[Iterator[tuple[Found, bytes, str]]]:
+    """Each fold as what was read of it; the next objects are asked for while these are looked at."""
+    pending = list(new)
+    with closing(ahead(partial(_read, place), pending, READS, lambda found: found.ref.size)) as reading:
+        for fold in _folds(pending):
+            yield (got for got in islice(reading, len(fold)) if got is not None)
+
+
+def _read(place: Place, found: Found) -> tuple[Found, bytes, str] | None:
+    """An object with its bytes and their ETag; None where it is gone."""
+    try:
+        return found, *place.objects.read_with_etag(found.ref.key)
+    except PlaceError as error:
+        if error.kind is not PlaceProblem.NO_KEY:
+            raise
+        log.info("object_gone", bucket=found.ref.bucket, key=found.name)
+        return None
 
 
 def _digest(
@@ -258,8 +296,8 @@ def consume_labels(
     `classes` says that labels are classes, which may be texts.
     """
     counted = 0
-    for fold in _folds(new):
-        read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in _read(place, fold)]
+    for fold in _read_in_folds(place, new):
+        read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in fold]
         with transaction() as connection:
             for found, etag, labels in read:
                 _count_labels(connection, monitor_id, found, etag, labels, classes, now)

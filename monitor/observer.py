@@ -27,7 +27,6 @@ from config.schedules import FailedExecution
 from monitor import (
     cloudwatch,
     delivery,
-    diagnosis,
     eras,
     executions,
     followed,
@@ -36,14 +35,15 @@ from monitor import (
     measuring,
     publish,
 )
+from monitor.arrivals import Arrivals
 from monitor.capture.schema import SchemaError, schema_of
 from monitor.cloudwatch import CloudWatchError
 from monitor.diagnosis import MisplacedError
 from monitor.digest import Recipe
-from monitor.doctor import surroundings
 from monitor.hooks.postprocess import run_on
 from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
+from monitor.notifications.queue import QueueError
 from monitor.transforms import Transforms
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, monitors, retention
@@ -65,6 +65,7 @@ Problem = (
     MisplacedError,
     HookError,
     QualityError,
+    QueueError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -94,6 +95,8 @@ class World:
     """The executions of the schedule that an endpoint follows which failed since then."""
     stopping: Callable[[], bool] = lambda: False
     """Whether rounds are to end at their next transaction."""
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    """Which captures a round looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,6 @@ class Observer:
     _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
     _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
-    _around: dict[str, tuple[str, float, str | None]] = field(default_factory=dict)
-    """Endpoint → the digest of its entry, when it was looked around in vain, and what was found instead."""
     _places: dict[tuple[str, str | None, str | None], Place] = field(default_factory=dict)
     _postprocess_failed: dict[str, str] = field(default_factory=dict)
     """Endpoint → how its script failed on the last execution; it stays told until the script succeeds."""
@@ -167,6 +168,8 @@ class Observer:
             known = self._follow_baseline(endpoint, lease, known, now)
         with _noting(problems):
             counted = self._ingest(endpoint, lease, known, now)
+        with _noting(problems):
+            self.world.arrivals.require(endpoint)
         with _noting(problems):
             counted += self._ingest_labels(endpoint, lease, now)
         with _noting(problems):
@@ -260,12 +263,9 @@ class Observer:
             classes=endpoint.problem is not ProblemType.REGRESSION,
             preprocess=self._script(endpoint, endpoint.hooks.preprocess),
         )
-        since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
-        listed = list(ingest.list_all(place, endpoint, since))
-        if not listed and not endpoint.batch:
-            self._explain_none(endpoint, place, now)
+        arrived = self.world.arrivals.look(endpoint, place, recipe.columns, now, partial(self._known, lease))
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
@@ -279,23 +279,16 @@ class Observer:
                 batch=batch,
             )
 
-        counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
+        counted = consume(self._unseen(lease, ObjectKind.CAPTURE, arrived.found))
         # records read with other columns don't add up: a column that only some have would seem to be missing
-        while again := consume(self._read_otherwise(lease, recipe, listed)):
+        while again := consume(self._read_otherwise(lease, recipe, arrived.found)):
             counted += again
+        self.world.arrivals.settle(endpoint, arrived)
         return counted
 
-    def _explain_none(self, endpoint: Endpoint, place: Place, now: datetime) -> None:
-        """Where no captures are found: raises MisplacedError if they lie beside the place that is read.
-
-        No traffic is no fault: an endpoint may be quiet.
-        """
-        digest, looked, reason = self._around.get(endpoint.name, ("", 0.0, None))
-        if digest != endpoint.digest or time.monotonic() - looked >= _BASELINE_LOOK:
-            reason = diagnosis.misplaced(endpoint, surroundings(place, endpoint), now)
-            self._around[endpoint.name] = (endpoint.digest, time.monotonic(), reason)
-        if reason is not None:
-            raise MisplacedError(reason)
+    def _known(self, lease: Lease, listed: list[ingest.Found]) -> dict[str, str]:
+        with reading(self.world.engine) as connection:
+            return ingest.known(connection, lease.key, ObjectKind.CAPTURE, listed)
 
     def _read_otherwise(
         self, lease: Lease, recipe: Recipe, listed: list[ingest.Found]

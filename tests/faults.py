@@ -43,6 +43,10 @@ class Fault(Enum):
     """The call takes effect, then the connection is closed without an answer."""
     LATE_FAIL = "late fail"
     """The call takes effect, and the answer is 500 InternalServerError."""
+    SLOW_DOWN = "slow down"
+    """503 SlowDown, in S3's words; the call never arrives."""
+    CUT = "cut"
+    """The call takes effect, and the connection is closed in the middle of its answer."""
 
 
 @cache
@@ -58,7 +62,8 @@ _ANSWERS = {
     Fault.FAIL: (500, "InternalServerError"),
     Fault.LATE_FAIL: (500, "InternalServerError"),
 }
-_ARRIVES = {None, Fault.DROP, Fault.LATE_FAIL}
+_ARRIVES = {None, Fault.DROP, Fault.LATE_FAIL, Fault.CUT}
+_SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 
 
 class FaultyAws:
@@ -75,6 +80,11 @@ class FaultyAws:
         """Let the next calls of `operation` meet these, in their order; None lets a call through."""
         with self._lock:
             self._plans[operation].extend(faults)
+
+    def clear(self, operation: str) -> None:
+        """Let the calls of `operation` through again."""
+        with self._lock:
+            self._plans[operation].clear()
 
     def seen(self, operation: str) -> int:
         """How many calls of `operation` came, whatever befell them."""
@@ -119,8 +129,10 @@ class _Handler(BaseHTTPRequestHandler):
             status, code = _ANSWERS[fault]
             told = json.dumps({"__type": code, "message": "on purpose"}).encode()
             self._answer(status, {"Content-Type": "application/x-amz-json-1.0"}, told)
-        elif fault is None and answer is not None:
-            self._answer(*answer)
+        elif fault is Fault.SLOW_DOWN:
+            self._answer(503, {"Content-Type": "application/xml"}, _SLOW_DOWN)
+        elif fault in (None, Fault.CUT) and answer is not None:
+            self._answer(*answer, cut=fault is Fault.CUT)
         else:
             self.close_connection = True
 
@@ -147,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def _answer(self, status: int, headers: dict[str, str], body: bytes, cut: bool = False) -> None:
         # HEAD tells the length of what it does not send.
         length = headers.get("Content-Length") if self.command == "HEAD" else None
         self.send_response_only(status)
@@ -157,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length or str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if cut else body)
+        self.close_connection |= cut
 
 
 class _Server(ThreadingHTTPServer):

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 FREE = {"commands", "demo", "service", "tests", "benchmarks", "alembic", "docs"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "objects": set(),
+    "objects": {"objects"},
     "store": {"store"},
     "config": {"config"},
     "baselines.profile": {"baselines.profile"},

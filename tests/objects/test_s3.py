@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from objects import PlaceError, PlaceProblem, S3Client, S3Objects, s3_client
+from objects import Objects, PlaceError, PlaceProblem, S3Client, S3Objects, s3_client
+from tests.faults import Fault, FaultyAws
 
 
 def problem(action: Any) -> PlaceError:
@@ -141,6 +142,35 @@ def test_a_role_is_assumed_in_the_region_of_the_environment(
     S3Objects(bucket, client).write("k", b"data")
 
 
+@pytest.fixture
+def behind(faulty_aws: FaultyAws) -> Objects:
+    """A bucket with an object, behind a proxy that can be made to misbehave."""
+    faulty_aws.direct.client("s3").create_bucket(
+        Bucket="logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    faulty_aws.direct.client("s3").put_object(Bucket="logs", Key="k", Body=b"captured" * 1000)
+    return S3Objects("logs", s3_client("eu-west-1"))
+
+
+@pytest.mark.parametrize(
+    "faults", [[Fault.SLOW_DOWN, Fault.SLOW_DOWN], [Fault.CUT, Fault.CUT], [Fault.REFUSE, Fault.CUT]]
+)
+def test_what_fails_in_passing_is_read_in_the_end(
+    behind: Objects, faulty_aws: FaultyAws, faults: list[Fault]
+) -> None:
+    faulty_aws.meets("GET object", *faults)
+    assert behind.read("k") == b"captured" * 1000
+    assert faulty_aws.seen("GET object") == len(faults) + 1
+
+
+def test_an_object_that_breaks_off_for_good_is_unreachable(behind: Objects, faulty_aws: FaultyAws) -> None:
+    faulty_aws.meets("GET object", *[Fault.CUT] * 20)
+    error = problem(lambda: behind.read("k"))
+    assert error.kind is PlaceProblem.UNREACHABLE
+    assert "s3://logs/k" in str(error)
+    assert faulty_aws.seen("GET object") == 4
+
+
 @pytest.mark.usefixtures("aws")
 def test_the_client_does_not_wait_for_ever() -> None:
     client: Any = s3_client()
@@ -148,4 +178,5 @@ def test_the_client_does_not_wait_for_ever() -> None:
     assert config.connect_timeout <= 10
     assert config.read_timeout <= 120
     assert config.retries["total_max_attempts"] >= 2
+    assert config.retries["mode"] == "adaptive", "who is asked to slow down does, over all threads"
     assert client.meta.endpoint_url.startswith("http://127.0.0.1")

@@ -6,6 +6,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,7 @@ from store.records import ExecutionKind
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing import yard
 from tests.observing.replica import until
-from tests.observing.yard import Yard, records
+from tests.observing.yard import Yard, bucket, records
 from web.site import ReportUnreadableError
 
 ROLE = "arn:aws:iam::111122223333:role/kedge"
@@ -94,16 +95,13 @@ def test_an_endpoint_that_hangs_holds_up_no_other(
 
 def test_what_nothing_acts_on_is_told_when_the_file_is_taken_up(kedge: service.Service, here: Yard) -> None:
     with capture_logs() as logs:
-        _write(kedge, _entry(here.uri, more=", notifications: 'https://sqs/1/captures'"))
+        _write(kedge, _entry(here.uri))
         with kedge.file.path.open("a") as file:
             file.write("discover: {name_glob: 'a*'}\n")
         kedge.tick()
         kedge.tick()
     told = [(line.get("endpoint"), line["reason"]) for line in logs if line["event"] == "config_key_ignored"]
-    assert [(name, reason.partition(" ")[0]) for name, reason in told] == [
-        (None, "discover"),
-        ("abalone", "notifications"),
-    ]
+    assert [(name, reason.partition(" ")[0]) for name, reason in told] == [(None, "discover")]
     assert _judged(kedge) == 1
 
 
@@ -147,3 +145,28 @@ def test_a_report_is_read_in_the_role_that_it_was_written_in(
     assert asked == [ROLE, None]
     with pytest.raises(ReportUnreadableError, match=r"two\.html"):
         kedge.read_report("abalone", "s3://reports/drift/abalone/two.html")
+
+
+def test_a_queue_announces_captures_to_the_service(kedge: service.Service, aws: str) -> None:
+    import boto3
+
+    there = bucket("logs")
+    there.baseline()
+    sqs: Any = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="captures")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    boto3.client("s3").put_bucket_notification_configuration(Bucket="logs", NotificationConfiguration=wanted)
+    _write(kedge, _entry(there.uri, more=f", notifications: '{url}'"))
+    kedge.tick()
+    assert _problem(kedge) is None
+    there.capture("abalone", records(1, NOON))
+
+    def judged() -> bool:
+        kedge.tick()
+        return _judged(kedge) == 1
+
+    assert until(judged, pause=0.1)
+    kedge.stop()
+    told = kedge.registry.get_sample_value("kedge_notifications_total", {"fate": "held"})
+    assert told == 1

@@ -1,0 +1,1 @@
+"""New captures as a queue announces them: S3 → SQS, also by way of EventBridge or SNS."""

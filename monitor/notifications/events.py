@@ -1,0 +1,104 @@
+"""What a message says: S3's event notifications, as they come from S3, EventBridge or SNS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+
+import orjson
+
+from objects import ObjectRef
+
+_ENVELOPES = 3
+"""So many envelopes of SNS are opened, one within the other."""
+
+
+class MalformedError(ValueError):
+    """Why a message is no notification of S3's, in a clause that shows none of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The objects that a message says were written, and what is wrong with the rest of it, if anything.
+
+    Neither means that the message is of no concern: a test, or an object that was deleted.
+    """
+
+    objects: tuple[ObjectRef, ...] = ()
+    wrong: str | None = None
+
+
+def read_notice(body: str) -> Notice:
+    """What a message's body says. Nothing in it can make this raise."""
+    try:
+        return _notice(body, _ENVELOPES)
+    except MalformedError as error:
+        return Notice(wrong=str(error))
+
+
+def _notice(body: object, envelopes: int) -> Notice:
+    if not isinstance(body, str):
+        raise MalformedError("its envelope holds no text")
+    try:
+        event = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise MalformedError("it is no JSON") from None
+    if not isinstance(event, dict):
+        raise MalformedError("it is no JSON object")
+    if event.get("Type") == "Notification" and envelopes:
+        return _notice(event.get("Message"), envelopes - 1)
+    if event.get("Event") == "s3:TestEvent":
+        return Notice()
+    if event.get("source") == "aws.s3" and "detail-type" in event:
+        return _of_event_bridge(event)
+    if isinstance(event.get("Records"), list):
+        return _of_records(event["Records"])
+    raise MalformedError("it is neither S3's, EventBridge's nor SNS's")
+
+
+def _of_event_bridge(event: dict[str, Any]) -> Notice:
+    if event["detail-type"] != "Object Created":
+        return Notice()
+    # EventBridge leaves keys as they are
+    return Notice((_object(event.get("detail"), event.get("time"), quoted=False),))
+
+
+def _of_records(records: list[Any]) -> Notice:
+    """A good record is none the worse for a bad one beside it."""
+    found: list[ObjectRef] = []
+    wrong: str | None = None
+    for record in records:
+        try:
+            if not isinstance(record, dict) or record.get("eventSource") != "aws:s3":
+                raise MalformedError("a record in it is not of S3")
+            if str(record.get("eventName")).removeprefix("s3:").startswith("ObjectCreated:"):
+                found.append(_object(record.get("s3"), record.get("eventTime"), quoted=True))
+        except MalformedError as error:
+            wrong = str(error)
+    return Notice(tuple(found), wrong)
+
+
+def _object(said: object, time: object, *, quoted: bool) -> ObjectRef:
+    bucket, stored = _part(_part(said, "bucket"), "name"), _part(said, "object")
+    key, size = _part(stored, "key"), _part(stored, "size")
+    etag = _part(stored, "eTag") or _part(stored, "etag")  # as S3 and as EventBridge write it
+    if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key and isinstance(etag, str)):
+        raise MalformedError("it lacks a bucket, a key or an ETag")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        raise MalformedError("it lacks the object's size")
+    name = unquote_plus(key) if quoted else key
+    return ObjectRef(bucket, name, etag.strip('"'), size, _moment(time))
+
+
+def _part(of: object, name: str) -> object:
+    return of.get(name) if isinstance(of, dict) else None
+
+
+def _moment(text: object) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        raise MalformedError("its time is none") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
