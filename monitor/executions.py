@@ -30,14 +30,16 @@ from store.records import (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Who judges: the endpoint's entry and the baseline of the window's era.
+    """Who judges: the endpoint's entry and a baseline, which for a verdict is that of the window's era.
 
-    Of an era that is over (`ended`) a window is judged all the same, and opens no incident.
+    Of an era that is over (`ended`) a window is judged all the same, and opens no incident. `read_by` is the
+    baseline by which the records were read, where that is another: it says how many columns they should have.
     """
 
     endpoint: Endpoint
     baseline: LoadedBaseline
     ended: bool = False
+    read_by: LoadedBaseline | None = None
 
 
 def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
@@ -61,12 +63,17 @@ def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
 def judge_window(connection: Connection, window: Window, bench: Bench, now: datetime) -> Execution:
     """Judge a window as it stands, store the next revision, and bring its incidents up to date."""
     profile, rejected = evidence(connection, window)
+    windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
+    return settle(connection, window, judgement(profile, rejected, bench), bench.ended, now)
+
+
+def judgement(profile: Profile, rejected: int, bench: Bench) -> NewExecution:
+    """What a window's records, summarised, and those that it lost come to: a pure function."""
     endpoint = bench.endpoint
     verdict = judge(
         profile, bench.baseline.profile, _kept(bench), endpoint.distance, _width(bench), endpoint.assume
     )
-    windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
-    return settle(connection, window, _execution(verdict, profile, rejected, bench), bench.ended, now)
+    return _execution(verdict, profile, rejected, bench)
 
 
 def settle(
@@ -115,7 +122,7 @@ def _kept(bench: Bench) -> Constraints:
 
 def _width(bench: Bench) -> int:
     """How many columns a record has: the excluded ones too."""
-    return len(bench.endpoint.columns or bench.baseline.constraints.features)
+    return len(bench.endpoint.columns or (bench.read_by or bench.baseline).constraints.features)
 
 
 def _execution(verdict: Verdict, profile: Profile, rejected: int, bench: Bench) -> NewExecution:

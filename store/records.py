@@ -237,7 +237,10 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One judgement of a window; a later revision supersedes it (`latest` is then false)."""
+    """One judgement of a window. `latest` says that it is the verdict in force.
+
+    A later revision supersedes it; one by another baseline version than its era's stands beside the verdict.
+    """
 
     id: int
     monitor_id: int
