@@ -13,10 +13,11 @@ from baselines.profile import codec
 from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.model import Endpoint
+from monitor import evidence
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
-from store import captures, executions, incidents, windows
+from store import executions, incidents, windows
 from store.records import (
     Execution,
     ExecutionKind,
@@ -42,29 +43,13 @@ class Bench:
     read_by: LoadedBaseline | None = None
 
 
-def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
-    """A window's profile and how many records it lost.
-
-    Its segments added up in key order, or what was kept when they were let go.
-    """
-    kept = windows.kept(connection, window.id)
-    if kept is not None:
-        return codec.decode(kept[0]), kept[1]
-    key = (window.monitor_id, window.start, window.variant, window.deployment_id)
-    encoded = captures.profiles(connection, *key)
-    if not encoded:  # every object that gave it records was written anew, with records of other windows
-        return Profile.empty(), 0
-    total = codec.decode(encoded[0])
-    for segment in encoded[1:]:
-        total = total + codec.decode(segment)
-    return total, captures.rejected_in(connection, *key)
-
-
 def judge_window(connection: Connection, window: Window, bench: Bench, now: datetime) -> Execution:
     """Judge a window as it stands, store the next revision, and bring its incidents up to date."""
-    profile, rejected = evidence(connection, window)
-    windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
-    return settle(connection, window, judgement(profile, rejected, bench), bench.ended, now)
+    found = evidence.gather(connection, window)
+    evidence.keep(connection, window, found)
+    profile = found.profile
+    windows.compact(connection, window.id, codec.encode(profile), profile.rows, found.rejected)
+    return settle(connection, window, judgement(profile, found.rejected, bench), bench.ended, now)
 
 
 def judgement(profile: Profile, rejected: int, bench: Bench) -> NewExecution:

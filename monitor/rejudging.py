@@ -19,8 +19,9 @@ from baselines.folder import BaselineError
 from baselines.profile import codec
 from baselines.versions import LoadedBaseline
 from config.model import Endpoint
+from monitor import evidence
 from monitor.checks import profiled
-from monitor.executions import Bench, evidence, judge_window, judgement
+from monitor.executions import Bench, judge_window, judgement
 from monitor.judge import ABSENT
 from store import baselines, deployments, executions, windows
 from store.engine import reading
@@ -137,7 +138,8 @@ def _beside(connection: Connection, given: Past, chosen: Sequence[Window]) -> di
             encoded, rejected = merged[window.id]
             profile = codec.decode(encoded)
         else:
-            profile, rejected = evidence(connection, window)
+            known = evidence.gather(connection, window)
+            profile, rejected = known.profile, known.rejected
         found[window.id] = judgement(profile, rejected, given.bench(window))
     return found
 
