@@ -1,9 +1,9 @@
-"""What one more object costs a window that holds few or many, and what a month of windows costs to judge again.
+"""What one more object costs a window that holds few or many, and what judging a month again costs.
 
     .venv/bin/python -m benchmarks.growth --objects 1000 --records 200 --windows 720
 
-CPU seconds and SQL statements of whole rounds, and of their parts; the first and the last rows are measured in
-one run, so their ratio holds on a machine that others use.
+CPU seconds and SQL statements of whole rounds, and of their parts; the first and the last rows are measured
+in one run, so their ratio holds on a machine that others use.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ from store.migrate import upgrade
 
 ENDPOINT = "growth"
 HOUR = timedelta(hours=1)
+PARTS = ("round", "consume", "judge", "merge")
+COUNTS = ("statements", "objects", "bytes")
 FEW = 10
 """Objects that are consumed one by one at each stage."""
 
@@ -202,19 +204,17 @@ def grow(yard: Yard, count: int) -> None:
         "| object | round CPU ms | consume | judge | of it merging | statements | objects read | bytes read |"
     )
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
-    for name, costs in (
-        (f"2 to {FEW + 1}", early),
-        (f"{count + 1} to {count + FEW}, newer", newer),
-        (f"{count + FEW + 1} to {count + 2 * FEW}, late", late),
-    ):
-        parts = [
-            median(1000 * cost.cpu[part] for cost in costs) for part in ("round", "consume", "judge", "merge")
-        ]
-        counts = [median(cost.counts[what] for cost in costs) for what in ("statements", "objects", "bytes")]
-        print(
-            f"| {name} | {' | '.join(f'{each:.1f}' for each in parts)} | "
-            f"{' | '.join(f'{each:.0f}' for each in counts)} |"
-        )
+    _print_costs(f"2 to {FEW + 1}", early)
+    _print_costs(f"{count + 1} to {count + FEW}, newer", newer)
+    _print_costs(f"{count + FEW + 1} to {count + 2 * FEW}, late", late)
+
+
+def _print_costs(name: str, costs: Sequence[Meter]) -> None:
+    parts = [median(1000 * cost.cpu[part] for cost in costs) for part in PARTS]
+    counts = [median(cost.counts[what] for cost in costs) for what in COUNTS]
+    print(
+        "|", " | ".join([name, *(f"{each:.1f}" for each in parts), *(f"{each:.0f}" for each in counts)]), "|"
+    )
 
 
 def month(yard: Yard, hours: int) -> None:
@@ -250,11 +250,10 @@ def month(yard: Yard, hours: int) -> None:
     print(
         f"\n{len(judged)} hourly windows of {2 * yard.plan.records} records of {yard.plan.features} features\n"
     )
-    print("| | CPU s | wall s | objects read | statements |\n|---|---:|---:|---:|---:|")
+    print("| what | CPU s | wall s | objects read | statements |\n|---|---:|---:|---:|---:|")
     print(f"| reading the captures and judging | {first:.1f} | | {2 * hours} | |")
-    print(
-        f"| held against another version | {again:.1f} | {wall:.1f} | {read['objects']} | {read['statements']} |"
-    )
+    counts = f"{read['objects']} | {read['statements']}"
+    print(f"| held against another version | {again:.1f} | {wall:.1f} | {counts} |")
 
 
 def main() -> None:

@@ -188,6 +188,7 @@ segments = Table(
     Column("place", Place, nullable=False, server_default=""),
     Index("ix_segments_of_a_window", "monitor_id", "window_start", "variant", "deployment_id", "place"),
     Index(None, "object_id"),
+    Index(None, "monitor_id", "columns"),
 )
 
 rejects = Table(

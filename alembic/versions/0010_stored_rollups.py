@@ -32,6 +32,9 @@ def upgrade() -> None:
             ["monitor_id", "window_start", "variant", "deployment_id", "place"],
             unique=False,
         )
+        batch_op.create_index(
+            batch_op.f("ix_segments_monitor_id_segments_columns"), ["monitor_id", "columns"], unique=False
+        )
     op.create_table(
         "rollups",
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
