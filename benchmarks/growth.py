@@ -197,19 +197,16 @@ def grow(yard: Yard, count: int) -> None:
         newer = one_by_one(yard, meter, [(moment(3100 + at), f"003-{at:05}") for at in range(FEW)])
         chosen = np.random.default_rng(3).uniform(10, 3000, FEW)
         late = one_by_one(yard, meter, [(moment(at), f"004-{n:05}") for n, at in enumerate(chosen)])
-    print(
-        f"\nobjects of {yard.plan.records} records in one window, each followed by its verdict; medians of {FEW}\n"
-    )
-    print(
-        "| object | round CPU ms | consume | judge | of it merging | statements | objects read | bytes read |"
-    )
-    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    print(f"\nobjects of {yard.plan.records} records in one window, a verdict after each; medians of {FEW}\n")
+    print(f"| object | {' | '.join(PARTS)} | {' | '.join(COUNTS)} |")
+    print("|---|" + "---:|" * (len(PARTS) + len(COUNTS)))
     _print_costs(f"2 to {FEW + 1}", early)
     _print_costs(f"{count + 1} to {count + FEW}, newer", newer)
     _print_costs(f"{count + FEW + 1} to {count + 2 * FEW}, late", late)
 
 
 def _print_costs(name: str, costs: Sequence[Meter]) -> None:
+    """CPU milliseconds by part, then counts."""
     parts = [median(1000 * cost.cpu[part] for cost in costs) for part in PARTS]
     counts = [median(cost.counts[what] for cost in costs) for what in COUNTS]
     print(
@@ -248,7 +245,7 @@ def month(yard: Yard, hours: int) -> None:
         again, wall = time.process_time() - began, time.perf_counter() - wall
         read = meter.counts
     print(
-        f"\n{len(judged)} hourly windows of {2 * yard.plan.records} records of {yard.plan.features} features\n"
+        f"\n{len(judged)} hourly windows of {2 * yard.plan.records} records, {yard.plan.features} features\n"
     )
     print("| what | CPU s | wall s | objects read | statements |\n|---|---:|---:|---:|---:|")
     print(f"| reading the captures and judging | {first:.1f} | | {2 * hours} | |")

@@ -37,7 +37,7 @@ def _month(watch: Watch, **entry: Any) -> None:
     """Some minutes of traffic, a few objects each; the fourth minute is far off."""
     for minute in range(WINDOWS):
         for part in range(3):
-            given = records(10 * minute + part, NOON + minute * MINUTE, 80, shift=4.0 if minute == 3 else 0.0)
+            given = records(10 * minute + part, NOON + minute * MINUTE, 80, shift=3.0 if minute == 3 else 0.0)
             watch.yard.capture("abalone", given, name=f"n{part}")
     watch.fine(watch.yard.endpoint(**entry), NOON + HOUR)
 

@@ -84,7 +84,7 @@ def _kept(connection: Connection) -> int:
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_kept_sums_change_no_bit(database: Engine, given: list[tuple[int, int, int]], worth: int) -> None:
-    """Objects come in any order, are replaced, and go to another window; a verdict follows on many of them."""
+    """Objects come in any order, are replaced, go to another window; a verdict follows on many of them."""
     with patch.object(rollups, "WORTH_KEEPING", worth), world.began(database) as (connection, monitor, era):
         window = world.window(connection, monitor, era)
         for name, seed, hours in given:
