@@ -134,19 +134,17 @@ def changed(
 
 def forget(connection: Connection, monitor_id: int, *, before: datetime, consumed_before: datetime) -> None:
     """Forget the sums of windows that ended before a time, or of which objects are about to go."""
-    mine = (windows.c.monitor_id == monitor_id, windows.c.id == rollups.c.window_id)
-    losing = (
-        exists()
-        .where(
-            segments.c.monitor_id == monitor_id,
-            segments.c.window_start == windows.c.start,
-            segments.c.variant == windows.c.variant,
-            segments.c.deployment_id == windows.c.deployment_id,
-            objects.c.id == segments.c.object_id,
-            objects.c.consumed_at < consumed_before,
-        )
-        .correlate(windows)
+    losing = exists().where(
+        segments.c.monitor_id == monitor_id,
+        segments.c.window_start == windows.c.start,
+        segments.c.variant == windows.c.variant,
+        segments.c.deployment_id == windows.c.deployment_id,
+        objects.c.id == segments.c.object_id,
+        objects.c.consumed_at < consumed_before,
     )
-    connection.execute(
-        delete(rollups).where(exists().where(*mine, or_(windows.c.end < before, losing)).correlate(rollups))
+    gone = select(windows.c.id).where(
+        windows.c.monitor_id == monitor_id,
+        or_(windows.c.end < before, losing),
+        exists().where(rollups.c.window_id == windows.c.id),
     )
+    connection.execute(delete(rollups).where(rollups.c.window_id.in_(gone)))

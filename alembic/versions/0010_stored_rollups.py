@@ -7,7 +7,7 @@ compared byte by byte, whatever language the database speaks.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_stored"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
