@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +21,20 @@ from commands.options import (
     print_json,
     require_order,
 )
+from config.plurals import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Engine
+
+    from config.model import Config, Endpoint
+    from monitor.rejudging import Past
+    from store.lease import Lease
+    from store.records import Execution
+
+_PATIENCE = 15.0
+"""Seconds of wall time in which the service's round over the endpoint may end."""
 
 
 def run(
@@ -27,16 +42,24 @@ def run(
     config: ConfigPath = DEFAULT_CONFIG,
     start: Annotated[str | None, typer.Option(help="Windows from here on, such as 2026-05-01T10:00.")] = None,
     end: Annotated[str | None, typer.Option(help="Windows that end by then.")] = None,
+    baseline: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="VERSION",
+            help="Hold what is stored of past windows against this version; reads no capture.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read what is new and judge the endpoint's windows into the database; a period is judged again.
 
+    With --baseline, past windows are judged by that stored version, beside the verdict where another rules.
+
     Example: kedge run abalone-prod-endpoint --start 2026-05-01 --end 2026-05-02
     """
-    import service
     from commands.logs import quiet
     from config.clock import clock_from_environment
-    from monitor.observer import Observer
     from store import executions, windows
     from store.engine import reading, writing
     from store.records import ExecutionKind
@@ -48,6 +71,12 @@ def run(
     entry = endpoint_of(loaded, endpoint, config)
     engine = open_current(loaded)
     clock = clock_from_environment(dict(os.environ))
+    if baseline is not None:
+        _judge_past(engine, loaded, entry, baseline, (first, last), clock.now(), as_json)
+        return
+    import service
+    from monitor.observer import Observer
+
     observer = Observer(service.aws_world(engine, clock, loaded.region))
     done = observer.observe(entry)
     if first or last:
@@ -56,23 +85,92 @@ def run(
             windows.mark(connection, monitor.id, first, last)
         done = observer.observe(entry)
     if done is None:
-        raise CommandError(
-            f"{endpoint} is being observed by another process right now: try again in a moment"
-        )
+        raise _busy(endpoint)
     if done.problem:
         raise CommandError(done.problem)
     monitor = monitor_of(engine, endpoint)
+    whole = first is None and last is None
+    limit = 500 if whole else None
     with reading(engine) as connection:
-        found = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY, start=first, end=last)
-    _tell(found, as_json, whole=first is None and last is None)
+        found = executions.latest(
+            connection, monitor.id, ExecutionKind.DATA_QUALITY, start=first, end=last, limit=limit
+        )
+    _tell(found[::-1], as_json, whole=whole)
 
 
-def _tell(found: tuple[object, ...], as_json: bool, *, whole: bool) -> None:
-    from config.plurals import counted
+def _judge_past(
+    engine: Engine,
+    loaded: Config,
+    entry: Endpoint,
+    version: int,
+    period: tuple[datetime | None, datetime | None],
+    now: datetime,
+    as_json: bool,
+) -> None:
+    """Hold what is stored of past windows against a baseline version; neither S3 nor AWS is asked."""
+    from commands.progress import shown
+    from monitor.rejudging import past, rejudge, silent
+    from store.engine import reading
+
+    monitor = monitor_of(engine, entry.name)
+
+    def work(lease: Lease) -> tuple[Past, list[Execution]]:
+        given = past(engine, monitor.id, entry, version, start=period[0], end=period[1], now=now)
+        judged = rejudge(engine, lease.transaction, given, now)
+        return given, list(shown(judged, len(given.windows), "windows"))
+
+    given, judged = _with_lease(engine, monitor.id, entry.name, work)
+    _tell(judged, as_json, whole=False)
+    if as_json:
+        return
+    with reading(engine) as connection:
+        for told in silent(connection, judged):
+            typer.echo(f"{told.feature}: {told.why} ({counted(told.windows, 'window')})")
+    beside = sum(not execution.latest for execution in judged)
+    if beside:
+        typer.echo(
+            f"{counted(beside, 'window')} held against version {version} beside the verdict, which stays: "
+            "another version judges their era."
+        )
+    if given.gone:
+        typer.echo(
+            f"{counted(given.gone, 'window')} of that time can't be judged again: "
+            "retention.profiles has let their statistics go."
+        )
+
+
+def _with_lease(
+    engine: Engine, monitor_id: int, endpoint: str, work: Callable[[Lease], tuple[Past, list[Execution]]]
+) -> tuple[Past, list[Execution]]:
+    """Do the work while no service observes the endpoint: a round of one is short, and is waited for."""
+    import time
+
+    import service
+    from monitor.observer import LEASE
+    from store import monitors
+    from store.lease import leased
+
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        replica = service.replica_name()
+        with leased(engine, monitors, monitor_id, replica, LEASE, lambda: False) as lease:
+            if lease is not None:
+                try:
+                    return work(lease)
+                except monitors.LeaseLostError:
+                    raise _busy(endpoint) from None
+        if time.monotonic() > deadline:
+            raise _busy(endpoint)
+        time.sleep(0.2)
+
+
+def _busy(endpoint: str) -> CommandError:
+    return CommandError(f"{endpoint} is being observed by another process right now: try again in a moment")
+
+
+def _tell(judged: Sequence[Execution], as_json: bool, *, whole: bool) -> None:
     from monitor.losses import fault_of_losses
-    from store.records import Execution
 
-    judged = [execution for execution in reversed(found) if isinstance(execution, Execution)]
     if as_json:
         print_json(
             [
@@ -82,6 +180,8 @@ def _tell(found: tuple[object, ...], as_json: bool, *, whole: bool) -> None:
                     "end": e.end,
                     "variant": e.variant,
                     "revision": e.revision,
+                    "baseline": e.baseline_version,
+                    "in_force": e.latest,
                     "status": e.status,
                     "records": e.records,
                     "rejected": e.rejected,

@@ -13,10 +13,11 @@ from baselines.profile import codec
 from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.model import Endpoint
+from monitor import evidence
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
-from store import captures, executions, incidents, windows
+from store import executions, incidents, windows
 from store.records import (
     Execution,
     ExecutionKind,
@@ -30,43 +31,34 @@ from store.records import (
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Who judges: the endpoint's entry and the baseline of the window's era.
+    """Who judges: the endpoint's entry and a baseline, which for a verdict is that of the window's era.
 
-    Of an era that is over (`ended`) a window is judged all the same, and opens no incident.
+    Of an era that is over (`ended`) a window is judged all the same, and opens no incident. `read_by` is the
+    baseline by which the records were read, where that is another: it says how many columns they should have.
     """
 
     endpoint: Endpoint
     baseline: LoadedBaseline
     ended: bool = False
-
-
-def evidence(connection: Connection, window: Window) -> tuple[Profile, int]:
-    """A window's profile and how many records it lost.
-
-    Its segments added up in key order, or what was kept when they were let go.
-    """
-    kept = windows.kept(connection, window.id)
-    if kept is not None:
-        return codec.decode(kept[0]), kept[1]
-    key = (window.monitor_id, window.start, window.variant, window.deployment_id)
-    encoded = captures.profiles(connection, *key)
-    if not encoded:  # every object that gave it records was written anew, with records of other windows
-        return Profile.empty(), 0
-    total = codec.decode(encoded[0])
-    for segment in encoded[1:]:
-        total = total + codec.decode(segment)
-    return total, captures.rejected_in(connection, *key)
+    read_by: LoadedBaseline | None = None
 
 
 def judge_window(connection: Connection, window: Window, bench: Bench, now: datetime) -> Execution:
     """Judge a window as it stands, store the next revision, and bring its incidents up to date."""
-    profile, rejected = evidence(connection, window)
+    found = evidence.gather(connection, window)
+    evidence.keep(connection, window, found)
+    profile = found.profile
+    windows.compact(connection, window.id, codec.encode(profile), profile.rows, found.rejected)
+    return settle(connection, window, judgement(profile, found.rejected, bench), bench.ended, now)
+
+
+def judgement(profile: Profile, rejected: int, bench: Bench) -> NewExecution:
+    """What a window's records, summarised, and those that it lost come to: a pure function."""
     endpoint = bench.endpoint
     verdict = judge(
         profile, bench.baseline.profile, _kept(bench), endpoint.distance, _width(bench), endpoint.assume
     )
-    windows.compact(connection, window.id, codec.encode(profile), profile.rows, rejected)
-    return settle(connection, window, _execution(verdict, profile, rejected, bench), bench.ended, now)
+    return _execution(verdict, profile, rejected, bench)
 
 
 def settle(
@@ -115,7 +107,7 @@ def _kept(bench: Bench) -> Constraints:
 
 def _width(bench: Bench) -> int:
     """How many columns a record has: the excluded ones too."""
-    return len(bench.endpoint.columns or bench.baseline.constraints.features)
+    return len(bench.endpoint.columns or (bench.read_by or bench.baseline).constraints.features)
 
 
 def _execution(verdict: Verdict, profile: Profile, rejected: int, bench: Bench) -> NewExecution:

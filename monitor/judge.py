@@ -17,9 +17,11 @@ from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
 from monitor.checks.names import NOT_COMPARED, OURS_ALONE, Check, insufficient, not_applicable
 from monitor.checks.non_negative import check_non_negative
+from monitor.checks.profiled import unanswered
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
 
+ABSENT = "The records were read without a column of this name."
 _NO_RECORDS = "There are no records."
 
 
@@ -79,7 +81,7 @@ def _check_columns(current: Profile, constraints: Constraints, width: int | None
 def _absent(name: str, rows: int) -> CheckRow:
     if not rows:
         return insufficient(name, Check.COMPLETENESS, _NO_RECORDS)
-    return not_applicable(name, Check.COMPLETENESS, "The records have no column of this name.")
+    return not_applicable(name, Check.COMPLETENESS, ABSENT)
 
 
 def _check_feature(
@@ -114,7 +116,11 @@ def _check_feature(
         ),
         Check.UNIT: lambda: against_baseline(Check.UNIT, lambda expected: check_unit(name, column, expected)),
     }
-    return [_guarded(name, check, made[check]) for check in _checks(mode, assume)]
+    silent = unanswered(column, constraint)
+    return [
+        insufficient(name, check, silent[check]) if check in silent else _guarded(name, check, made[check])
+        for check in _checks(mode, assume)
+    ]
 
 
 def _checks(mode: Distance, assume: Assume) -> tuple[Check, ...]:

@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, select, union_all, update
 
-from store import ledger, windows
+from store import ledger, rollups, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
@@ -62,6 +62,12 @@ def read_otherwise(connection: Connection, monitor_id: int, columns: str) -> fro
 
     What was counted before anybody kept the columns is taken as it is.
     """
+    # two stretches of an index, which are empty as a rule, where "other than" would look at every segment
+    mine = select(segments.c.id).where(segments.c.monitor_id == monitor_id)
+    other = union_all(
+        mine.where(segments.c.columns > "", segments.c.columns < columns),
+        mine.where(segments.c.columns > columns),
+    )
     rows = connection.execute(
         select(objects.c.bucket, objects.c.key)
         .join(segments, segments.c.object_id == objects.c.id)
@@ -77,7 +83,7 @@ def read_otherwise(connection: Connection, monitor_id: int, columns: str) -> fro
         .where(
             windows_table.c.monitor_id == monitor_id,
             windows_table.c.dirty,
-            segments.c.columns.not_in(["", columns]),
+            segments.c.id.in_(other),
         )
         .distinct()
     )
@@ -114,7 +120,7 @@ def replace(
         object_id = connection.execute(added.returning(objects.c.id)).scalar_one()
     else:
         connection.execute(update(objects).where(objects.c.id == object_id).values(**values))
-    _insert_segments(connection, monitor_id, object_id, segments_given)
+    _insert_segments(connection, monitor_id, object_id, consumed, segments_given)
     _insert_rejects(connection, monitor_id, object_id, rejects_given)
     if predictions_given is not None:
         ledger.add_predictions(connection, monitor_id, object_id, predictions_given)
@@ -133,10 +139,18 @@ def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) ->
     ).scalar()
     if object_id is None:
         return None
-    touched = select(
-        segments.c.window_start, segments.c.window_end, segments.c.variant, segments.c.deployment_id
-    ).where(segments.c.object_id == object_id)
-    windows.touch(connection, monitor_id, [tuple(row) for row in connection.execute(touched)])
+    touched = connection.execute(
+        select(
+            segments.c.window_start,
+            segments.c.window_end,
+            segments.c.variant,
+            segments.c.deployment_id,
+            segments.c.place,
+        ).where(segments.c.object_id == object_id)
+    ).all()
+    windows.touch(connection, monitor_id, [tuple(row[:4]) for row in touched])
+    for place in {row.place for row in touched}:
+        rollups.changed(connection, monitor_id, [(row[0], row[2], row[3]) for row in touched], place)
     ledger.mark_labelled(connection, monitor_id, object_id)
     for table in (segments, rejects, predictions, labels):
         connection.execute(delete(table).where(table.c.object_id == object_id))
@@ -144,16 +158,22 @@ def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) ->
 
 
 def _insert_segments(
-    connection: Connection, monitor_id: int, object_id: int, given: Sequence[Segment]
+    connection: Connection,
+    monitor_id: int,
+    object_id: int,
+    consumed: ConsumedObject,
+    given: Sequence[Segment],
 ) -> None:
     if not given:
         return
+    place = rollups.place(consumed.bucket, consumed.key)
     connection.execute(
         insert(segments),
         [
             {
                 "object_id": object_id,
                 "monitor_id": monitor_id,
+                "place": place,
                 **{name: getattr(segment, name) for name in Segment.__slots__},
             }
             for segment in given
@@ -161,6 +181,9 @@ def _insert_segments(
     )
     windows.touch(
         connection, monitor_id, [(s.window_start, s.window_end, s.variant, s.deployment_id) for s in given]
+    )
+    rollups.changed(
+        connection, monitor_id, [(s.window_start, s.variant, s.deployment_id) for s in given], place
     )
 
 
@@ -183,24 +206,6 @@ def _insert_rejects(
         )
 
 
-def profiles(
-    connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
-) -> tuple[bytes, ...]:
-    """The encoded profiles of a window's segments, in key order."""
-    rows = connection.execute(
-        select(segments.c.profile)
-        .join(objects, objects.c.id == segments.c.object_id)
-        .where(
-            segments.c.monitor_id == monitor_id,
-            segments.c.window_start == start,
-            segments.c.variant == variant,
-            segments.c.deployment_id == deployment_id,
-        )
-        .order_by(objects.c.bucket, objects.c.key)
-    )
-    return tuple(row.profile for row in rows)
-
-
 def keys_between(
     connection: Connection, monitor_id: int, start: datetime, end: datetime, variant: str, deployment_id: int
 ) -> tuple[tuple[str, str, str], ...]:
@@ -221,19 +226,6 @@ def keys_between(
         .order_by(objects.c.bucket, objects.c.key)
     )
     return tuple((row.bucket, row.key, row.etag) for row in rows)
-
-
-def rejected_in(
-    connection: Connection, monitor_id: int, start: datetime, variant: str, deployment_id: int
-) -> int:
-    """How many records of this window were lost."""
-    total = select(func.coalesce(func.sum(segments.c.rejected), 0)).where(
-        segments.c.monitor_id == monitor_id,
-        segments.c.window_start == start,
-        segments.c.variant == variant,
-        segments.c.deployment_id == deployment_id,
-    )
-    return int(connection.execute(total).scalar_one())
 
 
 def reject_counts(

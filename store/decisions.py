@@ -17,9 +17,9 @@ Seen = tuple[tuple[str, float | None, float | None], ...]
 
 
 def newest_execution(connection: Connection, monitor_id: int) -> int | None:
-    """The key of the endpoint's newest execution of either kind."""
+    """The key of the endpoint's newest verdict of either kind; what stands beside one decides nothing."""
     newest: int | None = connection.execute(
-        select(func.max(executions.c.id)).where(executions.c.monitor_id == monitor_id)
+        select(func.max(executions.c.id)).where(executions.c.monitor_id == monitor_id, executions.c.latest)
     ).scalar_one()
     return newest
 

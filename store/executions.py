@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -28,13 +27,19 @@ from store.schema import baselines, check_results, executions, feature_results, 
 Row = TypeVar("Row")
 
 
-def record(connection: Connection, window: Window, new: NewExecution, now: datetime) -> Execution:
-    """Store a judgement as the window's next revision of its kind."""
+def record(
+    connection: Connection, window: Window, new: NewExecution, now: datetime, *, beside: bool = False
+) -> Execution:
+    """Store a judgement as the window's next revision of its kind.
+
+    `beside` leaves the verdict of before in force: nothing is published, told or decided by this one.
+    """
     same = and_(executions.c.window_id == window.id, executions.c.kind == new.kind)
     last = connection.execute(
         select(func.coalesce(func.max(executions.c.revision), 0)).where(same)
     ).scalar_one()
-    connection.execute(update(executions).where(same, executions.c.latest).values(latest=False))
+    if not beside:
+        connection.execute(update(executions).where(same, executions.c.latest).values(latest=False))
     added = insert(executions).values(
         monitor_id=window.monitor_id,
         window_id=window.id,
@@ -49,11 +54,11 @@ def record(connection: Connection, window: Window, new: NewExecution, now: datet
         violations=sum(check.outcome is Outcome.VIOLATED for check in new.checks),
         message=new.message,
         config_digest=new.config_digest,
-        latest=True,
+        latest=not beside,
     )
     execution_id = connection.execute(added.returning(executions.c.id)).scalar_one()
     _insert_rows(connection, execution_id, new)
-    if new.kind is ExecutionKind.DATA_QUALITY:
+    if new.kind is ExecutionKind.DATA_QUALITY and not beside:
         connection.execute(
             update(windows).where(windows.c.id == window.id).values(dirty=False, revision=last + 1)
         )
@@ -65,12 +70,17 @@ def record(connection: Connection, window: Window, new: NewExecution, now: datet
 def _insert_rows(connection: Connection, execution_id: int, new: NewExecution) -> None:
     key = {"execution_id": execution_id}
     if new.features:
-        rows = [{**key, "position": at, **asdict(f)} for at, f in enumerate(new.features)]
+        rows = [{**key, "position": at, **_values(f)} for at, f in enumerate(new.features)]
         connection.execute(insert(feature_results), rows)
     if new.checks:
-        connection.execute(insert(check_results), [{**key, **asdict(check)} for check in new.checks])
+        connection.execute(insert(check_results), [{**key, **_values(check)} for check in new.checks])
     if new.metrics:
-        connection.execute(insert(metrics), [{**key, **asdict(metric)} for metric in new.metrics])
+        connection.execute(insert(metrics), [{**key, **_values(metric)} for metric in new.metrics])
+
+
+def _values(row: FeatureResult | CheckRow | MetricRow) -> dict[str, Any]:
+    """A row's values by column; `asdict` copies each of them deeply, and took longer than inserting."""
+    return {name: getattr(row, name) for name in row.__slots__}
 
 
 def _executions() -> Select[Any]:
@@ -130,9 +140,9 @@ def latest(
     *,
     start: datetime | None = None,
     end: datetime | None = None,
-    limit: int = 500,
+    limit: int | None = 500,
 ) -> tuple[Execution, ...]:
-    """The last revisions of the windows of a period, newest window first."""
+    """The verdicts in force on the windows of a period, newest window first; without a limit all of them."""
     query = _executions().where(
         windows.c.monitor_id == monitor_id, executions.c.kind == kind, executions.c.latest
     )
@@ -273,6 +283,23 @@ def metric_rows(connection: Connection, execution_id: int) -> tuple[MetricRow, .
         .order_by(metrics.c.name)
     )
     return tuple(MetricRow(**row) for row in rows.mappings())
+
+
+def with_details(
+    connection: Connection, ids: Collection[int], details: Collection[str]
+) -> tuple[tuple[str, str, int], ...]:
+    """(feature, detail, executions) of the checks of these executions that say one of these, by feature."""
+    rows = connection.execute(
+        select(
+            check_results.c.feature,
+            check_results.c.detail,
+            func.count(check_results.c.execution_id.distinct()),
+        )
+        .where(check_results.c.execution_id.in_(ids), check_results.c.detail.in_(details))
+        .group_by(check_results.c.feature, check_results.c.detail)
+        .order_by(check_results.c.feature, check_results.c.detail)
+    )
+    return tuple((row[0], row[1], int(row[2])) for row in rows)
 
 
 def violation_counts(

@@ -147,6 +147,40 @@ class RejectCount:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """What one object gave a window, where it stands among the others there, and how many records it lost."""
+
+    place: str
+    profile: bytes
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Neighbouring pieces of a window that were added up: those after one place, up to another, inclusive.
+
+    `level` says what they are: 0 segments, above it sums of the level below (monitor.rollups).
+    """
+
+    id: int
+    level: int
+    after: str
+    upto: str
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRollup:
+    """A sum about to be kept, in the place of any that begins where it does; `profile` is encoded."""
+
+    level: int
+    after: str
+    upto: str
+    rejected: int
+    profile: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RejectExample:
     """One bad line or value: where it stands and what is wrong with it."""
 
@@ -237,7 +271,10 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One judgement of a window; a later revision supersedes it (`latest` is then false)."""
+    """One judgement of a window. `latest` says that it is the verdict in force.
+
+    A later revision supersedes it; one by another baseline version than its era's stands beside the verdict.
+    """
 
     id: int
     monitor_id: int

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, select, update
 
+from store import rollups
 from store.records import ObjectKind
 from store.schema import executions, labels, objects, predictions, segments, windows
 
@@ -26,6 +27,7 @@ def forget(
     metrics they gave, so that nothing is counted again.
     """
     _settle(connection, monitor_id, segments_before)
+    rollups.forget(connection, monitor_id, before=segments_before, consumed_before=metrics_before)
     connection.execute(
         delete(predictions).where(
             predictions.c.monitor_id == monitor_id, predictions.c.window_start < predictions_before

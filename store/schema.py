@@ -85,6 +85,10 @@ metadata = MetaData(
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
+# The order of keys is that of their bytes; a database that sorts by a language would have one of its own.
+Place = String(512).with_variant(String(512, collation="C"), "postgresql")
+
+
 def _key() -> Column[int]:
     return Column("id", Key, primary_key=True, autoincrement=True)
 
@@ -181,8 +185,10 @@ segments = Table(
     Column("profile", LargeBinary, nullable=False),
     Column("rejected", BigInteger, nullable=False, server_default="0"),
     Column("columns", String(64), nullable=False, server_default=""),
-    Index(None, "monitor_id", "window_start", "variant", "deployment_id"),
+    Column("place", Place, nullable=False, server_default=""),
+    Index("ix_segments_of_a_window", "monitor_id", "window_start", "variant", "deployment_id", "place"),
     Index(None, "object_id"),
+    Index(None, "monitor_id", "columns"),
 )
 
 rejects = Table(
@@ -217,6 +223,20 @@ windows = Table(
     UniqueConstraint("monitor_id", "start", "variant", "deployment_id"),
     Index(None, "monitor_id", "dirty", "end"),
     Index(None, "monitor_id", "quality_dirty", "end"),
+)
+
+rollups = Table(
+    "rollups",
+    metadata,
+    _key(),
+    _of("windows"),
+    Column("level", Integer, nullable=False),
+    Column("after", Place, nullable=False),
+    Column("upto", Place, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("profile", LargeBinary, nullable=False),
+    UniqueConstraint("window_id", "level", "after"),
+    Index(None, "window_id", "upto"),
 )
 
 executions = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
@@ -15,6 +15,7 @@ WindowKey = tuple[datetime, datetime, str, int]
 """start, end, variant, deployment id"""
 
 _COLUMNS = [windows.c[name] for name in Window.__slots__]
+_HAS_STATISTICS = or_(~windows.c.settled, windows.c.profile.is_not(None))
 
 
 def touch(connection: Connection, monitor_id: int, keys: Iterable[WindowKey]) -> None:
@@ -114,12 +115,32 @@ def mark(
 
     Those of which no profile is left can't be judged, and are not counted.
     """
-    chosen = [windows.c.monitor_id == monitor_id, or_(~windows.c.settled, windows.c.profile.is_not(None))]
+    chosen = (*_within(monitor_id, start, end), _HAS_STATISTICS)
+    return connection.execute(update(windows).where(*chosen).values(dirty=True)).rowcount
+
+
+def with_statistics(
+    connection: Connection, monitor_id: int, start: datetime | None, end: datetime | None
+) -> tuple[Window, ...]:
+    """The windows of a period of which a profile or segments are left, oldest first."""
+    return _select(connection, *_within(monitor_id, start, end), _HAS_STATISTICS)
+
+
+def without_statistics(
+    connection: Connection, monitor_id: int, start: datetime | None, end: datetime | None
+) -> int:
+    """How many windows of a period can't be judged any more: their profile was let go."""
+    gone = select(func.count()).where(*_within(monitor_id, start, end), ~_HAS_STATISTICS)
+    return int(connection.execute(gone).scalar_one())
+
+
+def _within(monitor_id: int, start: datetime | None, end: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    chosen = [windows.c.monitor_id == monitor_id]
     if start is not None:
         chosen.append(windows.c.start >= start)
     if end is not None:
         chosen.append(windows.c.end <= end)
-    return connection.execute(update(windows).where(*chosen).values(dirty=True)).rowcount
+    return tuple(chosen)
 
 
 def compact(connection: Connection, window_id: int, profile: bytes, records: int, rejected: int = 0) -> None:
@@ -147,6 +168,16 @@ def kept(connection: Connection, window_id: int) -> tuple[bytes, int] | None:
         )
     ).one_or_none()
     return None if row is None else (row.profile, row.rejected)
+
+
+def merged(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[bytes, int]]:
+    """By window: its merged profile and how many records it lost, where that is all there is in it by now."""
+    rows = connection.execute(
+        select(windows.c.id, windows.c.profile, windows.c.rejected).where(
+            windows.c.id.in_(ids), ~windows.c.dirty, windows.c.profile.is_not(None)
+        )
+    )
+    return {row.id: (row.profile, row.rejected) for row in rows}
 
 
 def settled(connection: Connection, monitor_id: int, starts: Iterable[datetime]) -> frozenset[WindowKey]:

@@ -53,7 +53,7 @@ def test_objects_that_reach_over_the_change_are_forgotten_so_that_they_are_read_
         )  # fmt: skip
         assert captures.totals(connection, monitor.id) == (2, 30)
         for era in (first, second):
-            assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, era.id) == (b"profile",)
+            assert world.profiles(connection, monitor.id, NOON, world.VARIANT, era.id) == (b"profile",)
 
 
 def test_objects_of_other_endpoints_are_not_forgotten(database: Engine) -> None:

@@ -45,15 +45,15 @@ def test_the_same_object_again_is_counted_once(database: Engine) -> None:
         assert captures.totals(connection, monitor.id) == (1, 10)
         assert captures.reject_counts(connection, monitor.id) == {"not_json": 2}
         window = (monitor.id, NOON, world.VARIANT, deployment.id)
-        assert captures.profiles(connection, *window) == (b"profile",)
-        assert captures.rejected_in(connection, *window) == 2
+        assert world.profiles(connection, *window) == (b"profile",)
+        assert world.lost(connection, *window) == 2
 
 
 def test_profiles_of_a_window_come_in_the_order_of_keys_whatever_came_first(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
         for key in ("c", "a", "b"):
             world.capture(connection, monitor, key, world.segment(deployment, profile=key.encode()))
-        found = captures.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id)
+        found = world.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id)
     assert found == (b"a", b"b", b"c")
 
 
@@ -73,7 +73,7 @@ def test_a_new_etag_replaces_and_opens_the_window_it_left_and_the_one_it_reached
             NOON: True,
             NOON + HOUR: True,
         }
-        assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id) == ()
+        assert world.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id) == ()
         assert captures.totals(connection, monitor.id) == (2, 17)
         assert captures.reject_counts(connection, monitor.id) == {}
         assert captures.known_etags(
@@ -216,7 +216,7 @@ def _one_clean_pass(deliveries: list[Delivery]) -> list[Delivery]:
 
 def _judged_over(connection: Connection, window: Window) -> tuple[bytes, ...]:
     key = (window.start, window.variant, window.deployment_id)
-    return captures.profiles(connection, window.monitor_id, *key)
+    return world.profiles(connection, window.monitor_id, *key)
 
 
 def _measured_over(connection: Connection, window: Window) -> tuple[Any, ...]:

@@ -10,7 +10,18 @@ import polars as pl
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, insert
 
-from store import attention, captures, executions, fleet, incidents, ledger, monitors, windows
+from store import (
+    attention,
+    captures,
+    decisions,
+    executions,
+    fleet,
+    incidents,
+    ledger,
+    monitors,
+    rollups,
+    windows,
+)
 from store.engine import writing
 from store.records import ExecutionKind, MetricRow, ObjectKind, Window
 from store.schema import (
@@ -26,13 +37,14 @@ from store.schema import (
 )
 from store.schema import executions as executions_table
 from store.schema import monitors as monitors_table
+from store.schema import rollups as rollups_table
 from store.schema import windows as windows_table
 from tests.clock import HOUR, NOON
 from tests.store import world
 
 ENDPOINTS, WINDOWS = 25, 240
 LARGE = ("windows", "executions", "feature_results", "check_results", "metrics", "objects", "segments",
-         "rejects", "predictions", "labels")  # fmt: skip
+         "rejects", "predictions", "labels", "rollups")  # fmt: skip
 LAST = 7 * WINDOWS  # the window that questions are about: the last one of the seventh endpoint
 DUE = NOON + WINDOWS * HOUR
 
@@ -71,9 +83,13 @@ def _fill_window(rows: dict[Table, list[dict[str, Any]]], key: int, monitor: int
             "kind": ObjectKind.CAPTURE, "bucket": "logs", "key": f"{key:06}", "etag": "one", "size": 1,
             "variant": world.VARIANT, "records": 1, "rejected": 0, "consumed_at": start,
         },
+        rollups_table: {
+            "window_id": key, "level": 0, "after": "", "upto": f"{key:06}|", "rejected": 0,
+            "profile": b"p" * 300,
+        },
         segments: of_object | here | {
             "window_start": start, "window_end": start + HOUR, "records": 1, "first_at": start,
-            "last_at": start, "profile": b"p" * 300,
+            "last_at": start, "profile": b"p" * 300, "place": f"{key:06}|",
         },
         predictions: joined | here | {"window_start": start, "prediction": 1.0},
         labels: joined | {"label": 1.0},
@@ -119,7 +135,14 @@ QUESTIONS: dict[str, Question] = {
     ),
     "a new capture": lambda c: _replace(c, ObjectKind.CAPTURE),
     "new labels": lambda c: _replace(c, ObjectKind.GROUND_TRUTH),
-    "profiles of a window": lambda c: captures.profiles(c, *HERE),
+    "segments of a window": lambda c: rollups.pieces(c, *HERE),
+    "segments of a window after one": lambda c: rollups.pieces(c, *HERE, gaps=[("001600", None)]),
+    "sums of a window": lambda c: rollups.of_window(c, LAST),
+    "a segment that comes": lambda c: rollups.changed(c, 7, [(DUE - HOUR, world.VARIANT, 7)], "001600"),
+    "sums that are let go": lambda c: rollups.forget(c, 7, before=NOON, consumed_before=NOON),
+    "windows judged again": lambda c: windows.with_statistics(c, 7, DAY["start"], DAY["end"]),
+    "merged profiles": lambda c: windows.merged(c, [LAST, LAST - 1]),
+    "newest verdict": lambda c: decisions.newest_execution(c, 7),
     "labelled records of a window": lambda c: world.labelled(c, *HERE),
     "labelled records of a day": lambda c: ledger.labelled_between(
         c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
@@ -127,7 +150,6 @@ QUESTIONS: dict[str, Question] = {
     "capture objects of a day": lambda c: captures.keys_between(
         c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
-    "rejected records of a window": lambda c: captures.rejected_in(c, *HERE),
     "captures read with other columns": lambda c: captures.read_otherwise(c, 7, "digest"),
     "judged windows of an era after one": lambda c: executions.starts_after(c, 7, 7, DUE - HOUR, 2),
     "rejects by kind": lambda c: captures.reject_counts(c, 7),

@@ -43,7 +43,7 @@ def _kept(connection: Connection, monitor: Monitor, deployment: Deployment) -> d
         key = (monitor.id, NOON + hour * HOUR, world.VARIANT, deployment.id)
         (window,) = windows.between(connection, monitor.id, key[1], key[1] + HOUR)
         found = {
-            "segments": captures.profiles(connection, *key),
+            "segments": world.profiles(connection, *key),
             "predictions": world.labelled(connection, *key),
             "profiles": windows.profile(connection, window.id),
             "executions": executions.of_window(connection, window.id),
@@ -105,8 +105,8 @@ def test_segments_that_are_still_to_be_judged_stay_and_those_beside_them_go(data
         ]
         assert not judged.dirty
         _forget(connection, monitor, segments_before=NOON + 9 * HOUR)
-        assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id) == ()
-        assert captures.profiles(connection, monitor.id, NOON, world.VARIANT, other.id) == (b"to be judged",)
+        assert world.profiles(connection, monitor.id, NOON, world.VARIANT, deployment.id) == ()
+        assert world.profiles(connection, monitor.id, NOON, world.VARIANT, other.id) == (b"to be judged",)
 
 
 def test_a_settled_window_stands_for_its_segments_and_is_judged_again_as_long_as_its_profile_lasts(

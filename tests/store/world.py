@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Engine, Table, select
 
-from store import captures, deployments, executions, ledger, monitors, windows
+from store import captures, deployments, executions, ledger, monitors, rollups, windows
 from store.engine import reading, writing
 from store.records import (
     ConsumedObject,
@@ -112,6 +112,16 @@ def ground_truth(
         labels_given=pl.DataFrame(list(labels), schema=ledger.LABELS, orient="row"),
         now=NOON,
     )
+
+
+def profiles(connection: Connection, *window: Any) -> tuple[bytes, ...]:
+    """The encoded profiles of a window's segments, in the order of keys."""
+    return tuple(piece.profile for piece in rollups.pieces(connection, *window))
+
+
+def lost(connection: Connection, *window: Any) -> int:
+    """How many records of a window were lost."""
+    return sum(piece.rejected for piece in rollups.pieces(connection, *window))
 
 
 def labelled(connection: Connection, *window: Any) -> tuple[tuple[Any, ...], ...]:

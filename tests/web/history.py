@@ -17,7 +17,7 @@ from baselines.profile.codec import decode, encode
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile, profile_frame
 from monitor.distances.robust import robust
-from store import captures, deployments, executions, incidents, monitors, reports, windows
+from store import captures, deployments, executions, incidents, monitors, reports, rollups, windows
 from store.engine import writing
 from store.records import (
     Baseline,
@@ -207,19 +207,16 @@ def _rejects(column: str) -> tuple[RejectCount, ...]:
 def _judge(
     connection: Connection, window: Window, baseline: Baseline, reference: Profile, detail: str
 ) -> Execution:
-    encoded = captures.profiles(
+    (piece,) = rollups.pieces(
         connection, window.monitor_id, window.start, window.variant, window.deployment_id
     )
-    windows.compact(connection, window.id, encoded[0], ROWS)
-    profile = decode(encoded[0])
+    windows.compact(connection, window.id, piece.profile, ROWS)
+    profile = decode(piece.profile)
     features = tuple(
         _feature(name, profile.column(name), reference.column(name)) for name in reference.columns
     )
     checks = tuple(_check(feature, detail) for feature in features)
     violated = any(check.outcome is Outcome.VIOLATED for check in checks)
-    rejected = captures.rejected_in(
-        connection, window.monitor_id, window.start, window.variant, window.deployment_id
-    )
     status = ExecutionStatus.COMPLETED_WITH_VIOLATIONS if violated else ExecutionStatus.COMPLETED
     new = NewExecution(
         kind=ExecutionKind.DATA_QUALITY,
@@ -227,7 +224,7 @@ def _judge(
         baseline_id=baseline.id,
         distance_mode="correct",
         records=ROWS,
-        rejected=rejected,
+        rejected=piece.rejected,
         message=f"{sum(c.outcome is Outcome.VIOLATED for c in checks)} of {len(checks)} checks were violated",
         config_digest="c" * 64,
         features=features,
