@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,18 +24,34 @@ from commands.options import (
     require_order,
 )
 
+if TYPE_CHECKING:
+    from monitor.ingest import Engine
+
+
+class EngineName(StrEnum):
+    """Who reads and digests what was captured."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
 
 def run(
     endpoint: Annotated[str, typer.Argument(help="The endpoint's name in kedge.yaml.")],
     config: ConfigPath = DEFAULT_CONFIG,
     start: Annotated[str | None, typer.Option(help="Windows from here on, such as 2026-05-01T10:00.")] = None,
     end: Annotated[str | None, typer.Option(help="Windows that end by then.")] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="Who reads captures: this process, or Spark for what outgrows a machine."),
+    ] = EngineName.LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Read what is new and judge the endpoint's windows into the database; a period is judged again.
 
     Example: kedge run abalone-prod-endpoint --start 2026-05-01 --end 2026-05-02
     """
+    from dataclasses import replace
+
     import service
     from commands.logs import quiet
     from config.clock import clock_from_environment
@@ -46,25 +65,41 @@ def run(
     require_order(first, last)
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
-    engine = open_current(loaded)
+    database = open_current(loaded)
     clock = clock_from_environment(dict(os.environ))
-    observer = Observer(service.aws_world(engine, clock, loaded.region))
-    done = observer.observe(entry)
-    if first or last:
-        monitor = monitor_of(engine, endpoint)
-        with writing(engine) as connection:
-            windows.mark(connection, monitor.id, first, last)
+    world = service.aws_world(database, clock, loaded.region)
+    with _opened(engine, loaded.region) as reads:
+        observer = Observer(replace(world, reads=reads))
         done = observer.observe(entry)
+        if first or last:
+            monitor = monitor_of(database, endpoint)
+            with writing(database) as connection:
+                windows.mark(connection, monitor.id, first, last)
+            done = observer.observe(entry)
     if done is None:
         raise CommandError(
             f"{endpoint} is being observed by another process right now: try again in a moment"
         )
     if done.problem:
         raise CommandError(done.problem)
-    monitor = monitor_of(engine, endpoint)
-    with reading(engine) as connection:
+    monitor = monitor_of(database, endpoint)
+    with reading(database) as connection:
         found = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY, start=first, end=last)
     _tell(found, as_json, whole=first is None and last is None)
+
+
+@contextmanager
+def _opened(engine: EngineName, region: str | None) -> Iterator[Engine]:
+    if engine is EngineName.LOCAL:
+        from monitor.ingest import HERE
+
+        yield HERE
+        return
+    from monitor.spark.engine import SparkEngine
+    from monitor.spark.session import spark
+
+    with spark(os.environ) as context:
+        yield SparkEngine(context, region)
 
 
 def _tell(found: tuple[object, ...], as_json: bool, *, whole: bool) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 import structlog
@@ -105,42 +106,108 @@ def read_otherwise(
     return tuple(found for found in listed if (found.ref.bucket, found.name) in other) if other else ()
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done with the captured objects of a place, wherever it is done.
+
+    Attributes:
+        place: where they lie.
+        recipe: how they are digested.
+        now: business time, beyond which no inference can have been made.
+        limit_bytes: how much an object may unpack to.
+        batch: follows them, where they are manifests of batch transforms.
+        role: in which role they are read; None reads them with the process's own credentials.
+    """
+
+    place: Place
+    recipe: Recipe
+    now: datetime
+    limit_bytes: int
+    batch: transforms.Transforms | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """What one object, as it was with this ETag, gives."""
+
+    found: Found
+    etag: str
+    digest: Digest
+
+
+Fold = tuple[Digested, ...]
+"""What is counted in one transaction."""
+
+
+class Engine(Protocol):
+    """Who reads and digests."""
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        """What the objects give, part by part; one that is not there any more is left out.
+
+        Raises PlaceError or HookError, and whatever else keeps it from going on; what it gave before counts.
+        """
+
+
+class Here:
+    """Reads and digests in this process, one object after the other."""
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        """See `Engine.digested`."""
+        for fold in folds(new):
+            yield tuple(digested(work, fold))
+
+
+HERE = Here()
+
+
+def digested(work: Work, objects: Iterable[Found]) -> Iterator[Digested]:
+    """Read and digest objects in their order: the one way from bytes to what they give, of every engine."""
+    for found, data, etag in _read(work.place, objects):
+        yield Digested(found, etag, _digest(work, found, data))
+
+
 def consume_captures(
-    place: Place,
-    new: Iterable[Found],
-    *,
-    monitor_id: int,
-    recipe: Recipe,
-    transaction: Transaction,
-    now: datetime,
-    limit_bytes: int,
-    batch: transforms.Transforms | None = None,
+    work: Work, new: Iterable[Found], *, monitor_id: int, transaction: Transaction, engine: Engine = HERE
 ) -> int:
     """Read, digest and count objects, many small ones to a transaction; returns how many were counted.
 
-    `batch`: the objects are manifests of batch transforms, and it follows them.
+    Objects that shared a profile with one of them are read again too.
     """
     counted = 0
-    for fold in _folds(new):
-        digested = [
-            (found, etag, _digest(place, found, data, recipe, limit_bytes, now, batch))
-            for found, data, etag in _read(place, fold)
-        ]
-        starts = {segment.window_start for _, _, result in digested for segment in result.segments}
-        with transaction() as connection:
-            settled = windows.settled(connection, monitor_id, starts)
-            for found, etag, result in digested:
-                _count_capture(connection, monitor_id, found, etag, without_settled(result, settled), now)
-        counted += len(digested)
+    waiting = tuple(new)
+    while waiting:
+        apart: dict[str, Found] = {}
+        for fold in engine.digested(work, waiting):
+            starts = {segment.window_start for one in fold for segment in one.digest.segments}
+            with transaction() as connection:
+                settled = windows.settled(connection, monitor_id, starts)
+                for one in fold:
+                    given = replace(one, digest=without_settled(one.digest, settled))
+                    shared = _count_capture(connection, monitor_id, given, work.now)
+                    apart.update((other.key, _as_found(other, work.now)) for other in shared)
+                    apart.pop(one.found.name, None)
+            counted += len(fold)
+        if apart:
+            log.info("read_again", bucket=waiting[0].ref.bucket, objects=len(apart))
+        waiting = tuple(apart.values())
     return counted
 
 
-def _folds(new: Iterable[Found]) -> Iterator[list[Found]]:
-    """Objects to be counted in one transaction: few enough that it stays short."""
+def _as_found(apart: ConsumedObject, now: datetime) -> Found:
+    """An object that was counted, to be read as if it had been listed."""
+    return Found(ObjectRef(apart.bucket, apart.key, apart.etag, apart.size, now), apart.variant)
+
+
+def folds(
+    new: Iterable[Found], most_objects: int = FOLD_OBJECTS, most_bytes: int = FOLD_BYTES
+) -> Iterator[list[Found]]:
+    """Objects in runs of so many and about so many bytes; one at the least."""
     pending = iter(new)
     while fold := list(islice(pending, 1)):
         size = fold[0].ref.size
-        while size < FOLD_BYTES and len(fold) < FOLD_OBJECTS and (more := next(pending, None)):
+        while size < most_bytes and len(fold) < most_objects and (more := next(pending, None)):
             fold.append(more)
             size += more.ref.size
         yield fold
@@ -158,26 +225,20 @@ def _read(place: Place, fold: Iterable[Found]) -> Iterator[tuple[Found, bytes, s
         yield found, data, etag
 
 
-def _digest(
-    place: Place,
-    found: Found,
-    data: bytes,
-    recipe: Recipe,
-    limit_bytes: int,
-    now: datetime,
-    batch: transforms.Transforms | None,
-) -> Digest:
+def _digest(work: Work, found: Found, data: bytes) -> Digest:
+    recipe, batch, place = work.recipe, work.batch, work.place
     if not found.in_layout:
         where = "output/yyyy/mm/dd/hh/<file>" if batch else "<endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
         bad = _outside(where)
         return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
-    times = inference_times(now)
+    times = inference_times(work.now)
     begun = transforms.job_hour(place, found.ref.key) if batch else layout.begun(found.ref.key, place.prefix)
+    limit = work.limit_bytes
     try:
         if batch:
-            decoded = batch.decode(found.ref.key, data, recipe.schema, limit_bytes=limit_bytes, between=times)
+            decoded = batch.decode(found.ref.key, data, recipe.schema, limit_bytes=limit, between=times)
         else:
-            decoded = _decoded(data, recipe, limit_bytes, times)
+            decoded = _decoded(data, recipe, limit, times)
         return digest(decoded, found.variant, recipe, begun)
     except (HookError, PlaceError):
         raise  # its owner has to mend a script, and a place may be read later: nothing is counted
@@ -206,16 +267,17 @@ def _outside(layout_is: str) -> rejects.Rejects:
 
 
 def _count_capture(
-    connection: Connection, monitor_id: int, found: Found, etag: str, result: Digest, now: datetime
-) -> None:
-    captures.replace(
+    connection: Connection, monitor_id: int, given: Digested, now: datetime
+) -> tuple[ConsumedObject, ...]:
+    found, result = given.found, given.digest
+    apart = captures.replace(
         connection,
         monitor_id,
         ConsumedObject(
             ObjectKind.CAPTURE,
             found.ref.bucket,
             found.name,
-            etag,
+            given.etag,
             found.ref.size,
             found.variant,
             result.records,
@@ -229,6 +291,7 @@ def _count_capture(
     if result.newest is not None:
         monitors.saw_inference(connection, monitor_id, result.newest)
     _tell_rejects(found, result.rejects)
+    return apart
 
 
 def _tell_rejects(found: Found, bad: Iterable[RejectCount]) -> None:
@@ -258,7 +321,7 @@ def consume_labels(
     `classes` says that labels are classes, which may be texts.
     """
     counted = 0
-    for fold in _folds(new):
+    for fold in folds(new):
         read = [(found, etag, _labels(found, data, limit_bytes)) for found, data, etag in _read(place, fold)]
         with transaction() as connection:
             for found, etag, labels in read:

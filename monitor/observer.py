@@ -44,6 +44,7 @@ from monitor.doctor import surroundings
 from monitor.hooks.postprocess import run_on
 from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
+from monitor.spark.engine import SparkError
 from monitor.transforms import Transforms
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, monitors, retention
@@ -65,6 +66,7 @@ Problem = (
     MisplacedError,
     HookError,
     QualityError,
+    SparkError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -94,6 +96,8 @@ class World:
     """The executions of the schedule that an endpoint follows which failed since then."""
     stopping: Callable[[], bool] = lambda: False
     """Whether rounds are to end at their next transaction."""
+    reads: ingest.Engine = ingest.HERE
+    """Who reads and digests captured objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,20 +267,14 @@ class Observer:
         since = now - endpoint.lateness
         place = self._place(endpoint, endpoint.capture)
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
+        work = ingest.Work(place, recipe, now, self.world.limit_bytes, batch, endpoint.role)
         listed = list(ingest.list_all(place, endpoint, since))
         if not listed and not endpoint.batch:
             self._explain_none(endpoint, place, now)
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
-                place,
-                new,
-                monitor_id=lease.key,
-                recipe=recipe,
-                transaction=lease.transaction,
-                now=now,
-                limit_bytes=self.world.limit_bytes,
-                batch=batch,
+                work, new, monitor_id=lease.key, transaction=lease.transaction, engine=self.world.reads
             )
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, listed))
