@@ -107,8 +107,8 @@ class SparkEngine:
         if isinstance(here, FolderObjects):
             if not str(self.context.master).startswith("local"):
                 raise SparkError(
-                    f"the captures lie in {here.bucket}, a folder of this machine, and Spark's executors run on "
-                    "others: give an s3:// address, or run Spark with the master local[*]"
+                    f"the captures lie in {here.bucket}, a folder of this machine, and Spark's executors run "
+                    "on others: give an s3:// address, or run Spark with the master local[*]"
                 )
             uri = str(here.root.absolute())
         return Remote(
@@ -138,8 +138,8 @@ class SparkEngine:
         except (Py4JError, PySparkException) as error:
             # what it says in its own words may hold captured values
             raise SparkError(
-                f"Spark gave up on {remote.uri} ({type(error).__name__}): look into its executors' logs; they "
-                "must have this version of Kedge installed; what was counted before stays counted"
+                f"Spark gave up on {remote.uri} ({type(error).__name__}): look into its executors' logs; "
+                "they must have this version of Kedge installed; what was counted before stays counted"
             ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,8 @@ def spark(environ: Mapping[str, str], name: str = "kedge") -> Iterator[SparkCont
             f"Spark did not start ({type(error).__name__}): it says why above; PySpark 4 wants Java 17 or 21"
         ) from error
     context.setLogLevel("ERROR")
+    if str(context.master).startswith("local") and "PYSPARK_PYTHON" not in environ:
+        context.pythonExec = sys.executable  # where Kedge is installed: PATH may name another first
     try:
         yield context
     finally:

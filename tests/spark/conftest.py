@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from monitor.spark import session
+from tests.observing.conftest import watch
 
 if TYPE_CHECKING:
     from pyspark import SparkContext
+
+__all__ = ["watch"]
 
 LOCAL = (
     "--master local[2] --conf spark.ui.enabled=false --conf spark.driver.host=127.0.0.1 "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -96,9 +95,11 @@ SHAPES = (
 def rows(engine: Engine, table: Table, *names: str, key: bool = True) -> list[tuple[Any, ...]]:
     """The rows of a table without their own numbers, each with the key of its object where it has one."""
     columns = [table.c[name] for name in names]
-    query = select(objects.c.key, *columns).join(table, table.c.object_id == objects.c.id)
+    query = select(*columns)
+    if key:
+        query = select(objects.c.key, *columns).join(table, table.c.object_id == objects.c.id)
     with reading(engine) as connection:
-        found = connection.execute(query if key else select(*columns)).all()
+        found = connection.execute(query).all()
     return sorted((tuple(row) for row in found), key=repr)
 
 
@@ -129,7 +130,3 @@ def profiles(engine: Engine) -> dict[tuple[Any, ...], Profile]:
         found = connection.execute(select(*columns)).all()
     return {tuple(row[:3]): codec.decode(row[3]) for row in found if row[3] is not None}
 
-
-def examples(engine: Engine) -> list[Any]:
-    """Of each reject its examples, as they are kept."""
-    return [json.loads(row[-1]) for row in rows(engine, rejects, "kind", "examples")]
