@@ -1,4 +1,4 @@
-"""The engine that reads and digests on Spark: the objects' list is distributed, and what they give adds up in a tree.
+"""Reads and digests on Spark: the objects' list is distributed, and what they give adds up in a tree.
 
 driver:    shares ─▶ waves ─▶ tasks ─────────┐                      ┌─▶ a transaction a share
 executors:            read, decode, digest ◀─┘─▶ sum ─▶ sum ─▶ … ───┘

@@ -129,4 +129,3 @@ def profiles(engine: Engine) -> dict[tuple[Any, ...], Profile]:
     with reading(engine) as connection:
         found = connection.execute(select(*columns)).all()
     return {tuple(row[:3]): codec.decode(row[3]) for row in found if row[3] is not None}
-

@@ -175,7 +175,7 @@ def test_what_spark_counted_no_later_round_counts_again(
 def test_an_object_written_anew_is_taken_out_of_the_sum_that_it_is_in(
     watch: Watch, second: Second, spark: SparkContext, again_on_spark: bool
 ) -> None:
-    """A sum can't be taken apart: the objects of it are read again, in the same round and by either engine."""
+    """A sum can't be taken apart: its objects are read again, in the same round and by either engine."""
     endpoint = watch.yard.endpoint(window="1h", ground_truth=f"{watch.yard.uri}/labels")
     for seed in range(7):
         Shape(seed, minutes=seed, spread=2 * HOUR).put(watch.yard, "abalone", NOON)
@@ -209,26 +209,6 @@ def test_records_that_can_not_be_read_again_are_told_as_lost(watch: Watch, spark
 
 
 @on_sqlite
-def test_a_place_that_an_executor_can_not_read_is_told_and_nothing_of_it_is_counted(
-    watch: Watch, spark: SparkContext
-) -> None:
-    endpoint = watch.yard.endpoint(window="1h")
-    for seed in range(12):
-        Shape(seed, minutes=seed * 7).put(watch.yard, "abalone", NOON)
-    bad = Shape(99, minutes=80).put(watch.yard, "abalone", NOON)
-    path = Path(watch.yard.place("capture").objects.bucket, bad)
-    path.unlink()
-    path.symlink_to(path)  # there to be listed, and not to be read
-    watch.clock.at = NOON + 30 * MINUTE
-    done = on_spark(watch, endpoint, spark)
-    assert done.problem is not None
-    assert done.problem.startswith(f"cannot use {path} ")
-    held = counted(watch.engine)["objects"]
-    assert [row for row in held if row[1] == bad] == []
-    assert held  # the other shares of its wave
-
-
-@on_sqlite
 def test_a_script_runs_where_the_objects_are_read(
     watch: Watch, second: Second, spark: SparkContext, tmp_path: Path
 ) -> None:
@@ -254,32 +234,60 @@ def test_a_script_runs_where_the_objects_are_read(
     assert there.problem == here.round(endpoint).problem is not None
 
 
-@on_sqlite
-def test_executors_read_s3_by_clients_of_their_own(
-    aws: str, watch: Watch, second: Second, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No client and no credential travels: an executor takes what its own surroundings give it."""
+@pytest.fixture
+def bucket(aws: str, watch: Watch) -> Watch:
+    """Six objects in S3, over an hour."""
     yard = yards.bucket("captured")
     yard.baseline()
-    there = Watch(yard, watch.engine, watch.clock, s3=yard.s3)
-    endpoint = yard.endpoint(window="1h", ground_truth=f"{yard.uri}/labels")
     for seed in range(6):
         Shape(seed, minutes=seed * 11, form=["csv", "json", "gzip"][seed % 3]).put(yard, "abalone", NOON)
-    there.clock.at = NOON + 3 * HOUR
-    here = second(there)
-    here.fine(endpoint)
+    watch.clock.at = NOON + 3 * HOUR
+    return Watch(yard, watch.engine, watch.clock, s3=yard.s3)
+
+
+def give_executors(
+    spark: SparkContext, patch: pytest.MonkeyPatch, address: str, key: str = "executor"
+) -> None:
+    """What an executor's own surroundings say of AWS; the driver's environment is another."""
     environment: dict[str, str] = spark.environment
     given = {
-        "AWS_ENDPOINT_URL": aws,
-        "AWS_ACCESS_KEY_ID": "executor",
-        "AWS_SECRET_ACCESS_KEY": "executor",
+        "AWS_ENDPOINT_URL": address,
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": key,
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
     for name, value in given.items():
-        monkeypatch.setitem(environment, name, value)
-    assert on_spark(there, endpoint, spark).problem is None
-    assert_same(there, here)
-    assert len(counted(there.engine)["objects"]) == 6
+        patch.setitem(environment, name, value)
+
+
+@on_sqlite
+def test_executors_read_s3_by_clients_of_their_own(
+    aws: str, bucket: Watch, second: Second, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No client and no credential travels: an executor takes what its own surroundings give it."""
+    endpoint = bucket.yard.endpoint(window="1h", ground_truth=f"{bucket.yard.uri}/labels")
+    here = second(bucket)
+    here.fine(endpoint)
+    give_executors(spark, monkeypatch, aws)
+    assert on_spark(bucket, endpoint, spark).problem is None
+    assert_same(bucket, here)
+    assert len(counted(bucket.engine)["objects"]) == 6
+
+
+@on_sqlite
+def test_what_executors_can_not_reach_is_told_and_is_counted_once_they_can(
+    aws: str, bucket: Watch, spark: SparkContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = bucket.yard.endpoint(window="1h")
+    with monkeypatch.context() as patch:
+        give_executors(spark, patch, "http://127.0.0.1:9", "nobody")
+        done = on_spark(bucket, endpoint, spark)
+    assert done.problem is not None
+    assert done.problem.startswith("cannot reach s3://captured/capture/abalone/AllTraffic/2026/03/02/12/")
+    assert (done.objects, bucket.totals()) == (0, (0, 0))
+    give_executors(spark, monkeypatch, aws)
+    assert on_spark(bucket, endpoint, spark).problem is None
+    assert bucket.totals() == (6, 180)
 
 
 @on_sqlite
