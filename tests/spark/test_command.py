@@ -105,7 +105,7 @@ def test_a_job_takes_its_kedge_yaml_from_s3(java: None, traffic: Path, aws: str)
         key = f"capture/{path.relative_to(traffic / 'capture')}"
         client.put_object(Bucket="logs", Key=key, Body=path.read_bytes())
         assert at < 2
-    script = Path(ROOT / "commands" / "on_spark.py")
+    script = Path(ROOT / "deploy" / "on_spark.py")
     done = subprocess.run(
         [
             Path(sys.executable).with_name("spark-submit"),
@@ -124,7 +124,7 @@ def test_a_job_takes_its_kedge_yaml_from_s3(java: None, traffic: Path, aws: str)
         timeout=200,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-2000:]  # spark-submit sends both streams there
     assert [each["records"] for each in told(done.stdout)] == [200, 200]
 
 
@@ -132,7 +132,7 @@ def test_a_kedge_yaml_that_is_not_in_s3_is_told(folder: Path, aws: str) -> None:
     done = subprocess.run(
         [
             sys.executable,
-            ROOT / "commands" / "on_spark.py",
+            ROOT / "deploy" / "on_spark.py",
             "run",
             "x",
             "--config",
