@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from monitor.digest import Recipe
 from monitor.hooks.process import HookError
-from monitor.ingest import Fold, Found, Work, digested
+from monitor.ingest import FOLD_OBJECTS, Digested, Fold, Found, Work, digested
 from monitor.spark import plan
 from monitor.spark.partial import Partial, added, partial_of, shared
 from monitor.spark.plan import ORDINARY, Sizes, Task
@@ -87,15 +87,21 @@ class SparkEngine:
     sizes: Sizes = ORDINARY
 
     def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
-        """See `monitor.ingest.Engine`; a part is a share, in whose segments one profile stands for many."""
+        """See `monitor.ingest.Engine`; in a part's shares one profile stands for many objects."""
         remote = self._remote(work)
         for wave in self._waves(new):
             refused: list[Refused] = []
+            fold: list[Digested] = []
             for outcome in self._wave(remote, wave):
                 if isinstance(outcome, Refused):
                     refused.append(outcome)
-                elif outcome.digested:
-                    yield shared(outcome)
+                    continue
+                fold.extend(shared(outcome))
+                if len(fold) >= FOLD_OBJECTS:  # small shares are counted together
+                    yield tuple(fold)
+                    fold.clear()
+            if fold:
+                yield tuple(fold)
             if refused:  # the other shares of the wave are counted by now
                 raise refused[0].error()
 
@@ -116,24 +122,12 @@ class SparkEngine:
         )
 
     def _wave(self, remote: Remote, wave: Sequence[plan.Share]) -> Iterator[Outcome]:
-        """The outcome of each share, in order; one is in the driver's memory at a time."""
+        """The outcome of each share; one parcel of them is in the driver's memory at a time."""
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
-        tasks = plan.tasks(wave, self.sizes)
-        cores = self.context.defaultParallelism
-        numbered: RDD[tuple[tuple[int, int], Outcome]] = self.context.parallelize(
-            tasks, min(len(tasks), cores * self.sizes.tasks_per_core)
-        ).map(partial(_outcome, remote))
-        width = 1 + max(task.position for task in tasks)
-        while width > 1:
-            # neighbours alone are summed, in their order: equal objects give equal sums, whoever is quicker
-            groups = numbered.map(partial(_into_group, self.sizes.fan))
-            numbered = groups.groupByKey(min(len(tasks), cores * 2), _spread).map(_sum_of_group)
-            width = -(-width // self.sizes.fan)
-        whole = numbered.map(_of_share).partitionBy(len(wave), int)
         try:
-            for _, outcome in whole.toLocalIterator():
+            for _, outcome in self._summed(remote, wave).toLocalIterator():
                 yield outcome
         except (Py4JError, PySparkException) as error:
             # what it says in its own words may hold captured values
@@ -141,6 +135,21 @@ class SparkEngine:
                 f"Spark gave up on {remote.uri} ({type(error).__name__}): look into its executors' logs; "
                 "they must have this version of Kedge installed; what was counted before stays counted"
             ) from error
+
+    def _summed(self, remote: Remote, wave: Sequence[plan.Share]) -> RDD[tuple[int, Outcome]]:
+        """Each share's outcome, a partition a parcel: tasks are digested, neighbours are summed."""
+        tasks = plan.tasks(wave, self.sizes)
+        cores = self.context.defaultParallelism
+        spread = self.context.parallelize(tasks, min(len(tasks), cores * self.sizes.tasks_per_core))
+        numbered: RDD[tuple[tuple[int, int], Outcome]] = spread.map(partial(_outcome, remote))
+        width = 1 + max(task.position for task in tasks)
+        while width > 1:
+            # neighbours alone are summed, in their order: equal objects give equal sums, whoever is quicker
+            groups = numbered.map(partial(_into_group, self.sizes.fan))
+            numbered = groups.groupByKey(min(len(tasks), cores * 2), _spread).map(_sum_of_group)
+            width = -(-width // self.sizes.fan)
+        parcels = plan.parcels(wave, self.sizes)
+        return numbered.map(_of_share).partitionBy(1 + max(parcels), parcels.__getitem__)
 
 
 def _outcome(remote: Remote, task: Task) -> tuple[tuple[int, int], Outcome]:

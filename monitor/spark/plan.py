@@ -82,3 +82,16 @@ def tasks(wave: Sequence[Share], sizes: Sizes) -> tuple[Task, ...]:
         for number, share in enumerate(wave)
         for position, objects in enumerate(folds(share, sizes.task_objects, sizes.task_bytes))
     )
+
+
+def parcels(wave: Sequence[Share], sizes: Sizes) -> tuple[int, ...]:
+    """For each share of a wave its parcel: what comes back at a time, no larger than a share may be."""
+    numbers: list[int] = []
+    parcel = objects = size = 0
+    for share in wave:
+        more = sum(one.ref.size for one in share)
+        if objects and (objects + len(share) > sizes.share_objects or size + more > sizes.share_bytes):
+            parcel, objects, size = parcel + 1, 0, 0
+        numbers.append(parcel)
+        objects, size = objects + len(share), size + more
+    return tuple(numbers)

@@ -25,6 +25,7 @@ from tests.baselines.test_profiles_add_up import assert_same_but_for_rounding
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing import yard as yards
 from tests.observing.conftest import Watch
+from tests.observing.test_batch_transforms import csv_joined, jobs, manifest
 from tests.observing.yard import Yard, body, records
 from tests.spark.ground import SHAPES, Shape, counted, profiles
 
@@ -67,6 +68,7 @@ def on_spark(watch: Watch, endpoint: Endpoint, context: SparkContext, sizes: Siz
 def assert_same_profile(one: Profile, other: Profile) -> None:
     """Equal in all that is exact, and near in what a sketch says."""
     assert_same_but_for_rounding(one, other)
+    assert one.sample == other.sample
     for name, mine in one.columns.items():
         values, _ = mine.sketch.items()
         ranks = mine.sketch.cdf(values) - other.columns[name].sketch.cdf(values)
@@ -84,7 +86,7 @@ def assert_same(one: Watch, other: Watch) -> None:
 def test_every_shape_of_captures_ends_in_the_same_rows(
     watch: Watch, second: Second, spark: SparkContext
 ) -> None:
-    endpoint = watch.yard.endpoint(window="1h", ground_truth=f"{watch.yard.uri}/labels")
+    endpoint = watch.yard.endpoint(window="1h", ground_truth=f"{watch.yard.uri}/labels", sample_rows=20)
     for shape in SHAPES:
         shape.put(watch.yard, "abalone", NOON)
     watch.yard.put("capture", "abalone/AllTraffic/somewhere/else.jsonl", body(records(1, NOON)))
@@ -101,7 +103,9 @@ def test_every_shape_of_captures_ends_in_the_same_rows(
     assert {row[1] for row in held["rejects"]} >= {"bad_gzip", "empty_file", "not_json", "outside_layout"}
     assert {row[2] for row in held["windows"]} == {"AllTraffic", "Canary"}
     # a window's sketch was really compacted, or nothing would be shown of sums
-    assert max(profile.rows for profile in profiles(watch.engine).values()) > 5000
+    judged = profiles(watch.engine).values()
+    assert max(profile.rows for profile in judged) > 5000
+    assert {profile.sample.rows.height for profile in judged} >= {20}
 
 
 shapes = st.builds(
@@ -232,6 +236,22 @@ def test_a_script_runs_where_the_objects_are_read(
     Shape(5, minutes=9).put(watch.yard, "abalone", NOON)
     there = on_spark(watch, endpoint, spark)
     assert there.problem == here.round(endpoint).problem is not None
+
+
+@on_sqlite
+def test_batch_transforms_are_followed_where_their_manifests_are_read(
+    watch: Watch, second: Second, spark: SparkContext
+) -> None:
+    for part in range(4):
+        watch.yard.put("data", f"part-{part}.out", csv_joined(records(part, NOON, 50)))
+        manifest(watch.yard, NOON, "output", [f"part-{part}.out", "gone.out"], f"{part}.json")
+    endpoint = jobs(watch)
+    watch.clock.at = NOON + 2 * HOUR
+    here = second(watch)
+    here.fine(endpoint)
+    assert on_spark(watch, endpoint, spark).problem is None
+    assert_same(watch, here)
+    assert [row[5:] for row in counted(watch.engine)["objects"]] == [(50, 1)] * 4
 
 
 @pytest.fixture
