@@ -116,7 +116,8 @@ class SparkEngine:
                     f"the captures lie in {here.bucket}, a folder of this machine, and Spark's executors run "
                     "on others: give an s3:// address, or run Spark with the master local[*]"
                 )
-            uri = str(here.root.absolute())
+            if not uri.startswith("file:"):  # a path, which would be another from another folder
+                uri = str(here.root.absolute())
         return Remote(
             uri, work.role, self.region, work.recipe, work.now, work.limit_bytes, work.batch is not None
         )
