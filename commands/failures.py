@@ -19,6 +19,7 @@ TOLD = frozenset(
         "monitor.capture.schema.SchemaError",
         "monitor.analysis.contract.ContractError",
         "monitor.hooks.process.HookError",
+        "monitor.spark.engine.SparkError",
         "objects.problem.PlaceError",
         "retrain.actions.ActionError",
         "store.engine.StoreError",

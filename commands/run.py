@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,12 +32,20 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from config.model import Config, Endpoint
+    from monitor import ingest
     from monitor.rejudging import Past
     from store.lease import Lease
     from store.records import Execution
 
 _PATIENCE = 15.0
 """Seconds of wall time in which the service's round over the endpoint may end."""
+
+
+class EngineName(StrEnum):
+    """Who reads and digests what was captured."""
+
+    LOCAL = "local"
+    SPARK = "spark"
 
 
 def run(
@@ -50,6 +61,10 @@ def run(
             help="Hold what is stored of past windows against this version; reads no capture.",
         ),
     ] = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="Who reads captures: this process, or Spark for what outgrows a machine."),
+    ] = EngineName.LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Read what is new and judge the endpoint's windows into the database; a period is judged again.
@@ -58,6 +73,8 @@ def run(
 
     Example: kedge run abalone-prod-endpoint --start 2026-05-01 --end 2026-05-02
     """
+    from dataclasses import replace
+
     from commands.logs import quiet
     from config.clock import clock_from_environment
     from store import executions, windows
@@ -69,33 +86,49 @@ def run(
     require_order(first, last)
     loaded = load_config(config)
     entry = endpoint_of(loaded, endpoint, config)
-    engine = open_current(loaded)
+    database = open_current(loaded)
     clock = clock_from_environment(dict(os.environ))
     if baseline is not None:
-        _judge_past(engine, loaded, entry, baseline, (first, last), clock.now(), as_json)
+        _judge_past(database, loaded, entry, baseline, (first, last), clock.now(), as_json)
         return
     import service
     from monitor.observer import Observer
 
-    observer = Observer(service.aws_world(engine, clock, loaded.region))
-    done = observer.observe(entry)
-    if first or last:
-        monitor = monitor_of(engine, endpoint)
-        with writing(engine) as connection:
-            windows.mark(connection, monitor.id, first, last)
+    world = service.aws_world(database, clock, loaded.region)
+    with _opened(engine, loaded.region) as reads:
+        observer = Observer(replace(world, reads=reads))
         done = observer.observe(entry)
+        if first or last:
+            monitor = monitor_of(database, endpoint)
+            with writing(database) as connection:
+                windows.mark(connection, monitor.id, first, last)
+            done = observer.observe(entry)
     if done is None:
         raise _busy(endpoint)
     if done.problem:
         raise CommandError(done.problem)
-    monitor = monitor_of(engine, endpoint)
+    monitor = monitor_of(database, endpoint)
     whole = first is None and last is None
     limit = 500 if whole else None
-    with reading(engine) as connection:
+    with reading(database) as connection:
         found = executions.latest(
             connection, monitor.id, ExecutionKind.DATA_QUALITY, start=first, end=last, limit=limit
         )
     _tell(found[::-1], as_json, whole=whole)
+
+
+@contextmanager
+def _opened(engine: EngineName, region: str | None) -> Iterator[ingest.Engine]:
+    if engine is EngineName.LOCAL:
+        from monitor.ingest import HERE
+
+        yield HERE
+        return
+    from monitor.spark.engine import SparkEngine
+    from monitor.spark.session import spark
+
+    with spark(os.environ) as context:
+        yield SparkEngine(context, region)
 
 
 def _judge_past(

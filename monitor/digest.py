@@ -99,7 +99,7 @@ def without_settled(found: Digest, settled: frozenset[WindowKey]) -> Digest:
 
     Nobody can say of a settled window which records are in it, so a late one would be counted by guess.
     """
-    late = [one for one in found.segments if _key_of(one) in settled]
+    late = [one for one in found.segments if window_of(one) in settled]
     if not late:
         return found
     lost = sum(segment.records for segment in late)
@@ -111,7 +111,7 @@ def without_settled(found: Digest, settled: frozenset[WindowKey]) -> Digest:
     detail = "the windows of these records were settled before they came: they are older than the lateness"
     return replace(
         found,
-        segments=tuple(one for one in found.segments if _key_of(one) not in settled),
+        segments=tuple(one for one in found.segments if window_of(one) not in settled),
         predictions=found.predictions.join(closed, on=closed.columns, how="anti"),
         rejects=(*found.rejects, *reject_counts(_late(lost, detail))),
         records=found.records - lost,
@@ -119,7 +119,7 @@ def without_settled(found: Digest, settled: frozenset[WindowKey]) -> Digest:
     )
 
 
-def _key_of(segment: Segment) -> WindowKey:
+def window_of(segment: Segment) -> WindowKey:
     """The window that a segment belongs to."""
     return segment.window_start, segment.window_end, segment.variant, segment.deployment_id
 

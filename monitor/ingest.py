@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 import structlog
@@ -136,56 +137,130 @@ def read_otherwise(
     return tuple(found for found in listed if (found.ref.bucket, found.name) in other) if other else ()
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done with the captured objects of a place, wherever it is done.
+
+    Attributes:
+        place: where they lie.
+        recipe: how they are digested.
+        now: business time, beyond which no inference can have been made.
+        limit_bytes: how much an object may unpack to.
+        batch: follows them, where they are manifests of batch transforms.
+        role: in which role they are read; None reads them with the process's own credentials.
+    """
+
+    place: Place
+    recipe: Recipe
+    now: datetime
+    limit_bytes: int
+    batch: transforms.Transforms | None = None
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """What one object, as it was with this ETag, gives."""
+
+    found: Found
+    etag: str
+    digest: Digest
+
+
+_Read = tuple[Found, bytes, str]
+Fold = tuple[Digested, ...]
+"""What is counted in one transaction."""
+
+
+class Engine(Protocol):
+    """Who reads and digests."""
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        """What the objects give, part by part; one that is not there any more is left out.
+
+        Raises PlaceError or HookError, and whatever else keeps it from going on; what it gave before counts.
+        """
+
+
+class Here:
+    """Reads and digests in this process, one object after the other."""
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        """See `Engine.digested`."""
+        for fold in _read_in_folds(work.place, new):
+            yield tuple(Digested(found, etag, _digest(work, found, data)) for found, data, etag in fold)
+
+
+HERE = Here()
+
+
+def digested(work: Work, objects: Iterable[Found]) -> Iterator[Digested]:
+    """Read and digest objects in their order, the next ones asked for while one is digested."""
+    with closing(_read_ahead(work.place, objects)) as reading:
+        for got in reading:
+            if got is not None:
+                found, data, etag = got
+                yield Digested(found, etag, _digest(work, found, data))
+
+
 def consume_captures(
-    place: Place,
-    new: Iterable[Found],
-    *,
-    monitor_id: int,
-    recipe: Recipe,
-    transaction: Transaction,
-    now: datetime,
-    limit_bytes: int,
-    batch: transforms.Transforms | None = None,
+    work: Work, new: Iterable[Found], *, monitor_id: int, transaction: Transaction, engine: Engine = HERE
 ) -> int:
     """Read, digest and count objects, many small ones to a transaction; returns how many were counted.
 
-    `batch`: the objects are manifests of batch transforms, and it follows them.
+    Objects that shared a profile with one of them are read again too.
     """
     counted = 0
-    for fold in _read_in_folds(place, new):
-        digested = [
-            (found, etag, _digest(place, found, data, recipe, limit_bytes, now, batch))
-            for found, data, etag in fold
-        ]
-        starts = {segment.window_start for _, _, result in digested for segment in result.segments}
-        with transaction() as connection:
-            settled = windows.settled(connection, monitor_id, starts)
-            for found, etag, result in digested:
-                _count_capture(connection, monitor_id, found, etag, without_settled(result, settled), now)
-        counted += len(digested)
+    waiting = tuple(new)
+    while waiting:
+        apart: dict[str, Found] = {}
+        for fold in engine.digested(work, waiting):
+            starts = {segment.window_start for one in fold for segment in one.digest.segments}
+            with transaction() as connection:
+                settled = windows.settled(connection, monitor_id, starts)
+                for one in fold:
+                    given = replace(one, digest=without_settled(one.digest, settled))
+                    shared = _count_capture(connection, monitor_id, given, work.now)
+                    apart.update((other.key, _as_found(other, work.now)) for other in shared)
+                    apart.pop(one.found.name, None)
+            counted += len(fold)
+        if apart:
+            log.info("read_again", bucket=waiting[0].ref.bucket, objects=len(apart))
+        waiting = tuple(apart.values())
     return counted
 
 
-def _folds(new: Iterable[Found]) -> Iterator[list[Found]]:
-    """Objects to be counted in one transaction: few enough that it stays short."""
+def _as_found(apart: ConsumedObject, now: datetime) -> Found:
+    """An object that was counted, to be read as if it had been listed."""
+    return Found(ObjectRef(apart.bucket, apart.key, apart.etag, apart.size, now), apart.variant)
+
+
+def folds(
+    new: Iterable[Found], most_objects: int = FOLD_OBJECTS, most_bytes: int = FOLD_BYTES
+) -> Iterator[list[Found]]:
+    """Objects in runs of so many and about so many bytes; one at the least."""
     pending = iter(new)
     while fold := list(islice(pending, 1)):
         size = fold[0].ref.size
-        while size < FOLD_BYTES and len(fold) < FOLD_OBJECTS and (more := next(pending, None)):
+        while size < most_bytes and len(fold) < most_objects and (more := next(pending, None)):
             fold.append(more)
             size += more.ref.size
         yield fold
 
 
-def _read_in_folds(place: Place, new: Iterable[Found]) -> Iterator[Iterator[tuple[Found, bytes, str]]]:
+def _read_in_folds(place: Place, new: Iterable[Found]) -> Iterator[Iterator[_Read]]:
     """Each fold as what was read of it; the next objects are asked for while these are looked at."""
     pending = list(new)
-    with closing(ahead(partial(_read, place), pending, READS, lambda found: found.ref.size)) as reading:
-        for fold in _folds(pending):
+    with closing(_read_ahead(place, pending)) as reading:
+        for fold in folds(pending):
             yield (got for got in islice(reading, len(fold)) if got is not None)
 
 
-def _read(place: Place, found: Found) -> tuple[Found, bytes, str] | None:
+def _read_ahead(place: Place, objects: Iterable[Found]) -> Generator[_Read | None]:
+    return ahead(partial(_read, place), objects, READS, lambda found: found.ref.size)
+
+
+def _read(place: Place, found: Found) -> _Read | None:
     """An object with its bytes and their ETag; None where it is gone."""
     try:
         return found, *place.objects.read_with_etag(found.ref.key)
@@ -196,26 +271,20 @@ def _read(place: Place, found: Found) -> tuple[Found, bytes, str] | None:
         return None
 
 
-def _digest(
-    place: Place,
-    found: Found,
-    data: bytes,
-    recipe: Recipe,
-    limit_bytes: int,
-    now: datetime,
-    batch: transforms.Transforms | None,
-) -> Digest:
+def _digest(work: Work, found: Found, data: bytes) -> Digest:
+    recipe, batch, place = work.recipe, work.batch, work.place
     if not found.in_layout:
         where = "output/yyyy/mm/dd/hh/<file>" if batch else "<endpoint>/<variant>/yyyy/mm/dd/hh/<file>"
         bad = _outside(where)
         return Digest((), reject_counts(bad), ledger.PREDICTIONS.to_frame(), 0, bad.lost, None)
-    times = inference_times(now)
+    times = inference_times(work.now)
     begun = transforms.job_hour(place, found.ref.key) if batch else layout.begun(found.ref.key, place.prefix)
+    limit = work.limit_bytes
     try:
         if batch:
-            decoded = batch.decode(found.ref.key, data, recipe.schema, limit_bytes=limit_bytes, between=times)
+            decoded = batch.decode(found.ref.key, data, recipe.schema, limit_bytes=limit, between=times)
         else:
-            decoded = _decoded(data, recipe, limit_bytes, times)
+            decoded = _decoded(data, recipe, limit, times)
         return digest(decoded, found.variant, recipe, begun)
     except (HookError, PlaceError):
         raise  # its owner has to mend a script, and a place may be read later: nothing is counted
@@ -244,16 +313,17 @@ def _outside(layout_is: str) -> rejects.Rejects:
 
 
 def _count_capture(
-    connection: Connection, monitor_id: int, found: Found, etag: str, result: Digest, now: datetime
-) -> None:
-    captures.replace(
+    connection: Connection, monitor_id: int, given: Digested, now: datetime
+) -> tuple[ConsumedObject, ...]:
+    found, result = given.found, given.digest
+    apart = captures.replace(
         connection,
         monitor_id,
         ConsumedObject(
             ObjectKind.CAPTURE,
             found.ref.bucket,
             found.name,
-            etag,
+            given.etag,
             found.ref.size,
             found.variant,
             result.records,
@@ -267,6 +337,7 @@ def _count_capture(
     if result.newest is not None:
         monitors.saw_inference(connection, monitor_id, result.newest)
     _tell_rejects(found, result.rejects)
+    return apart
 
 
 def _tell_rejects(found: Found, bad: Iterable[RejectCount]) -> None:

@@ -44,6 +44,7 @@ from monitor.hooks.postprocess import run_on
 from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
 from monitor.notifications.queue import QueueError
+from monitor.spark.engine import SparkError
 from monitor.transforms import Transforms
 from objects import Place, PlaceError, S3Client, open_place
 from store import deployments, incidents, monitors, retention
@@ -66,6 +67,7 @@ Problem = (
     HookError,
     QualityError,
     QueueError,
+    SparkError,
 )
 """What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
 
@@ -97,6 +99,8 @@ class World:
     """Whether rounds are to end at their next transaction."""
     arrivals: Arrivals = field(default_factory=Arrivals)
     """Which captures a round looks at."""
+    reads: ingest.Engine = ingest.HERE
+    """Who reads and digests captured objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,17 +270,11 @@ class Observer:
         place = self._place(endpoint, endpoint.capture)
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
         arrived = self.world.arrivals.look(endpoint, place, recipe.columns, now, partial(self._known, lease))
+        work = ingest.Work(place, recipe, now, self.world.limit_bytes, batch, endpoint.role)
 
         def consume(new: tuple[ingest.Found, ...]) -> int:
             return ingest.consume_captures(
-                place,
-                new,
-                monitor_id=lease.key,
-                recipe=recipe,
-                transaction=lease.transaction,
-                now=now,
-                limit_bytes=self.world.limit_bytes,
-                batch=batch,
+                work, new, monitor_id=lease.key, transaction=lease.transaction, engine=self.world.reads
             )
 
         counted = consume(self._unseen(lease, ObjectKind.CAPTURE, arrived.found))

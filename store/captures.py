@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, union_all, update
 
-from store import ledger, rollups, windows
+from store import ledger, rollups, shares, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
@@ -100,12 +100,15 @@ def replace(
     predictions_given: pl.DataFrame | None = None,
     labels_given: pl.DataFrame | None = None,
     now: datetime,
-) -> None:
+) -> tuple[ConsumedObject, ...]:
     """Count an object: what it gave before is taken out, and every window touched is to be judged again.
 
     Predictions and labels come as frames of `ledger.PREDICTIONS` and `ledger.LABELS`.
+
+    Returns the objects that shared a profile with what this one gave before. It can't be taken out of their
+    sum, so they are taken out whole, and are to be read again: until then they count as not consumed.
     """
-    object_id = _clear(connection, monitor_id, consumed)
+    object_id, apart = _clear(connection, monitor_id, consumed)
     values = {
         "bucket": consumed.bucket,
         "etag": consumed.etag,
@@ -126,9 +129,12 @@ def replace(
         ledger.add_predictions(connection, monitor_id, object_id, predictions_given)
     if labels_given is not None:
         ledger.add_labels(connection, monitor_id, object_id, labels_given)
+    return apart
 
 
-def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) -> int | None:
+def _clear(
+    connection: Connection, monitor_id: int, consumed: ConsumedObject
+) -> tuple[int | None, tuple[ConsumedObject, ...]]:
     object_id = connection.execute(
         select(objects.c.id).where(
             objects.c.monitor_id == monitor_id,
@@ -138,7 +144,17 @@ def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) ->
         )
     ).scalar()
     if object_id is None:
-        return None
+        return None, ()
+    apart = shares.take_apart(connection, monitor_id, object_id)
+    _empty(connection, monitor_id, object_id)
+    for other_id, other in apart:
+        _empty(connection, monitor_id, other_id)
+        _insert_rejects(connection, monitor_id, other_id, [shares.waiting(other)])
+    return int(object_id), tuple(other for _, other in apart)
+
+
+def _empty(connection: Connection, monitor_id: int, object_id: int) -> None:
+    """Take out what an object gave; the windows that it gave something are to be judged again."""
     touched = connection.execute(
         select(
             segments.c.window_start,
@@ -154,7 +170,6 @@ def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) ->
     ledger.mark_labelled(connection, monitor_id, object_id)
     for table in (segments, rejects, predictions, labels):
         connection.execute(delete(table).where(table.c.object_id == object_id))
-    return int(object_id)
 
 
 def _insert_segments(

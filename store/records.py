@@ -122,7 +122,8 @@ class Segment:
     """What one object gave one window: the profile of its records, encoded.
 
     `rejected` are the records it lost there; `columns` is a digest of the columns it was read with, "" where
-    nobody kept it.
+    nobody kept it. `share` (32 hexadecimal digits) names the objects of a folder whose records of this window
+    were summed into one profile: the first of them has it, the others have one of no records. "": its own.
     """
 
     window_start: datetime
@@ -135,6 +136,7 @@ class Segment:
     profile: bytes
     rejected: int = 0
     columns: str = ""
+    share: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ segments = Table(
     Column("rejected", BigInteger, nullable=False, server_default="0"),
     Column("columns", String(64), nullable=False, server_default=""),
     Column("place", Place, nullable=False, server_default=""),
+    Column("share", String(32), nullable=False, server_default=""),
     Index("ix_segments_of_a_window", "monitor_id", "window_start", "variant", "deployment_id", "place"),
     Index(None, "object_id"),
     Index(None, "monitor_id", "columns"),

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-FREE = {"commands", "demo", "service", "tests", "benchmarks", "alembic", "docs"}
+FREE = {"commands", "demo", "service", "tests", "benchmarks", "alembic", "deploy", "docs"}
 MAY_IMPORT: dict[str, set[str]] = {
     "objects": {"objects"},
     "store": {"store"},

@@ -115,6 +115,14 @@ def test_a_policy_gives_no_more_than_is_needed(path: Path) -> None:
             assert each["Action"] == "sagemaker:ListModelPackages", "which AWS ties to no resource"
 
 
+def test_a_spark_job_may_do_to_s3_what_kedge_does_and_nothing_else() -> None:
+    implied = {"ListBucket"}  # what ListObjectsV2 asks for, and a GetObject of what is not there
+    assert called([ROOT / "objects.py"], "s3") - {"ListObjectsV2", "HeadObject"} | implied == allowed(
+        "spark-job-policy.json", "s3"
+    )
+    assert allowed("spark-job-policy.json", "sagemaker") == {"DescribeEndpoint"}
+
+
 def test_what_kedge_makes_is_called_after_it_and_a_role_goes_to_sagemaker_alone() -> None:
     by_action = {
         action: each
@@ -132,7 +140,7 @@ def test_what_kedge_makes_is_called_after_it_and_a_role_goes_to_sagemaker_alone(
 
 
 def test_every_policy_is_named_in_the_docs() -> None:
-    pages = [(ROOT / "docs" / name).read_text() for name in ("retraining.md", "aws.md")]
+    pages = "".join((ROOT / "docs" / name).read_text() for name in ("retraining.md", "aws.md", "spark.md"))
     assert POLICIES
     for path in POLICIES:
-        assert any(f"(../deploy/{path.name})" in page for page in pages)
+        assert f"(../deploy/{path.name})" in pages

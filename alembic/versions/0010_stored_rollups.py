@@ -1,7 +1,8 @@
 """Rollups: sums of neighbouring segments that stay, so that one more object is merged without all the others.
 
 A segment gets its place in the order in which a window's segments add up, that of its object's key. Both are
-compared byte by byte, whatever language the database speaks.
+compared byte by byte, whatever language the database speaks. It also gets the name of the share that its
+profile is part of, where objects were summed on Spark.
 """
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ _PLACE = sa.String(512).with_variant(sa.String(512, collation="C"), "postgresql"
 def upgrade() -> None:
     with op.batch_alter_table("segments", schema=None) as batch_op:
         batch_op.add_column(sa.Column("place", _PLACE, server_default="", nullable=False))
+        batch_op.add_column(sa.Column("share", sa.String(32), server_default="", nullable=False))
         batch_op.drop_index(
             batch_op.f("ix_segments_monitor_id_segments_window_start_segments_variant_segments_deployment_id")
         )

@@ -101,15 +101,8 @@ class Endpoint:
         """Count what is new, as the service does."""
         recipe = Recipe(self.schema, HOUR, self.eras, 0, "p")
         found = list(ingest.list_captures(self.captures, ENDPOINT, None, SINCE))
-        ingest.consume_captures(
-            self.captures,
-            found,
-            monitor_id=self.monitor.id,
-            recipe=recipe,
-            transaction=self.transaction,
-            now=NOON,
-            limit_bytes=1 << 30,
-        )
+        work = ingest.Work(self.captures, recipe, NOON, limit_bytes=1 << 30)
+        ingest.consume_captures(work, found, monitor_id=self.monitor.id, transaction=self.transaction)
         ingest.consume_labels(
             self.labels,
             list(ingest.list_labels(self.labels, SINCE)),
