@@ -1,4 +1,4 @@
-"""`make bench-reading`: the same captured objects from disk, from an S3 that checks signatures, and from moto's.
+"""`make bench-reading`: the same captured objects from disk, from an S3 that checks signatures, from moto.
 
 Each is read by a process of its own, in turn; the medians are printed as MB/s and CPU seconds of the reader.
 """
