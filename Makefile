@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test bench bench-s3 soak detection screenshot docs lint format lock bench-lock clean
+.PHONY: help setup demo serve test bench bench-reading soak detection screenshot docs lint format lock bench-lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
 	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
 	@echo "make soak   kill the service 20 times over in the midst of a retraining run"
 	@echo "make bench  measure Kedge and its peers (ARGS=\"--records 100000 --rounds 1\")"
-	@echo "make bench-s3 measure how quickly S3 is read (ARGS=\"--files 2000\")"
+	@echo "make bench-reading measure how quickly S3 is read (ARGS=\"--files 2000\")"
 	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
 	@echo "make lint   check form and types"
 	@echo "make format bring the code into form"
@@ -44,7 +44,7 @@ test: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
 
-bench-s3: $(READY)
+bench-reading: $(READY)
 	@$(BIN)/python -m benchmarks.reading $(ARGS)
 
 detection: $(READY)

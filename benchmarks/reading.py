@@ -1,4 +1,4 @@
-"""`make bench-s3`: the same captured objects from disk, from an S3 that checks signatures, and from moto's.
+"""`make bench-reading`: the same captured objects from disk, from an S3 that checks signatures, from moto.
 
 Each is read by a process of its own, in turn; the medians are printed as MB/s and CPU seconds of the reader.
 """
@@ -187,7 +187,7 @@ def _free_port() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench-s3", description="Measure how quickly S3 is read.")
+    parser = argparse.ArgumentParser(prog="make bench-reading", description="Measure how quickly S3 is read.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=100)

@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from baselines.profile.codec import encode
 from config.distance import Distance
 from monitor.capture.schema import schema_of_baseline
 from monitor.comparison import Comparison, Period, compare, find
@@ -72,6 +73,21 @@ def test_s3_is_read_by_folder_and_by_object(aws: str) -> None:
     assert compared("s3://logs/capture/b.jsonl").objects == 1
     with pytest.raises(PlaceError, match="s3://logs/nothing holds no captured objects"):
         find("s3://logs/nothing")
+
+
+@pytest.mark.usefixtures("aws")
+def test_s3_is_read_ahead_and_gives_what_a_folder_gives(tmp_path: Path) -> None:
+    """The sketch holds values in the order in which they were read."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(60):
+        lines = [line(NOON + number * MINUTE, number + part / 10) for part in range(1 + number % 7)]
+        written = capture(tmp_path / f"{number:02}.jsonl", *lines, *(["broken"] if number % 20 == 0 else []))
+        s3.put_object(Bucket="logs", Key=f"capture/{written.name}", Body=written.read_bytes())
+    there, here = compared("s3://logs/capture"), compared(tmp_path)
+    assert encode(there.profile) == encode(here.profile)
+    assert [each.key for each in there.bad] == [f"capture/{each.key}" for each in here.bad]
+    assert there.verdict == here.verdict
 
 
 def test_nothing_to_read_is_told(tmp_path: Path) -> None:
