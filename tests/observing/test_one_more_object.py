@@ -95,6 +95,18 @@ def test_kept_sums_change_no_bit(database: Engine, given: list[tuple[int, int, i
         connection.rollback()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("worth", [1, 5])
+def test_a_window_that_grows_at_its_end_keeps_no_sum_that_goes_on(database: Engine, worth: int) -> None:
+    with patch.object(rollups, "WORTH_KEEPING", worth), world.began(database) as (connection, monitor, era):
+        window = world.window(connection, monitor, era)
+        for name in range(60):
+            _put(connection, monitor, era, name, name)
+            assert _judged(connection, window) == _anew(connection, window)
+        levels = connection.execute(select(rollups_table.c.level).distinct()).scalars().all()
+        assert len(levels) > 1, "the names are too few for a sum of sums"
+
+
 def test_the_order_of_arrival_changes_no_bit(database: Engine) -> None:
     found = []
     for seed in range(3):
