@@ -151,7 +151,7 @@ def test_a_kedge_yaml_that_is_not_in_s3_is_told(folder: Path, aws: str) -> None:
     )
 
 
-def test_a_period_is_judged_again_without_reading_anything(
+def test_a_late_object_and_a_period_are_judged_on_spark(
     java: None, traffic: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", LOCAL)
