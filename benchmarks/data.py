@@ -81,7 +81,7 @@ def write(plan: Plan, folder: Path) -> None:
 
 def captured(plan: Plan, random: np.random.Generator, records: int, index: int) -> bytes:
     """The lines of one object; their values have moved a little from the training data's."""
-    values = rows(random, records, plan.features, shift=0.2)
+    values = sampled(random, records, plan.features, shift=0.2)
     ids = random.bytes(16 * records).hex()
     template = _template(plan)
     moment = (START + timedelta(seconds=index)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,10 +14,11 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, update
 
-from store import ledger, windows
+from store import ledger, monitors, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
+from store.schema import monitors as monitors_table
 from store.schema import windows as windows_table
 
 _LONGEST_KEY = 1024
@@ -93,13 +94,18 @@ def replace(
     rejects_given: Sequence[RejectCount] = (),
     predictions_given: pl.DataFrame | None = None,
     labels_given: pl.DataFrame | None = None,
+    newest: datetime | None = None,
     now: datetime,
 ) -> None:
     """Count an object: what it gave before is taken out, and every window touched is to be judged again.
 
-    Predictions and labels come as frames of `ledger.PREDICTIONS` and `ledger.LABELS`.
+    Predictions and labels come as frames of `ledger.PREDICTIONS` and `ledger.LABELS`; `newest` is the newest
+    inference time in a capture.
     """
-    object_id = _clear(connection, monitor_id, consumed)
+    object_id, records_before = _clear(connection, monitor_id, consumed)
+    if consumed.kind is ObjectKind.CAPTURE:
+        more = consumed.records - records_before
+        monitors.counted(connection, monitor_id, int(object_id is None), more, newest)
     values = {
         "bucket": consumed.bucket,
         "etag": consumed.etag,
@@ -122,17 +128,19 @@ def replace(
         ledger.add_labels(connection, monitor_id, object_id, labels_given)
 
 
-def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) -> int | None:
-    object_id = connection.execute(
-        select(objects.c.id).where(
+def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) -> tuple[int | None, int]:
+    """The object's key, None where it is new, and how many records it had."""
+    before = connection.execute(
+        select(objects.c.id, objects.c.records).where(
             objects.c.monitor_id == monitor_id,
             objects.c.kind == consumed.kind,
             objects.c.bucket.in_([consumed.bucket, _UNNAMED]),
             objects.c.key == consumed.key,
         )
-    ).scalar()
-    if object_id is None:
-        return None
+    ).first()
+    if before is None:
+        return None, 0
+    object_id = int(before.id)
     touched = select(
         segments.c.window_start, segments.c.window_end, segments.c.variant, segments.c.deployment_id
     ).where(segments.c.object_id == object_id)
@@ -140,7 +148,7 @@ def _clear(connection: Connection, monitor_id: int, consumed: ConsumedObject) ->
     ledger.mark_labelled(connection, monitor_id, object_id)
     for table in (segments, rejects, predictions, labels):
         connection.execute(delete(table).where(table.c.object_id == object_id))
-    return int(object_id)
+    return object_id, int(before.records)
 
 
 def _insert_segments(
@@ -280,10 +288,10 @@ def _reject(row: Row[Any]) -> RejectCount:
 
 
 def totals(connection: Connection, monitor_id: int) -> tuple[int, int]:
-    """(capture objects, records) counted so far."""
+    """(capture objects, records) counted so far, of those too that are not on record any more."""
     row = connection.execute(
-        select(func.count(), func.coalesce(func.sum(objects.c.records), 0)).where(
-            objects.c.monitor_id == monitor_id, objects.c.kind == ObjectKind.CAPTURE
+        select(monitors_table.c.counted_objects, monitors_table.c.counted_records).where(
+            monitors_table.c.id == monitor_id
         )
     ).one()
     return int(row[0]), int(row[1])
