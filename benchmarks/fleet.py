@@ -139,7 +139,9 @@ def main() -> None:
         environment |= {"KEDGE_CLOCK": str(clock)}
         _set(clock, data.START)
         print(machine(fleet, given), flush=True)
-        for hour in range(given.hours):  # written beforehand: the keys of later hours are listed too, as on S3
+        for hour in range(
+            given.hours
+        ):  # written beforehand: the keys of later hours are listed too, as on S3
             _write_hour(fleet, place, hour)
             if hour == 0:
                 begun = time.perf_counter()
@@ -329,7 +331,9 @@ def _wait(engine: Engine, fleet: Fleet, hours: int, patience: float) -> None:
 def _standing(engine: Engine) -> str:
     with reading(engine) as connection:
         problems = connection.execute(
-            select(monitors.c.problem, func.count()).where(monitors.c.problem.is_not(None)).group_by("problem")
+            select(monitors.c.problem, func.count())
+            .where(monitors.c.problem.is_not(None))
+            .group_by("problem")
         ).all()
         counted = connection.execute(select(func.count()).select_from(objects)).scalar_one()
     return f"{counted} objects counted, problems {problems[:3]}"
@@ -339,7 +343,9 @@ def _spent(processes: list[int], server: int | None, engine: Engine) -> Spent:
     transactions = 0
     if server is not None:
         with reading(engine) as connection:
-            query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+            query = (
+                "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
+            )
             transactions = int(connection.execute(text(query)).scalar_one())
     kedge = sum(map(_cpu, processes))
     return Spent(time.perf_counter(), kedge, _cpu_of_family(server) if server else 0.0, transactions)

@@ -42,7 +42,10 @@ def register(connection: Connection, name: str, config_digest: str, now: datetim
 
 def unwatch_others(connection: Connection, names: Collection[str]) -> None:
     """Endpoints no longer in kedge.yaml keep their history and leave the fleet page."""
-    connection.execute(update(monitors).where(monitors.c.name.not_in(names)).values(watched=False))
+    found = connection.execute(select(monitors.c.id, monitors.c.name).where(monitors.c.watched))
+    kept = frozenset(names)
+    for key in [row.id for row in found if row.name not in kept]:
+        connection.execute(update(monitors).where(monitors.c.id == key).values(watched=False))
 
 
 def by_name(connection: Connection, name: str) -> Monitor | None:

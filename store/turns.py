@@ -1,7 +1,7 @@
 """Turns: the fleet's endpoints stand in one queue, which replicas share; who waited longest comes first.
 
 A turn that is taken is put off at once, so that nobody else takes it, and comes again by itself where the
-process that took it dies. Times are of the machine's clock: when an endpoint is looked at is no business rule.
+process that took it dies. Times are the machine's: when an endpoint is looked at is no business rule.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Standing:
     """What the database says of an endpoint whose turn it is: enough to see that there is nothing to do."""
 
     monitor: Monitor
+    due_at: datetime | None
+    """When its turn had come (wall time); none where it comes before all others."""
     eras: tuple[Deployment, ...]
     """Oldest first."""
     listing_seen: str | None
@@ -52,7 +54,7 @@ class Overdue:
 
 
 def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> None:
-    """Register endpoints, given by name with their entries' digests; those that changed have their turn now."""
+    """Register endpoints, given by name with their entries' digests; those that changed come first."""
     rows = connection.execute(select(monitors.c.name, monitors.c.config_digest, monitors.c.watched))
     known = {row.name: (row.config_digest, row.watched) for row in rows}
     new = [name for name in entries if name not in known]
@@ -79,7 +81,7 @@ def take(connection: Connection, now: datetime, until: datetime, limit: int) -> 
     One that somebody is at work on has its turn later.
     """
     due = (
-        select(monitors.c.id)
+        select(monitors.c.id, monitors.c.turn_at)
         .where(
             monitors.c.watched,
             or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now),
@@ -89,14 +91,15 @@ def take(connection: Connection, now: datetime, until: datetime, limit: int) -> 
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(connection.execute(due).scalars())
-    if not ids:
+    found = {row.id: row.turn_at for row in connection.execute(due)}
+    if not found:
         return ()
-    connection.execute(update(monitors).where(monitors.c.id.in_(ids)).values(turn_at=until))
-    return _standings(connection, ids)
+    connection.execute(update(monitors).where(monitors.c.id.in_(found)).values(turn_at=until))
+    return _standings(connection, found)
 
 
-def _standings(connection: Connection, ids: list[int]) -> tuple[Standing, ...]:
+def _standings(connection: Connection, due: Mapping[int, datetime | None]) -> tuple[Standing, ...]:
+    ids = list(due)
     eras: defaultdict[int, list[Deployment]] = defaultdict(list)
     found = connection.execute(
         select(*_ERA).where(deployments.c.monitor_id.in_(ids)).order_by(deployments.c.started_at)
@@ -118,6 +121,7 @@ def _standings(connection: Connection, ids: list[int]) -> tuple[Standing, ...]:
     standings = {
         row["id"]: Standing(
             Monitor(**{name: row[name] for name in Monitor.__slots__}),
+            due[row["id"]],
             tuple(eras[row["id"]]),
             row["listing_seen"],
             row["baseline_seen"],
@@ -164,7 +168,6 @@ def _unpublished(kind: ExecutionKind) -> ColumnElement[bool]:
 def conclude(
     connection: Connection,
     monitor_id: int,
-    *,
     listing_seen: str | None,
     waiting_objects: int,
     waiting_since: datetime | None,
@@ -173,9 +176,7 @@ def conclude(
     connection.execute(
         update(monitors)
         .where(monitors.c.id == monitor_id)
-        .values(
-            listing_seen=listing_seen, waiting_objects=waiting_objects, waiting_since=waiting_since
-        )
+        .values(listing_seen=listing_seen, waiting_objects=waiting_objects, waiting_since=waiting_since)
     )
 
 
