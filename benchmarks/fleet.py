@@ -4,9 +4,10 @@
     python -m benchmarks.fleet --endpoints 10 --objects 2000 --store sqlite
     python -m benchmarks.fleet --endpoints 500 --captures s3 --replicas 2
 
-Every endpoint captures `--objects` objects an hour; the business clock is moved over the hour's end and its
-grace, and the time is taken until every window is judged. The dashboard is asked meanwhile. The first hour
-registers the endpoints and imports their baselines; the second is what every later one is like.
+Every endpoint captures `--objects` objects an hour. The business clock is moved over the hour's end and its
+grace, the hour's objects are written, and the time is taken until every window is judged with all of its
+records. The dashboard is asked meanwhile. The first hour registers the endpoints and imports their baselines;
+the second is what every later one is like.
 """
 
 from __future__ import annotations
@@ -154,8 +155,9 @@ def main() -> None:
             engine = open_engine(url)
             visitor = Visitor(addresses[0], fleet.names)
             before = _spent(processes, server, engine)
-            _set(clock, data.START + timedelta(hours=hour + 1) + GRACE)
             visitor.start()
+            _set(clock, data.START + timedelta(hours=hour + 1) + GRACE)
+            _write_hour(fleet, place, hour)
             _wait(engine, fleet, hour + 1, given.patience)
             spent = _spent(processes, server, engine).since(before)
             visitor.end()
