@@ -298,7 +298,7 @@ class Service:
         return open_place(uri, lambda: self._observer.world.s3(endpoint.role))
 
     def _settle(self, config: Config) -> None:
-        """Take up what kedge.yaml says; wrong entries are shown at their endpoints, those gone leave the page."""
+        """Take up what kedge.yaml says; wrong entries are shown at their endpoints, those gone are not."""
         if self._settled is config:
             return
         wrong = {error.endpoint: str(error) for error in reversed(self.file.errors) if error.endpoint}

@@ -47,7 +47,7 @@ from store import turns as stored_turns
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, Execution, ObjectKind
+from store.records import Deployment, Execution, Monitor, ObjectKind
 from store.turns import Standing
 
 __all__ = ["LEASE", "Observer", "Problem", "Round", "World"]
@@ -82,7 +82,7 @@ class Observer:
         """
         with writing(self.world.engine) as connection:
             monitor = monitors.register(connection, endpoint.name, endpoint.digest, self.world.clock.now())
-        return self._leased(endpoint, monitor.id, Intake(), wrong)
+        return self._leased(endpoint, monitor, Intake(), wrong)
 
     def turn(
         self, endpoint: Endpoint, standing: Standing, wrong: str | None = None, bound: Bound = TURN
@@ -91,7 +91,7 @@ class Observer:
         intake = Intake(bound)
         if wrong is None and self._rests(endpoint, standing, intake):
             return Round()
-        return self._leased(endpoint, standing.monitor.id, intake, wrong)
+        return self._leased(endpoint, standing.monitor, intake, wrong)
 
     def forget(self) -> None:
         """Let go of what was kept by endpoint and address: kedge.yaml changed."""
@@ -120,22 +120,26 @@ class Observer:
             return False  # the round that follows meets it again, and tells it
         return intake.seen(endpoint, standing.eras) == standing.listing_seen
 
-    def _leased(self, endpoint: Endpoint, key: int, intake: Intake, wrong: str | None) -> Round | None:
+    def _leased(
+        self, endpoint: Endpoint, monitor: Monitor, intake: Intake, wrong: str | None
+    ) -> Round | None:
         world = self.world
-        with leased(world.engine, monitors, key, world.replica, world.lease, world.stopping) as lease:
+        with leased(world.engine, monitors, monitor.id, world.replica, world.lease, world.stopping) as lease:
             if lease is None:
                 return None
             try:
-                return self._guarded(endpoint, lease, intake, wrong)
+                return self._guarded(endpoint, monitor, lease, intake, wrong)
             except monitors.LeaseLostError as error:
                 log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
             except StoppingError:
                 log.info("round_stopped", endpoint=endpoint.name)
             return Round()
 
-    def _guarded(self, endpoint: Endpoint, lease: Lease, intake: Intake, wrong: str | None) -> Round:
+    def _guarded(
+        self, endpoint: Endpoint, monitor: Monitor, lease: Lease, intake: Intake, wrong: str | None
+    ) -> Round:
         now = self.world.clock.now()
-        done, known = self._round(endpoint, lease, intake, now)
+        done, known = self._round(endpoint, monitor, lease, intake, now)
         done = replace(done, problem=done.problem or wrong, more=intake.more)
         with lease.transaction() as connection:
             if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
@@ -145,13 +149,14 @@ class Observer:
         return done
 
     def _round(
-        self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime
+        self, endpoint: Endpoint, monitor: Monitor, lease: Lease, intake: Intake, now: datetime
     ) -> tuple[Round, tuple[Deployment, ...]]:
         """Every stage does what it can: a problem of one, of which the first is told, ends no other."""
         problems: list[str] = []
         counted = judged = measured = published = sent = 0
         known = self._follow_eras(endpoint, lease, now)
-        self._close_outlived(lease, now)
+        if any(era.ended_at is not None for era in known):
+            self._close_outlived(lease, now)
         with noting(problems):
             known = self._follow_baseline(endpoint, lease, known, now)
         with noting(problems):
@@ -171,7 +176,7 @@ class Observer:
         with noting(problems):
             sent = self._send_metrics(endpoint, lease, known, now)
         unseen = partial(self._unseen, lease)
-        sweep(self.world.engine, endpoint, lease, partial(self._place, endpoint), unseen, now, problems)
+        sweep(endpoint, monitor, lease, partial(self._place, endpoint), unseen, now, problems)
         return Round(counted, judged, measured, published, sent, next(iter(problems), None)), known
 
     def _place(self, endpoint: Endpoint, uri: str, kms_key: str | None = None) -> Place:

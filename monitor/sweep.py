@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import Engine
 
 from config.model import Endpoint
 from monitor import late
@@ -14,7 +13,6 @@ from monitor.late import Unseen
 from monitor.rounds import noting
 from objects import Place
 from store import monitors, retention
-from store.engine import reading
 from store.lease import Lease
 from store.records import Late, Monitor
 
@@ -24,8 +22,8 @@ SWEEP = timedelta(days=1)
 
 
 def sweep(
-    engine: Engine,
     endpoint: Endpoint,
+    monitor: Monitor,
     lease: Lease,
     place: Callable[[str], Place],
     unseen: Unseen,
@@ -36,10 +34,6 @@ def sweep(
 
     What is too late the entry says: where it changed, that is looked for again at once.
     """
-    with reading(engine) as connection:
-        monitor = monitors.by_name(connection, endpoint.name)
-    if monitor is None:
-        return
     due = monitor.swept_at is None or now - monitor.swept_at >= SWEEP
     if due or monitor.swept_digest != endpoint.digest:
         _look_for_late(endpoint, lease, monitor, place, unseen, now, problems)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from store.retraining import Decision, DecisionReason
 from store.rows import to_json
-from store.schema import decisions, executions
+from store.schema import decisions, executions, monitors
 
 _COLUMNS = [decisions.c[name] for name in Decision.__slots__]
 
@@ -30,6 +30,26 @@ def decided_upto(connection: Connection, monitor_id: int) -> int:
         select(func.max(decisions.c.upto_execution_id)).where(decisions.c.monitor_id == monitor_id)
     ).scalar_one()
     return int(found or 0)
+
+
+def undecided(connection: Connection) -> frozenset[str]:
+    """The watched endpoints that have executions which no decision has seen: one query for the fleet."""
+    newest = (
+        select(func.max(executions.c.id))
+        .where(executions.c.monitor_id == monitors.c.id)
+        .correlate(monitors)
+        .scalar_subquery()
+    )
+    decided = (
+        select(func.max(decisions.c.upto_execution_id))
+        .where(decisions.c.monitor_id == monitors.c.id)
+        .correlate(monitors)
+        .scalar_subquery()
+    )
+    found = connection.execute(
+        select(monitors.c.name).where(monitors.c.watched, newest > func.coalesce(decided, 0))
+    )
+    return frozenset(found.scalars())
 
 
 def record(
