@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from store.retraining import Decision, DecisionReason
 from store.rows import to_json
@@ -34,21 +34,16 @@ def decided_upto(connection: Connection, monitor_id: int) -> int:
 
 def undecided(connection: Connection) -> frozenset[str]:
     """The watched endpoints that have executions which no decision has seen: one query for the fleet."""
-    newest = (
-        select(func.max(executions.c.id))
-        .where(executions.c.monitor_id == monitors.c.id)
-        .correlate(monitors)
-        .scalar_subquery()
-    )
     decided = (
         select(func.max(decisions.c.upto_execution_id))
         .where(decisions.c.monitor_id == monitors.c.id)
         .correlate(monitors)
         .scalar_subquery()
     )
-    found = connection.execute(
-        select(monitors.c.name).where(monitors.c.watched, newest > func.coalesce(decided, 0))
+    newer = exists().where(
+        executions.c.monitor_id == monitors.c.id, executions.c.id > func.coalesce(decided, 0)
     )
+    found = connection.execute(select(monitors.c.name).where(monitors.c.watched, newer))
     return frozenset(found.scalars())
 
 

@@ -56,12 +56,8 @@ def open_engine(url: str) -> Engine:
 def _open_postgresql(url: URL) -> Engine:
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
     try:
-        engine = create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args=patience,
-            pool_size=10,
-            hide_parameters=True,
-        )
+        psycopg = url.set(drivername="postgresql+psycopg")
+        engine = create_engine(psycopg, connect_args=patience, pool_size=10, hide_parameters=True)
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs the extra: pip install 'kedge[postgres]'") from None
     _ping_what_lay_idle(engine)

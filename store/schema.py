@@ -250,6 +250,7 @@ executions = Table(
     UniqueConstraint("window_id", "kind", "revision"),
     Index(None, "monitor_id", "kind", "latest", "published_at"),
     Index(None, "monitor_id", "metrics_sent_at"),
+    Index(None, "monitor_id", "id"),
 )
 
 feature_results = Table(

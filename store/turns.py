@@ -46,11 +46,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Overdue:
-    """How many endpoints wait for their turn, and since when the first of them does."""
+class Lag:
+    """How far the fleet is behind: endpoints whose turn has come, since when, and objects that wait."""
 
-    endpoints: int
-    since: datetime | None
+    overdue: int
+    overdue_since: datetime | None
+    lagging: int
+    """Endpoints with objects that wait."""
+    waiting_objects: int
+    waiting_since: datetime | None
+    """When the oldest object that waits was begun (business time)."""
 
 
 def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> None:
@@ -190,11 +195,20 @@ def all_at_once(connection: Connection) -> None:
     connection.execute(update(monitors).where(monitors.c.watched).values(turn_at=None))
 
 
-def overdue(connection: Connection, now: datetime) -> Overdue:
-    """The watched endpoints whose turn had come by then; those that never had one are not told as late."""
-    found = connection.execute(
-        select(func.count(), func.min(monitors.c.turn_at)).where(
-            monitors.c.watched, monitors.c.turn_at <= now
-        )
+def lag(connection: Connection, now: datetime) -> Lag:
+    """What waits in the whole fleet at a moment (wall time).
+
+    An endpoint that never had a turn waits for one, too.
+    """
+    due = or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now)
+    waits = monitors.c.waiting_objects > 0
+    row = connection.execute(
+        select(
+            func.count().filter(due),
+            func.min(monitors.c.turn_at).filter(due),
+            func.count().filter(waits),
+            func.coalesce(func.sum(monitors.c.waiting_objects), 0),
+            func.min(monitors.c.waiting_since),
+        ).where(monitors.c.watched)
     ).one()
-    return Overdue(int(found[0]), found[1])
+    return Lag(int(row[0]), row[1], int(row[2]), int(row[3]), row[4])

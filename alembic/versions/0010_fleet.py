@@ -22,3 +22,5 @@ def upgrade() -> None:
         f"UPDATE monitors SET counted_objects = (SELECT count(*) {mine}), "  # noqa: S608 (no value of anybody's)
         f"counted_records = (SELECT coalesce(sum(objects.records), 0) {mine})"
     )
+    with op.batch_alter_table("executions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_executions_monitor_id_id"), ["monitor_id", "id"], unique=False)
