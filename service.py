@@ -44,6 +44,8 @@ TICK_SECONDS = 5.0
 REPORT_SECONDS = 5.0
 DESCRIBES_A_SECOND = 5
 """What SageMaker is asked of the whole fleet at most; its quotas are low."""
+_SOON = timedelta(seconds=10)
+"""A fleet that is looked at so often is looked at when the service begins, whoever looked before."""
 STOP_SECONDS = 8.0
 """How long rounds may take to come to their next transaction when the service is told to stop."""
 
@@ -304,8 +306,11 @@ class Service:
         wrong = {error.endpoint: str(error) for error in reversed(self.file.errors) if error.endpoint}
         entries = {endpoint.name: endpoint.digest for endpoint in config.endpoints}
         now = self.clock.now()
+        rest = pause(config, self.tick_seconds)
         with writing(self.engine) as connection:
             turns.enrol(connection, entries, now)
+            if self._settled is None and rest <= _SOON:
+                turns.all_at_once(connection)  # what a process that is gone had put off
             for name in wrong.keys() - entries.keys():
                 monitor = monitors.register(connection, name, "", now)
                 monitors.set_problem(connection, monitor.id, wrong[name], now)
@@ -315,7 +320,7 @@ class Service:
         self._wrong = wrong
         self._observer.forget()
         self._described.seconds = max(self.describe_seconds, len(entries) / DESCRIBES_A_SECOND)
-        self._fleet.watch(config.endpoints, pause(config, self.tick_seconds))
+        self._fleet.watch(config.endpoints, rest)
         self._settled = config
 
     def _turn(self, endpoint: Endpoint, standing: Standing) -> bool:

@@ -95,7 +95,7 @@ class Observer:
 
     def forget(self) -> None:
         """Let go of what was kept by endpoint and address: kedge.yaml changed."""
-        for kept in (self._followed, self._around, self._places, self._postprocess_failed, self._bounds):
+        for kept in (self._followed, self._around, self._places, self._bounds):
             kept.clear()
 
     def _rests(self, endpoint: Endpoint, standing: Standing, intake: Intake) -> bool:
@@ -140,7 +140,8 @@ class Observer:
     ) -> Round:
         now = self.world.clock.now()
         done, known = self._round(endpoint, monitor, lease, intake, now)
-        done = replace(done, problem=done.problem or wrong, more=intake.more)
+        # where nothing could be done, whatever is in the way is not asked again at once
+        done = replace(done, problem=done.problem or wrong, more=intake.more and not done.idle)
         with lease.transaction() as connection:
             if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
+from store.monitors import register
 from store.records import Deployment, ExecutionKind, Monitor
 from store.schema import deployments, executions, incidents, monitors, windows
 
@@ -64,13 +66,17 @@ def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> 
     known = {row.name: (row.config_digest, row.watched) for row in rows}
     new = [name for name in entries if name not in known]
     for at in range(0, len(new), _MANY):
-        connection.execute(
-            insert(monitors),
-            [
-                {"name": name, "config_digest": entries[name], "created_at": now, "watched": True}
-                for name in new[at : at + _MANY]
-            ],
-        )
+        chunk = new[at : at + _MANY]
+        rows_of = [
+            {"name": name, "config_digest": entries[name], "created_at": now, "watched": True}
+            for name in chunk
+        ]
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(monitors), rows_of)
+        except IntegrityError:  # another replica is at it in this very moment
+            for name in chunk:
+                register(connection, name, entries[name], now)
     for name, digest in entries.items():
         if name in known and known[name] != (digest, True):
             connection.execute(

@@ -256,3 +256,21 @@ def test_the_queue_gives_turns_to_whoever_waited_longest(watch: Watch) -> None:
     assert taken == [["b", "d"], ["a"], []]
     with reading(watch.engine) as connection:
         assert turns.lag(connection, now).overdue == 0
+
+
+def test_what_can_t_be_read_is_not_asked_for_again_at_once(watch: Watch) -> None:
+    _flood(watch, 5)
+    watch.clock.at = NOON + HOUR
+    entry = watch.yard.endpoint(hooks={"preprocess": f"{watch.yard.uri}/scripts/gone.py"})
+    done = _turn(watch, watch.observer(), entry, FEW)
+    assert done.problem is not None
+    assert not done.more
+
+
+def test_replicas_that_begin_together_register_each_endpoint_once(watch: Watch) -> None:
+    entries = {f"e-{at:04}": "1" for at in range(700)}
+    for _ in range(2):
+        with writing(watch.engine) as connection:
+            turns.enrol(connection, entries, NOON)
+    with reading(watch.engine) as connection:
+        assert turns.lag(connection, datetime.now(UTC)).overdue == 700
