@@ -45,7 +45,8 @@ BASELINES = 3
 """Models that the fleet's endpoints share."""
 BODIES = 40
 """Different objects of an hour; endpoints take turns at them."""
-PAUSE = 1.0
+PAUSE = 15.0
+"""Seconds between two visits of the dashboard; each scrapes /metrics too, as Prometheus would."""
 GRACE = timedelta(minutes=20)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -108,12 +109,14 @@ class Visitor(Thread):
             "/healthz": "/healthz",
         }
         with httpx.Client(base_url=self._address, trust_env=False, timeout=120) as client:
-            while not self._done.wait(PAUSE):
+            while True:
                 for name, path in pages.items():
                     begun = time.perf_counter()
                     answer = client.get(path)
                     self.taken[name].append(time.perf_counter() - begun)
                     self.sizes[name] = len(answer.content) if answer.is_success else -answer.status_code
+                if self._done.wait(PAUSE):
+                    return
 
     def end(self) -> None:
         self._done.set()
