@@ -23,4 +23,5 @@ def upgrade() -> None:
         f"counted_records = (SELECT coalesce(sum(objects.records), 0) {mine})"
     )
     with op.batch_alter_table("executions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_executions_monitor_id_executions_id"), ["monitor_id", "id"], unique=False)
+        name = batch_op.f("ix_executions_monitor_id_executions_id")
+        batch_op.create_index(name, ["monitor_id", "id"], unique=False)
