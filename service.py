@@ -6,7 +6,6 @@ import os
 import secrets
 import socket
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from config.model import Config, Endpoint, unacted
 from monitor import cloudwatch
 from monitor.arrivals import Arrivals
 from monitor.described import DESCRIBE_SECONDS, Described, Failures
+from monitor.fleet import Fleet, pause
 from monitor.notifications.queue import sqs_client
 from monitor.notifications.reception import Reception
 from monitor.observer import LEASE, Observer, Round, World
@@ -36,16 +36,19 @@ from objects import Place, PlaceError, aws_client, open_place, s3_client
 from retrain.bench import World as Acting
 from retrain.executor import Executor
 from retrain.targets import open_target
-from store import migrate, monitors
+from store import migrate, monitors, turns
 from store.engine import StoreError, open_engine, writing
+from store.turns import Standing
 from web.site import ReportUnreadableError
 
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 5.0
 REPORT_SECONDS = 5.0
-WORKERS = 4
-"""Endpoints that are observed at the same time."""
+DESCRIBES_A_SECOND = 5
+"""What SageMaker is asked of the whole fleet at most; its quotas are low."""
+_SOON = timedelta(seconds=10)
+"""A fleet that is looked at so often is looked at when the service begins, whoever looked before."""
 STOP_SECONDS = 8.0
 """How long rounds may take to come to their next transaction when the service is told to stop."""
 
@@ -147,16 +150,17 @@ class Service:
     _scheduler: BackgroundScheduler = field(init=False)
     _rounds: Counter = field(init=False)
     _sent: Counter = field(init=False)
-    _pool: ThreadPoolExecutor = field(init=False)
+    _fleet: Fleet = field(init=False)
     _reception: Reception = field(init=False)
-    _under_way: dict[str, Future[None]] = field(default_factory=dict)
-    _first: tuple[Future[None], ...] | None = None
-    _settled: str = ""
-    _told: tuple[ConfigError, ...] = ()
+    _described: Described = field(init=False)
+    _settled: Config | None = None
+    _wrong: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
         world = aws_world(self.engine, self.clock, self.file.config.region, self.describe_seconds)
+        assert isinstance(world.in_force, Described)  # noqa: S101 (aws_world makes it)
+        self._described = world.in_force
         received = Counter(
             "kedge_notifications",
             "Messages of queues that announce captures, by what became of them",
@@ -172,7 +176,7 @@ class Service:
         )
         self._executor = Executor(self._acting(world))
         self._scheduler = BackgroundScheduler(timezone=UTC)
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="observe")
+        self._fleet = Fleet(self.engine, self._turn, self._stop.is_set)
         self._sent = Counter(
             "kedge_cloudwatch_windows",
             "Judged windows whose metrics CloudWatch has taken",
@@ -229,7 +233,7 @@ class Service:
     def _end(self) -> None:
         if self._scheduler.running:
             self._scheduler.shutdown()
-        self._pool.shutdown(cancel_futures=True)
+        self._fleet.end()
 
     def read_report(self, endpoint: str, uri: str) -> bytes:
         """The bytes of an endpoint's report, from a folder or from S3 in the role that it was written in."""
@@ -247,34 +251,33 @@ class Service:
             migrate.require_current(self.engine)
         except StoreError as error:
             return str(error)
-        first = self._first
-        done = first is not None and all(future.done() for future in first)
-        return None if done else "the first round over the endpoints is not done yet"
+        return None if self._fleet.been_round() else "the first round over the endpoints is not done yet"
 
     def tick(self) -> None:
-        """One round over every endpoint, waited for."""
+        """A turn for every endpoint, waited for."""
+        with suppress(StoreError):  # the round itself says that the database does not answer
+            self._take_up()
+            with writing(self.engine) as connection:
+                turns.all_at_once(connection)
         self.begin()
-        wait(self._under_way.values())
+        self._fleet.wait()
 
     def begin(self) -> None:
-        """Begin a round over each endpoint but those that are still in one, which hold up nobody else.
-
-        Nothing that goes wrong here ends the service.
-        """
+        """Give the endpoints their turns that are due; nothing that goes wrong here ends the service."""
         try:
-            self.file.refresh()
-            config = self.file.config
-            self._settle(config)
-            self._under_way = {name: future for name, future in self._under_way.items() if not future.done()}
-            for endpoint in config.endpoints:
-                if endpoint.name not in self._under_way and not self._stop.is_set():
-                    self._under_way[endpoint.name] = self._pool.submit(self._observe, endpoint)
-            if self._first is None:
-                self._first = tuple(self._under_way.values())
+            self._take_up()
+            if announced := self._reception.waiting():
+                with writing(self.engine) as connection:
+                    turns.bring_forward(connection, announced, datetime.now(UTC))
+            self._fleet.begin()
         except StoreError as error:
             log.error("database_unavailable", reason=str(error))
         except Exception:
             log.exception("tick_failed")
+
+    def _take_up(self) -> None:
+        self.file.refresh()
+        self._settle(self.file.config)
 
     def _acting(self, world: World) -> Acting:
         clients = lru_cache(maxsize=None)(partial(_client, self.file.config.region, None))
@@ -317,30 +320,34 @@ class Service:
         return open_place(uri, lambda: self._observer.world.s3(endpoint.role))
 
     def _settle(self, config: Config) -> None:
-        """Show wrong entries at their endpoints, and take those that are gone off the fleet page."""
-        if self._settled == config.digest and self._told == self.file.errors:
+        """Take up what kedge.yaml says; wrong entries are shown at their endpoints, those gone are not."""
+        if self._settled is config:
             return
-        wrong = {error.endpoint: str(error) for error in self.file.errors if error.endpoint}
-        names = {endpoint.name for endpoint in config.endpoints} | wrong.keys()
+        wrong = {error.endpoint: str(error) for error in reversed(self.file.errors) if error.endpoint}
+        entries = {endpoint.name: endpoint.digest for endpoint in config.endpoints}
         now = self.clock.now()
+        rest = pause(config, self.tick_seconds)
         with writing(self.engine) as connection:
-            for name, sentence in wrong.items():
-                if name not in {endpoint.name for endpoint in config.endpoints}:
-                    monitor = monitors.register(connection, name, "", now)
-                    monitors.set_problem(connection, monitor.id, sentence, now)
-            monitors.unwatch_others(connection, names)
+            turns.enrol(connection, entries, now)
+            if self._settled is None and rest <= _SOON:
+                turns.all_at_once(connection)  # what a process that is gone had put off
+            for name in wrong.keys() - entries.keys():
+                monitor = monitors.register(connection, name, "", now)
+                monitors.set_problem(connection, monitor.id, wrong[name], now)
+            monitors.unwatch_others(connection, wrong.keys() | entries.keys())
         self._reception.follow(config.endpoints)
         for error in self.file.errors:
             log.error("config_entry_wrong", reason=str(error))
-        self._told = self.file.errors
-        self._settled = config.digest
+        self._wrong = wrong
+        self._observer.forget()
+        self._described.seconds = max(self.describe_seconds, len(entries) / DESCRIBES_A_SECOND)
+        self._fleet.watch(config.endpoints, rest)
+        self._settled = config
 
-    def _observe(self, endpoint: Endpoint) -> None:
-        if self._stop.is_set():
-            return
+    def _turn(self, endpoint: Endpoint, standing: Standing) -> bool:
+        """An endpoint's turn; says whether it wants another at once."""
         try:
-            errors = (str(error) for error in self.file.errors if error.endpoint == endpoint.name)
-            done = self._observer.observe(endpoint, next(errors, None))
+            done = self._observer.turn(endpoint, standing, self._wrong.get(endpoint.name))
             self._rounds.labels(_end(done)).inc()
             self._sent.labels(endpoint.name).inc(done.sent if done is not None else 0)
         except StoreError as error:
@@ -351,6 +358,9 @@ class Service:
             log.exception("round_failed", endpoint=endpoint.name)
             with suppress(StoreError):  # the next round says that the database does not answer
                 self._show_crash(endpoint, error)
+        else:
+            return done is not None and done.more
+        return False
 
     def _show_crash(self, endpoint: Endpoint, error: Exception) -> None:
         sentence = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,13 @@ class LoadedBaseline:
     constraints: Constraints
 
 
-def import_files(connection: Connection, monitor_id: int, files: BaselineFiles, now: datetime) -> Baseline:
+def import_files(
+    connection: Connection,
+    monitor_id: int,
+    files: BaselineFiles,
+    now: datetime,
+    parsed: Callable[[BaselineFiles], tuple[Profile, Constraints]] = parse,
+) -> Baseline:
     """Store the files as the endpoint's next version, unless they are stored already.
 
     Raises StatisticsError, ConstraintsError or BaselineError for files that can't judge anything.
@@ -31,7 +38,7 @@ def import_files(connection: Connection, monitor_id: int, files: BaselineFiles, 
     already = known(connection, monitor_id, files)
     if already is not None:
         return already
-    profile, constraints = parse(files)
+    profile, constraints = parsed(files)
     return stored.add(
         connection,
         monitor_id,

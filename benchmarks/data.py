@@ -65,7 +65,7 @@ def write(plan: Plan, folder: Path) -> None:
     capture = folder / "capture"
     capture.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(plan.seed)
-    rows = _rows(random, plan.reference, plan.features, shift=0.0)
+    rows = sampled(random, plan.reference, plan.features, shift=0.0)
     form = ",".join(["%.6f"] * len(plan.names))
     lines = [",".join(plan.names), *(form % tuple(row) for row in rows.tolist())]
     (folder / "training.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -81,7 +81,7 @@ def write(plan: Plan, folder: Path) -> None:
 
 def captured(plan: Plan, random: np.random.Generator, records: int, index: int) -> bytes:
     """The lines of one object; their values have moved a little from the training data's."""
-    values = _rows(random, records, plan.features, shift=0.2)
+    values = sampled(random, records, plan.features, shift=0.2)
     ids = random.bytes(16 * records).hex()
     template = _template(plan)
     moment = (START + timedelta(seconds=index)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -92,7 +92,7 @@ def captured(plan: Plan, random: np.random.Generator, records: int, index: int) 
     return ("\n".join(lines) + "\n").encode()
 
 
-def _rows(random: np.random.Generator, rows: int, features: int, shift: float) -> npt.NDArray[np.float64]:
+def sampled(random: np.random.Generator, rows: int, features: int, shift: float) -> npt.NDArray[np.float64]:
     """Prediction and features; every second feature has a long tail, the last one moves by `shift`."""
     values = random.standard_normal((rows, features))
     values[:, 1::2] = np.exp(values[:, 1::2])

@@ -251,6 +251,7 @@ class Config(Part):
     database: Text = Field("sqlite:///kedge.db", repr=False)
     region: Annotated[str, Read("a region such as eu-west-1", addresses.region)] | None = None
     discover: Discover | None = None
+    polling: PositiveDuration | None = None
     endpoints: tuple[Endpoint, ...] = ()
 
     @field_validator("database")

@@ -13,7 +13,8 @@ from config.errors import ConfigError
 Path: TypeAlias = tuple[str | int, ...]
 Plain: TypeAlias = Any  # a mapping with text keys, a tuple, or a scalar: what of these, the text decides
 
-_MOST_NODES: Final = 200_000  # aliases of aliases grow without end; no owner writes so much
+_MOST_NODES: Final = 200_000
+"""Aliases of aliases grow without end. A text without them has no more values than characters, and may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read(text: str, where: str) -> Source:
     """
     try:
         loader = yaml.SafeLoader(text)
-        reader = _Reader(loader, where)
+        reader = _Reader(loader, where, max(_MOST_NODES, len(text)))
         root = loader.get_single_node()
         value = None if root is None else reader.value(root, ())
     except yaml.YAMLError as error:
@@ -82,17 +83,18 @@ def read(text: str, where: str) -> Source:
 class _Reader:
     """Walks the nodes, once per place (an alias is walked wherever it stands)."""
 
-    def __init__(self, loader: yaml.SafeLoader, where: str) -> None:
+    def __init__(self, loader: yaml.SafeLoader, where: str, most: int) -> None:
         self.lines: dict[Path, int] = {}
         self.faults: dict[Path, ConfigError] = {}
         self._loader = loader
         self._where = where
+        self._most = most
         self._open: set[int] = set()
         self._flat: set[int] = set()
 
     def value(self, node: yaml.Node, path: Path) -> Plain:
         self.lines.setdefault(path, node.start_mark.line + 1)
-        if len(self.lines) > _MOST_NODES:
+        if len(self.lines) > self._most:
             raise self._error("its aliases unfold into too much; write the values out", node, path)
         if id(node) in self._open:
             raise self._error("holds an alias of itself; write the values out", node, path)

@@ -15,7 +15,9 @@ from monitor.doctor import surroundings
 from monitor.ingest import Found
 from monitor.notifications.inbox import Letters
 from monitor.notifications.queue import QueueError
+from monitor.turns import Intake
 from objects import Place
+from store.records import ObjectKind
 
 _LOOK_AROUND = 60.0
 """Seconds of wall time between two looks beside a place in which there is nothing."""
@@ -62,23 +64,46 @@ class Arrivals:
     _around: dict[str, tuple[str, float, str | None]] = field(default_factory=dict)
     """Endpoint -> the digest of its entry, when it was looked around in vain, and what was found instead."""
 
-    def look(self, endpoint: Endpoint, place: Place, columns: str, now: datetime, known: Known) -> Arrived:
+    def look(
+        self, endpoint: Endpoint, place: Place, columns: str, now: datetime, known: Known, intake: Intake
+    ) -> Arrived:
         """What to read, with these columns. Raises PlaceError, and MisplacedError as `_explain`."""
-        since = now - endpoint.lateness
-        letters = Letters()
-        if self.post is not None and endpoint.notifications is not None:
-            letters = self.post.letters(endpoint)
-            if not (
-                letters.overflowed or self.post.is_deaf(endpoint) or self._is_due(endpoint, columns, now)
-            ):
-                seen = {(each.bucket, each.key): each for each in letters.objects}
-                told = [ingest.found_at(place, endpoint, each, since) for each in seen.values()]
-                found = sorted((each for each in told if each), key=lambda each: each.ref.key)
-                return Arrived(list(_confirmed(place, found, known(found))), letters)
-        listed = list(ingest.list_all(place, endpoint, since))
+        if self.post is None or endpoint.notifications is None:
+            return Arrived(
+                self._all(endpoint, place, now, intake), Letters(), (endpoint.digest, columns, now)
+            )
+        letters = self.post.letters(endpoint)
+        if letters.overflowed or self.post.is_deaf(endpoint) or self._is_due(endpoint, columns, now):
+            # not as the intake's: what a queue announces next is no part of it
+            return Arrived(self._list(endpoint, place, now), letters, (endpoint.digest, columns, now))
+        seen = {(each.bucket, each.key): each for each in letters.objects}
+        told = [ingest.found_at(place, endpoint, each, now - endpoint.lateness) for each in seen.values()]
+        found = sorted((each for each in told if each), key=lambda each: each.ref.key)
+        return Arrived(list(_confirmed(place, found, known(found))), letters)
+
+    def is_quiet(self, endpoint: Endpoint, place: Place, now: datetime, intake: Intake) -> bool:
+        """Whether a queue announces nothing. Without one all is listed, and the intake tells; raises as `look`."""
+        if self.post is None or endpoint.notifications is None:
+            self._all(endpoint, place, now, intake)
+            return True
+        letters = self.post.letters(endpoint)
+        announced = letters.ids or letters.overflowed or self.post.is_deaf(endpoint)
+        _, columns, _ = self._listed.get(endpoint.name, ("", "", now))
+        return not announced and not self._is_due(endpoint, columns, now)
+
+    def forget(self) -> None:
+        """Let go of what was kept by endpoint: all are listed again."""
+        self._listed.clear()
+        self._around.clear()
+
+    def _all(self, endpoint: Endpoint, place: Place, now: datetime, intake: Intake) -> list[Found]:
+        return intake.listed(ObjectKind.CAPTURE, lambda: self._list(endpoint, place, now))
+
+    def _list(self, endpoint: Endpoint, place: Place, now: datetime) -> list[Found]:
+        listed = list(ingest.list_all(place, endpoint, now - endpoint.lateness))
         if not listed and not endpoint.batch:
             self._explain(endpoint, place, now)
-        return Arrived(listed, letters, (endpoint.digest, columns, now))
+        return listed
 
     def settle(self, endpoint: Endpoint, arrived: Arrived) -> None:
         """All that arrived is counted, and committed."""

@@ -92,7 +92,8 @@ def _close_vanished(connection: Connection, execution: Execution, now: datetime)
 
 def _breaches_before(connection: Connection, window: Window) -> frozenset[IncidentKind]:
     """The kinds of trouble that the window's last revision had, and that its incidents count already."""
-    last = executions.latest_of(connection, window.id, ExecutionKind.DATA_QUALITY)
+    first = window.revision == 0
+    last = None if first else executions.latest_of(connection, window.id, ExecutionKind.DATA_QUALITY)
     if last is None:
         return frozenset()
     found = breaches(executions.checks(connection, last.id), last.records, last.rejected)
@@ -156,6 +157,8 @@ def _follow(
     again: bool,
     now: datetime,
 ) -> None:
+    if breach is None and open_incident is None:
+        return  # the common case, for which nobody has to look at the windows around
     if again and (open_incident is None or execution.start < open_incident.first_window):
         return  # this breach was counted by an incident that is closed by now
 

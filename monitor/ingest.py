@@ -28,7 +28,7 @@ from monitor.hooks.process import HookError
 from monitor.windows import inference_times
 from objects import ObjectRef, Place, PlaceError, PlaceProblem
 from objects.ahead import READS, ahead
-from store import captures, ledger, monitors, windows
+from store import captures, ledger, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount
 
 log = structlog.get_logger(__name__)
@@ -332,10 +332,9 @@ def _count_capture(
         segments_given=result.segments,
         rejects_given=result.rejects,
         predictions_given=result.predictions,
+        newest=result.newest,
         now=now,
     )
-    if result.newest is not None:
-        monitors.saw_inference(connection, monitor_id, result.newest)
     _tell_rejects(found, result.rejects)
     return apart
 

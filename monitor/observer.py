@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import structlog
-from sqlalchemy import Engine
 
 from baselines import folder, versions
-from baselines.constraints import Constraints, ConstraintsError
-from baselines.folder import BaselineError
+from baselines.constraints import Constraints
+from baselines.folder import BaselineFiles
 from baselines.quality import constraints as quality_constraints
 from baselines.quality.constraints import QualityConstraints
-from baselines.quality.problem import QualityError
-from baselines.statistics import StatisticsError
+from baselines.shared import SharedBaselines
 from baselines.versions import LoadedBaseline
-from config.clock import Clock
-from config.facts import DiscoveryError
 from config.model import Endpoint, ProblemType
-from config.schedules import FailedExecution
 from monitor import (
-    cloudwatch,
     delivery,
     eras,
     executions,
@@ -34,90 +27,32 @@ from monitor import (
     late,
     measuring,
     publish,
+    turns,
 )
-from monitor.arrivals import Arrivals
-from monitor.capture.schema import SchemaError, schema_of
-from monitor.cloudwatch import CloudWatchError
-from monitor.diagnosis import MisplacedError
+from monitor.capture.schema import schema_of
 from monitor.digest import Recipe
 from monitor.hooks.postprocess import run_on
-from monitor.hooks.process import HookError
 from monitor.hooks.script import Script, read_script
-from monitor.notifications.queue import QueueError
-from monitor.spark.engine import SparkError
+from monitor.rounds import LEASE, Problem, Round, World, noting
+from monitor.sweep import SWEEP, sweep
 from monitor.transforms import Transforms
-from objects import Place, PlaceError, S3Client, open_place
-from store import deployments, incidents, monitors, retention
+from monitor.turns import TURN, Backlogs, Bound, Intake
+from monitor.windows import EPOCH
+from objects import Place, open_place
+from store import captures, deployments, incidents, monitors
+from store import turns as stored_turns
 from store import windows as stored_windows
 from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
-from store.records import Deployment, Execution, Late, Monitor, ObjectKind
+from store.records import Deployment, Execution, Monitor, ObjectKind
+from store.turns import Standing
+
+__all__ = ["LEASE", "Observer", "Problem", "Round", "World"]
 
 log = structlog.get_logger(__name__)
 
-Problem = (
-    PlaceError,
-    BaselineError,
-    StatisticsError,
-    ConstraintsError,
-    SchemaError,
-    DiscoveryError,
-    CloudWatchError,
-    MisplacedError,
-    HookError,
-    QualityError,
-    QueueError,
-    SparkError,
-)
-"""What an owner has to mend; it is shown at the endpoint, and the other endpoints go on."""
-
 _BASELINE_LOOK = 60.0
-"""Seconds of wall time between two looks at a baseline's files."""
-_SWEEP = timedelta(days=1)
-LEASE = timedelta(seconds=10)
-"""How soon the endpoints of a replica that died are another's."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Everything a round needs from outside."""
-
-    engine: Engine
-    clock: Clock
-    s3: Callable[[str | None], S3Client]
-    """An S3 client in a role, or in the process's own."""
-    in_force: Callable[[Endpoint, int | None], eras.InForce | None]
-    """What AWS says about an endpoint; None where it can't be asked."""
-    replica: str
-    lease: timedelta = LEASE
-    limit_bytes: int = 1024**3
-    cloudwatch: Callable[[str | None], cloudwatch.Client] = lambda role: cloudwatch.client(role=role)
-    """A CloudWatch client in a role, or in the process's own."""
-    failed: Callable[[Endpoint, datetime], tuple[FailedExecution, ...]] = lambda _endpoint, _since: ()
-    """The executions of the schedule that an endpoint follows which failed since then."""
-    stopping: Callable[[], bool] = lambda: False
-    """Whether rounds are to end at their next transaction."""
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    """Which captures a round looks at."""
-    reads: ingest.Engine = ingest.HERE
-    """Who reads and digests captured objects."""
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What a round did."""
-
-    objects: int = 0
-    judged: int = 0
-    measured: int = 0
-    published: int = 0
-    sent: int = 0
-    problem: str | None = None
-
-    @property
-    def idle(self) -> bool:
-        """Whether there was nothing to do."""
-        return not (self.objects or self.judged or self.measured or self.published or self.sent)
+"""Seconds of wall time between two looks at a quality baseline's file."""
 
 
 @dataclass(slots=True)
@@ -125,9 +60,10 @@ class Observer:
     """Observes endpoints; it holds nothing but caches, everything that matters is in the database."""
 
     world: World
-    _baselines: dict[int, LoadedBaseline] = field(default_factory=dict)
-    _looked: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """Endpoint → the digest of its entry, and when its baseline's files were looked at (wall time)."""
+    _shared: SharedBaselines = field(default_factory=SharedBaselines)
+    _backlogs: Backlogs = field(default_factory=Backlogs)
+    _followed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Endpoint → the digests of its entry and of the baseline's files that were taken up."""
     _places: dict[tuple[str, str | None, str | None], Place] = field(default_factory=dict)
     _postprocess_failed: dict[str, str] = field(default_factory=dict)
     """Endpoint → how its script failed on the last execution; it stays told until the script succeeds."""
@@ -139,57 +75,110 @@ class Observer:
 
         `wrong` with its entry is told where nothing else is. Raises StoreError alone; the rest is recorded.
         """
-        now = self.world.clock.now()
         with writing(self.world.engine) as connection:
-            monitor = monitors.register(connection, endpoint.name, endpoint.digest, now)
+            monitor = monitors.register(connection, endpoint.name, endpoint.digest, self.world.clock.now())
+        return self._leased(endpoint, monitor, Intake(), wrong)
+
+    def turn(
+        self, endpoint: Endpoint, standing: Standing, wrong: str | None = None, bound: Bound = TURN
+    ) -> Round | None:
+        """A bounded round for an endpoint whose turn it is, and no transaction where nothing asks for one."""
+        intake = Intake(bound)
+        if wrong is None and self._rests(endpoint, standing, intake):
+            return Round()
+        return self._leased(endpoint, standing.monitor, intake, wrong)
+
+    def forget(self) -> None:
+        """Let go of what was kept by endpoint and address: kedge.yaml changed."""
+        for kept in (self._followed, self._places, self._bounds):
+            kept.clear()
+        self.world.arrivals.forget()
+
+    def _rests(self, endpoint: Endpoint, standing: Standing, intake: Intake) -> bool:
+        """Whether all that can be listed is counted, and nothing that was counted waits to be judged."""
+        now = self.world.clock.now()
+        if endpoint in self._backlogs or endpoint.name in self._postprocess_failed:
+            return False
+        if turns.has_work(endpoint, standing, now, SWEEP):
+            return False
+        try:
+            in_force = self.world.in_force(endpoint, standing.eras[-1].id)
+            if eras.change(standing.eras, in_force) is not eras.Change.NONE:
+                return False
+            if (
+                endpoint.baseline
+                and self._files(endpoint, endpoint.baseline).digest != standing.baseline_seen
+            ):
+                return False
+            place = self._place(endpoint, endpoint.capture)
+            if not self.world.arrivals.is_quiet(endpoint, place, now, intake):
+                return False
+            self._listed_labels(endpoint, intake, now)
+        except Problem:
+            return False  # the round that follows meets it again, and tells it
+        return intake.seen(endpoint, standing.eras) == standing.listing_seen
+
+    def _leased(
+        self, endpoint: Endpoint, monitor: Monitor, intake: Intake, wrong: str | None
+    ) -> Round | None:
         world = self.world
         with leased(world.engine, monitors, monitor.id, world.replica, world.lease, world.stopping) as lease:
             if lease is None:
                 return None
             try:
-                return self._guarded(endpoint, lease, now, wrong)
+                return self._guarded(endpoint, monitor, lease, intake, wrong)
             except monitors.LeaseLostError as error:
                 log.warning("lease_lost", endpoint=endpoint.name, reason=str(error))
             except StoppingError:
                 log.info("round_stopped", endpoint=endpoint.name)
             return Round()
 
-    def _guarded(self, endpoint: Endpoint, lease: Lease, now: datetime, wrong: str | None) -> Round:
-        done = self._round(endpoint, lease, now)
-        done = replace(done, problem=done.problem or wrong)
+    def _guarded(
+        self, endpoint: Endpoint, monitor: Monitor, lease: Lease, intake: Intake, wrong: str | None
+    ) -> Round:
+        now = self.world.clock.now()
+        done, known = self._round(endpoint, monitor, lease, intake, now)
+        # where nothing could be done, whatever is in the way is not asked again at once
+        done = replace(done, problem=done.problem or wrong, more=intake.more and not done.idle)
         with lease.transaction() as connection:
             if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)
+            seen = intake.seen(endpoint, known) if done.problem is None else None
+            stored_turns.conclude(connection, lease.key, seen, *intake.waiting)
         return done
 
-    def _round(self, endpoint: Endpoint, lease: Lease, now: datetime) -> Round:
+    def _round(
+        self, endpoint: Endpoint, monitor: Monitor, lease: Lease, intake: Intake, now: datetime
+    ) -> tuple[Round, tuple[Deployment, ...]]:
         """Every stage does what it can: a problem of one, of which the first is told, ends no other."""
         problems: list[str] = []
         counted = judged = measured = published = sent = 0
         known = self._follow_eras(endpoint, lease, now)
-        self._close_outlived(lease, now)
-        with _noting(problems):
+        if any(era.ended_at is not None for era in known):
+            self._close_outlived(lease, now)
+        with noting(problems):
             known = self._follow_baseline(endpoint, lease, known, now)
-        with _noting(problems):
-            counted = self._ingest(endpoint, lease, known, now)
-        with _noting(problems):
+        with noting(problems):
+            counted = self._ingest(endpoint, lease, known, intake, now)
+        with noting(problems):
             self.world.arrivals.require(endpoint)
-        with _noting(problems):
-            counted += self._ingest_labels(endpoint, lease, now)
-        with _noting(problems):
+        with noting(problems):
+            counted += self._ingest_labels(endpoint, lease, intake, now)
+        with noting(problems):
             counted += self._follow_schedule(endpoint, lease, known, now)
-        with _noting(problems):
-            judged = self._judge(endpoint, lease, known, now)
+        with noting(problems):
+            judged = self._judge(endpoint, lease, known, intake, now)
         if failed := self._postprocess_failed.get(endpoint.name):
             problems.append(failed)
-        with _noting(problems):
+        with noting(problems):
             measured = self._measure(endpoint, lease, now)
-        with _noting(problems):
+        with noting(problems):
             published = self._publish(endpoint, lease, known, now)
-        with _noting(problems):
+        with noting(problems):
             sent = self._send_metrics(endpoint, lease, known, now)
-        self._sweep(endpoint, lease, now, problems)
-        return Round(counted, judged, measured, published, sent, next(iter(problems), None))
+        unseen = partial(self._unseen, lease)
+        sweep(endpoint, monitor, lease, partial(self._place, endpoint), unseen, now, problems)
+        return Round(counted, judged, measured, published, sent, next(iter(problems), None)), known
 
     def _place(self, endpoint: Endpoint, uri: str, kms_key: str | None = None) -> Place:
         """The place at an address; kept, since a folder remembers the digests of its files."""
@@ -233,28 +222,42 @@ class Observer:
 
         Files that are back, too; and a version imported by hand judges as long as they stay as they are.
         """
-        digest, looked = self._looked.get(endpoint.name, ("", 0.0))
-        fresh = digest == endpoint.digest and time.monotonic() - looked < _BASELINE_LOOK
-        if endpoint.baseline is None or (known[-1].baseline_id is not None and fresh):
+        if endpoint.baseline is None:
             return known
-        files = folder.read_files(self._place(endpoint, endpoint.baseline))
+        files = self._files(endpoint, endpoint.baseline)
+        now_followed = (endpoint.digest, files.digest)
+        if known[-1].baseline_id is not None and self._followed.get(endpoint.name) == now_followed:
+            return known
         with lease.transaction() as connection:
             changed = versions.changed(connection, lease.key, files)
-            version = versions.import_files(connection, lease.key, files, now)
+            version = versions.import_files(connection, lease.key, files, now, self._shared.parse)
             eras.adopt(connection, known, version.id, latest=changed)
             known = deployments.eras(connection, lease.key)
-        self._looked[endpoint.name] = (endpoint.digest, time.monotonic())
+        self._followed[endpoint.name] = now_followed
         return known
+
+    def _files(self, endpoint: Endpoint, address: str) -> BaselineFiles:
+        return self._shared.files(self._place(endpoint, address), endpoint.role)
 
     def _baseline(self, endpoint: Endpoint, era: Deployment) -> LoadedBaseline:
         if era.baseline_id is None:
             raise eras.no_baseline(endpoint)
-        if era.baseline_id not in self._baselines:
-            with reading(self.world.engine) as connection:
-                self._baselines[era.baseline_id] = versions.load(connection, era.baseline_id)
-        return self._baselines[era.baseline_id]
+        return self._shared.load(self.world.engine, era.baseline_id)
 
-    def _ingest(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
+    def _listed_labels(self, endpoint: Endpoint, intake: Intake, now: datetime) -> list[ingest.Found]:
+        if endpoint.ground_truth is None:
+            return []
+        place, since = self._place(endpoint, endpoint.ground_truth), now - late.label_reach(endpoint)
+        return intake.listed(ObjectKind.GROUND_TRUTH, lambda: ingest.list_labels(place, since))
+
+    def _ingest(
+        self,
+        endpoint: Endpoint,
+        lease: Lease,
+        known: tuple[Deployment, ...],
+        intake: Intake,
+        now: datetime,
+    ) -> int:
         schema = schema_of(endpoint, self._baseline(endpoint, known[-1]).constraints)
         labelled = endpoint.ground_truth is not None
         recipe = Recipe(
@@ -269,20 +272,45 @@ class Observer:
         )
         place = self._place(endpoint, endpoint.capture)
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
-        arrived = self.world.arrivals.look(endpoint, place, recipe.columns, now, partial(self._known, lease))
         work = ingest.Work(place, recipe, now, self.world.limit_bytes, batch, endpoint.role)
+        backlog = self._backlogs.pop(endpoint)
+        arrived = None
+        if backlog is None:
+            arrived = self.world.arrivals.look(
+                endpoint, place, recipe.columns, now, partial(self._known, lease), intake
+            )
+            listed = arrived.found
+        else:
+            intake.goes_on(backlog)
+            listed = list(backlog.objects)
 
-        def consume(new: tuple[ingest.Found, ...]) -> int:
+        def consume(new: Sequence[ingest.Found]) -> int:
             return ingest.consume_captures(
                 work, new, monitor_id=lease.key, transaction=lease.transaction, engine=self.world.reads
             )
 
-        counted = consume(self._unseen(lease, ObjectKind.CAPTURE, arrived.found))
+        new, left = intake.take(ObjectKind.CAPTURE, place, self._unseen(lease, ObjectKind.CAPTURE, listed))
+        counted = consume(new)
+        self._backlogs.keep(endpoint, left, backlog.beyond if backlog else 0)
+        if backlog is not None and not left:
+            intake.hold(EPOCH)  # what came since it was listed is not known yet
         # records read with other columns don't add up: a column that only some have would seem to be missing
-        while again := consume(self._read_otherwise(lease, recipe, arrived.found)):
-            counted += again
-        self.world.arrivals.settle(endpoint, arrived)
+        while again := self._read_otherwise(lease, recipe, listed):
+            new, left = intake.take(ObjectKind.CAPTURE, place, again)
+            done = consume(new)
+            counted += done
+            if left or not done:
+                break
+        if intake.more:
+            self._hold_if_mixed(lease, recipe, intake)
+        elif arrived is not None:
+            self.world.arrivals.settle(endpoint, arrived)
         return counted
+
+    def _hold_if_mixed(self, lease: Lease, recipe: Recipe, intake: Intake) -> None:
+        with reading(self.world.engine) as connection:
+            if captures.read_otherwise(connection, lease.key, recipe.columns):
+                intake.hold(EPOCH)
 
     def _known(self, lease: Lease, listed: list[ingest.Found]) -> dict[str, str]:
         with reading(self.world.engine) as connection:
@@ -294,14 +322,14 @@ class Observer:
         with reading(self.world.engine) as connection:
             return ingest.read_otherwise(connection, lease.key, recipe.columns, listed)
 
-    def _ingest_labels(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
+    def _ingest_labels(self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime) -> int:
         if endpoint.ground_truth is None:
             return 0
-        place = self._place(endpoint, endpoint.ground_truth)
-        listed = list(ingest.list_labels(place, now - late.label_reach(endpoint)))
+        place, kind = self._place(endpoint, endpoint.ground_truth), ObjectKind.GROUND_TRUTH
+        listed = self._listed_labels(endpoint, intake, now)
         return ingest.consume_labels(
             place,
-            self._unseen(lease, ObjectKind.GROUND_TRUTH, listed),
+            intake.take(kind, place, self._unseen(lease, kind, listed))[0],
             monitor_id=lease.key,
             transaction=lease.transaction,
             now=now,
@@ -337,13 +365,21 @@ class Observer:
             counted += done is not None
         return counted
 
-    def _judge(self, endpoint: Endpoint, lease: Lease, known: tuple[Deployment, ...], now: datetime) -> int:
+    def _judge(
+        self,
+        endpoint: Endpoint,
+        lease: Lease,
+        known: tuple[Deployment, ...],
+        intake: Intake,
+        now: datetime,
+    ) -> int:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
         if endpoint.schedule is not None:  # its windows are judged by Model Monitor alone
             due = tuple(one for one in due if one.variant != followed.variant_of(endpoint))
+        due = tuple(intake.ripe(due))
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
         for window in with_baseline:
             era = by_id[window.deployment_id]
@@ -367,7 +403,7 @@ class Observer:
     def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
         """Give an execution's files to the owner's script, once: what fails is told, not tried again."""
         failed: list[str] = []
-        with _noting(failed):
+        with noting(failed):
             script = self._script(endpoint, endpoint.hooks.postprocess)
             if script is not None:
                 with reading(self.world.engine) as connection:
@@ -432,54 +468,3 @@ class Observer:
         return delivery.send_waiting(
             self.world.engine, lease, self.world.cloudwatch, endpoint, constraints, now
         )
-
-    def _sweep(self, endpoint: Endpoint, lease: Lease, now: datetime, problems: list[str]) -> None:
-        """Once a day: look for what came too late to be counted, and let go of the old.
-
-        What is too late the entry says: where it changed, that is looked for again at once.
-        """
-        with reading(self.world.engine) as connection:
-            monitor = monitors.by_name(connection, endpoint.name)
-        if monitor is None:
-            return
-        due = monitor.swept_at is None or now - monitor.swept_at >= _SWEEP
-        if due or monitor.swept_digest != endpoint.digest:
-            self._look_for_late(endpoint, lease, monitor, now, problems)
-        if not due:
-            return
-        with lease.transaction() as connection:
-            monitors.swept(connection, lease.key, now)
-            retention.forget(
-                connection,
-                lease.key,
-                segments_before=now - endpoint.lateness - _SWEEP,
-                predictions_before=now - max(endpoint.label_horizon, endpoint.lateness) - _SWEEP,
-                profiles_before=now - endpoint.retention.profiles,
-                metrics_before=now - endpoint.retention.metrics,
-            )
-
-    def _look_for_late(
-        self, endpoint: Endpoint, lease: Lease, monitor: Monitor, now: datetime, problems: list[str]
-    ) -> None:
-        captures = Late(monitor.late_objects, monitor.late_key)
-        labels = Late(monitor.late_labels, monitor.late_label_key)
-        unseen = partial(self._unseen, lease)
-        with _noting(problems):
-            captures = late.captures(endpoint, self._place(endpoint, endpoint.capture), unseen, now)
-        with _noting(problems):
-            truth = endpoint.ground_truth
-            labels = late.labels(endpoint, self._place(endpoint, truth), unseen, now) if truth else Late()
-        with lease.transaction() as connection:
-            monitors.found_late(connection, lease.key, captures, labels, endpoint.digest)
-        for event, found in (("late_objects", captures), ("late_labels", labels)):
-            if found.count:
-                log.warning(event, endpoint=endpoint.name, count=found.count, first_key=found.first)
-
-
-@contextmanager
-def _noting(problems: list[str]) -> Iterator[None]:
-    """What an owner has to mend is noted, and the round goes on behind the block."""
-    try:
-        yield
-    except Problem as error:
-        problems.append(str(error))

@@ -15,7 +15,8 @@ from retrain.deciding import decide_endpoint
 from retrain.registry import describe, reference_quality
 from retrain.run import advance
 from retrain.sagemaker_calls import CallError
-from store.engine import StoreError
+from store import decisions
+from store.engine import StoreError, reading
 from store.records import Deployment
 
 log = structlog.get_logger(__name__)
@@ -30,9 +31,13 @@ class Executor:
 
     def round(self, endpoints: Sequence[Endpoint]) -> int:
         """Ask each endpoint's policy, then take every run as far as it goes; how many steps were made."""
-        for endpoint in endpoints:
-            if endpoint.retrain is not None:
-                self._decide(endpoint)
+        wanted = [endpoint for endpoint in endpoints if endpoint.retrain is not None]
+        if wanted:
+            with reading(self.world.engine) as connection:
+                undecided = decisions.undecided(connection)
+            for endpoint in wanted:
+                if endpoint.name in undecided:
+                    self._decide(endpoint)
         return advance(self.world, {endpoint.name: endpoint for endpoint in endpoints})
 
     def _decide(self, endpoint: Endpoint) -> None:

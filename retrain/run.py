@@ -57,7 +57,7 @@ def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
     """Take every run that is under way as far as it goes now; returns how many steps were made."""
     with reading(world.engine) as connection:
         waiting = runs.under_way(connection)
-        names = {monitor.id: monitor.name for monitor in monitors.watched(connection)}
+        names = {monitor.id: monitor.name for monitor in monitors.watched(connection)} if waiting else {}
     made = 0
     for run in waiting:
         endpoint = endpoints.get(names.get(run.monitor_id, ""))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
 from store import fleet
-from store.records import ExecutionKind, FleetPage, FleetState, FleetTotals, IncidentKind, Monitor, ObjectKind
-from store.schema import executions, incidents, monitors, objects, rejects
+from store.records import ExecutionKind, FleetPage, FleetState, FleetTotals, IncidentKind, Monitor
+from store.schema import executions, incidents, monitors, rejects
 
 _COLUMNS = [monitors.c[name] for name in Monitor.__slots__]
 _ORDER = tuple(FleetState)
@@ -62,21 +62,16 @@ def _has_open(kind: IncidentKind) -> ColumnElement[bool]:
 
 def totals(connection: Connection) -> tuple[FleetTotals, ...]:
     """Records and rejects of each watched endpoint, by name."""
-    names = connection.execute(
-        select(monitors.c.id, monitors.c.name).where(monitors.c.watched).order_by(monitors.c.name)
+    rows = connection.execute(
+        select(monitors.c.id, monitors.c.name, monitors.c.counted_records)
+        .where(monitors.c.watched)
+        .order_by(monitors.c.name)
     ).all()
-    counted = connection.execute(
-        select(objects.c.monitor_id, func.sum(objects.c.records))
-        .where(objects.c.kind == ObjectKind.CAPTURE)
-        .group_by(objects.c.monitor_id)
-    )
-    records = {row[0]: int(row[1]) for row in counted}
     bad: dict[int, dict[str, int]] = {}
     for monitor_id, kind, count in connection.execute(
-        select(objects.c.monitor_id, rejects.c.kind, func.sum(rejects.c.count))
-        .join(objects, objects.c.id == rejects.c.object_id)
-        .group_by(objects.c.monitor_id, rejects.c.kind)
+        select(rejects.c.monitor_id, rejects.c.kind, func.sum(rejects.c.count))
+        .group_by(rejects.c.monitor_id, rejects.c.kind)
         .order_by(rejects.c.kind)
     ):
         bad.setdefault(monitor_id, {})[kind] = int(count)
-    return tuple(FleetTotals(row.name, records.get(row.id, 0), bad.get(row.id, {})) for row in names)
+    return tuple(FleetTotals(row.name, int(row.counted_records), bad.get(row.id, {})) for row in rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -12,6 +13,12 @@ from store.rows import one
 from store.schema import baselines, monitors
 
 _COLUMNS = [baselines.c[name] for name in Baseline.__slots__]
+
+
+@lru_cache(maxsize=8)
+def _packed(text: str) -> bytes:
+    """A fleet's endpoints share baselines, which come one after the other when they are first seen."""
+    return gzip.compress(text.encode(), mtime=0)  # mtime 0: the same text gives the same bytes
 
 
 def add(
@@ -39,9 +46,8 @@ def add(
             source_digest=source_digest,
             records=records,
             features=features,
-            # mtime 0: the same text gives the same bytes
-            statistics=gzip.compress(statistics.encode(), mtime=0),
-            constraints=gzip.compress(constraints.encode(), mtime=0),
+            statistics=_packed(statistics),
+            constraints=_packed(constraints),
         )
     )
     added = by_version(connection, monitor_id, version)
@@ -79,6 +85,14 @@ def by_version(connection: Connection, monitor_id: int, version: int) -> Baselin
 def by_id(connection: Connection, baseline_id: int) -> Baseline | None:
     """The version with this key."""
     return one(Baseline, connection.execute(select(*_COLUMNS).where(baselines.c.id == baseline_id)))
+
+
+def with_digest(connection: Connection, baseline_id: int) -> tuple[Baseline, str]:
+    """The version with this key, and the digest of the files it was made of."""
+    row = connection.execute(
+        select(*_COLUMNS, baselines.c.source_digest).where(baselines.c.id == baseline_id)
+    ).one()
+    return Baseline(**{name: row._mapping[name] for name in Baseline.__slots__}), row.source_digest
 
 
 def by_digest(connection: Connection, monitor_id: int, source_digest: str) -> Baseline | None:

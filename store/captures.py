@@ -14,10 +14,11 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Row, and_, delete, func, insert, select, union_all, update
 
-from store import ledger, rollups, shares, windows
+from store import ledger, monitors, rollups, shares, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
 from store.schema import labels, objects, predictions, rejects, segments
+from store.schema import monitors as monitors_table
 from store.schema import windows as windows_table
 
 _LONGEST_KEY = 1024
@@ -99,16 +100,21 @@ def replace(
     rejects_given: Sequence[RejectCount] = (),
     predictions_given: pl.DataFrame | None = None,
     labels_given: pl.DataFrame | None = None,
+    newest: datetime | None = None,
     now: datetime,
 ) -> tuple[ConsumedObject, ...]:
     """Count an object: what it gave before is taken out, and every window touched is to be judged again.
 
-    Predictions and labels come as frames of `ledger.PREDICTIONS` and `ledger.LABELS`.
+    Predictions and labels come as frames of `ledger.PREDICTIONS` and `ledger.LABELS`; `newest` is the newest
+    inference time in a capture.
 
     Returns the objects that shared a profile with what this one gave before. It can't be taken out of their
     sum, so they are taken out whole, and are to be read again: until then they count as not consumed.
     """
-    object_id, apart = _clear(connection, monitor_id, consumed)
+    object_id, records_before, apart = _clear(connection, monitor_id, consumed)
+    if consumed.kind is ObjectKind.CAPTURE:
+        more = consumed.records - records_before - sum(other.records for other in apart)
+        monitors.counted(connection, monitor_id, int(object_id is None), more, newest)
     values = {
         "bucket": consumed.bucket,
         "etag": consumed.etag,
@@ -134,23 +140,25 @@ def replace(
 
 def _clear(
     connection: Connection, monitor_id: int, consumed: ConsumedObject
-) -> tuple[int | None, tuple[ConsumedObject, ...]]:
-    object_id = connection.execute(
-        select(objects.c.id).where(
+) -> tuple[int | None, int, tuple[ConsumedObject, ...]]:
+    """The object's key, None where it is new; how many records it had; what shared a profile with it."""
+    before = connection.execute(
+        select(objects.c.id, objects.c.records).where(
             objects.c.monitor_id == monitor_id,
             objects.c.kind == consumed.kind,
             objects.c.bucket.in_([consumed.bucket, _UNNAMED]),
             objects.c.key == consumed.key,
         )
-    ).scalar()
-    if object_id is None:
-        return None, ()
+    ).first()
+    if before is None:
+        return None, 0, ()
+    object_id = int(before.id)
     apart = shares.take_apart(connection, monitor_id, object_id)
     _empty(connection, monitor_id, object_id)
     for other_id, other in apart:
         _empty(connection, monitor_id, other_id)
         _insert_rejects(connection, monitor_id, other_id, [shares.waiting(other)])
-    return int(object_id), tuple(other for _, other in apart)
+    return object_id, int(before.records), tuple(other for _, other in apart)
 
 
 def _empty(connection: Connection, monitor_id: int, object_id: int) -> None:
@@ -287,10 +295,10 @@ def _reject(row: Row[Any]) -> RejectCount:
 
 
 def totals(connection: Connection, monitor_id: int) -> tuple[int, int]:
-    """(capture objects, records) counted so far."""
+    """(capture objects, records) counted so far, of those too that are not on record any more."""
     row = connection.execute(
-        select(func.count(), func.coalesce(func.sum(objects.c.records), 0)).where(
-            objects.c.monitor_id == monitor_id, objects.c.kind == ObjectKind.CAPTURE
+        select(monitors_table.c.counted_objects, monitors_table.c.counted_records).where(
+            monitors_table.c.id == monitor_id
         )
     ).one()
     return int(row[0]), int(row[1])

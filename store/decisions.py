@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from store.retraining import Decision, DecisionReason
 from store.rows import to_json
-from store.schema import decisions, executions
+from store.schema import decisions, executions, monitors
 
 _COLUMNS = [decisions.c[name] for name in Decision.__slots__]
 
@@ -30,6 +30,21 @@ def decided_upto(connection: Connection, monitor_id: int) -> int:
         select(func.max(decisions.c.upto_execution_id)).where(decisions.c.monitor_id == monitor_id)
     ).scalar_one()
     return int(found or 0)
+
+
+def undecided(connection: Connection) -> frozenset[str]:
+    """The watched endpoints that have executions which no decision has seen: one query for the fleet."""
+    decided = (
+        select(func.max(decisions.c.upto_execution_id))
+        .where(decisions.c.monitor_id == monitors.c.id)
+        .correlate(monitors)
+        .scalar_subquery()
+    )
+    newer = exists().where(
+        executions.c.monitor_id == monitors.c.id, executions.c.id > func.coalesce(decided, 0)
+    )
+    found = connection.execute(select(monitors.c.name).where(monitors.c.watched, newer))
+    return frozenset(found.scalars())
 
 
 def record(

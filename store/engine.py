@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DBAPIError,
+    DisconnectionError,
     InterfaceError,
     OperationalError,
     ProgrammingError,
 )
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 _MIGRATING = 0x6B65646765  # the advisory lock's number: "kedge"
+_LAST_USED = "kedge_last_used"
+_PING_AFTER = 2.0
+"""Seconds for which a connection that answered is taken to be alive."""
 _UNANSWERED = (DatabaseError, InterfaceError, OperationalError, ProgrammingError)
 
 
@@ -49,14 +56,34 @@ def open_engine(url: str) -> Engine:
 def _open_postgresql(url: URL) -> Engine:
     patience = {} if "connect_timeout" in url.query else {"connect_timeout": 10}
     try:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args=patience,
-            pool_pre_ping=True,
-            hide_parameters=True,
-        )
+        psycopg = url.set(drivername="postgresql+psycopg")
+        engine = create_engine(psycopg, connect_args=patience, pool_size=10, hide_parameters=True)
     except ModuleNotFoundError:
         raise StoreError("PostgreSQL needs the extra: pip install 'kedge[postgres]'") from None
+    _ping_what_lay_idle(engine)
+    return engine
+
+
+def _ping_what_lay_idle(engine: Engine) -> None:
+    """Ask a pooled connection whether it still lives, unless it did a moment ago: else each use asks."""
+
+    @event.listens_for(engine, "checkin")
+    def checkin(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[_LAST_USED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def checkout(
+        connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        last = record.info.get(_LAST_USED)
+        if last is None or time.monotonic() - last < _PING_AFTER:
+            return
+        try:
+            alive = engine.dialect.do_ping(connection)
+        except Exception:  # whatever it says, it is not alive
+            alive = False
+        if not alive:
+            raise DisconnectionError
 
 
 def _teach_sqlite_transactions(engine: Engine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.records import Late, Monitor
@@ -42,7 +42,10 @@ def register(connection: Connection, name: str, config_digest: str, now: datetim
 
 def unwatch_others(connection: Connection, names: Collection[str]) -> None:
     """Endpoints no longer in kedge.yaml keep their history and leave the fleet page."""
-    connection.execute(update(monitors).where(monitors.c.name.not_in(names)).values(watched=False))
+    found = connection.execute(select(monitors.c.id, monitors.c.name).where(monitors.c.watched))
+    kept = frozenset(names)
+    for key in [row.id for row in found if row.name not in kept]:
+        connection.execute(update(monitors).where(monitors.c.id == key).values(watched=False))
 
 
 def by_name(connection: Connection, name: str) -> Monitor | None:
@@ -122,12 +125,19 @@ def set_problem(connection: Connection, monitor_id: int, problem: str | None, no
     return news.rowcount == 1
 
 
-def saw_inference(connection: Connection, monitor_id: int, at: datetime) -> None:
-    """The newest inference time counted so far."""
-    newer = or_(monitors.c.last_inference_at.is_(None), monitors.c.last_inference_at < at)
-    connection.execute(
-        update(monitors).where(monitors.c.id == monitor_id, newer).values(last_inference_at=at)
-    )
+def counted(
+    connection: Connection, monitor_id: int, captures: int, records: int, newest: datetime | None
+) -> None:
+    """So many more captures and records were counted, of which the newest inference was then."""
+    values: dict[str, object] = {
+        "counted_objects": monitors.c.counted_objects + captures,
+        "counted_records": monitors.c.counted_records + records,
+    }
+    if newest is not None:
+        last = monitors.c.last_inference_at
+        is_newer = or_(last.is_(None), last < newest)
+        values["last_inference_at"] = case((is_newer, literal(newest, last.type)), else_=last)
+    connection.execute(update(monitors).where(monitors.c.id == monitor_id).values(**values))
 
 
 def swept(connection: Connection, monitor_id: int, at: datetime) -> None:

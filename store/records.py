@@ -88,6 +88,10 @@ class Monitor:
     late_label_key: str | None
     swept_digest: str | None
     """The digest of the entry by which they were looked for."""
+    waiting_objects: int = 0
+    """Objects that were found and are not counted yet: the endpoint's lag."""
+    waiting_since: datetime | None = None
+    """When the oldest of them was begun."""
 
 
 @dataclass(frozen=True, slots=True)

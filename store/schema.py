@@ -120,6 +120,13 @@ monitors = Table(
     Column("lease_owner", String(64)),
     Column("lease_until", Utc),
     Column("report_until", Utc),
+    # wall time: when the endpoint is to be looked at next; none is at once
+    Column("turn_at", Utc),
+    Column("listing_seen", String(64)),
+    Column("waiting_objects", Integer, nullable=False, server_default="0"),
+    Column("waiting_since", Utc),
+    Column("counted_objects", BigInteger, nullable=False, server_default="0"),
+    Column("counted_records", BigInteger, nullable=False, server_default="0"),
 )
 
 baselines = Table(
@@ -264,6 +271,7 @@ executions = Table(
     UniqueConstraint("window_id", "kind", "revision"),
     Index(None, "monitor_id", "kind", "latest", "published_at"),
     Index(None, "monitor_id", "metrics_sent_at"),
+    Index(None, "monitor_id", "id"),
 )
 
 feature_results = Table(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 
 from config.clock import Clock
-from store import attention, fleet, runs
+from store import attention, fleet, runs, turns
 from store.engine import reading
 from store.records import FleetRow, FleetTotals, IncidentKind
 from store.retraining import RunState
+from store.turns import Lag
 
 
 class FleetCollector(Collector):
@@ -33,7 +34,9 @@ class FleetCollector(Collector):
             rows = fleet.overview(connection)
             totals = attention.totals(connection)
             retraining = runs.counts(connection)
+            lag = turns.lag(connection, datetime.now(UTC))
         yield from _gauges(rows, self._clock.now())
+        yield from _lag(lag, datetime.now(UTC))
         yield from _counters(totals)
         yield _runs(retraining)
 
@@ -46,8 +49,13 @@ def _gauges(rows: tuple[FleetRow, ...], now: datetime) -> Iterator[Metric]:
     age = GaugeMetricFamily(
         "kedge_last_inference_age_seconds", "Time since the newest inference seen.", labels=["endpoint"]
     )
+    waiting = _gauge("waiting_objects", "Objects that were found and are not counted yet.")
+    waiting_age = _gauge("waiting_age_seconds", "Time since the oldest object that waits was begun.")
     for row in rows:
         name = row.monitor.name
+        waiting.add_metric([name], row.monitor.waiting_objects)
+        if row.monitor.waiting_since is not None:
+            waiting_age.add_metric([name], (now - row.monitor.waiting_since).total_seconds())
         if row.max_drift is not None:
             drift.add_metric([name], row.max_drift)
         drifted.add_metric([name], row.drifted_features)
@@ -56,7 +64,17 @@ def _gauges(rows: tuple[FleetRow, ...], now: datetime) -> Iterator[Metric]:
             incidents.add_metric([name, kind], sum(i.kind is kind for i in row.open_incidents))
         if row.monitor.last_inference_at is not None:
             age.add_metric([name], (now - row.monitor.last_inference_at).total_seconds())
-    yield from (drift, drifted, incidents, problem, age)
+    yield from (drift, drifted, incidents, problem, age, waiting, waiting_age)
+
+
+def _lag(lag: Lag, wall: datetime) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "kedge_turns_overdue", "Endpoints whose turn to be looked at has come.", value=lag.overdue
+    )
+    late = 0.0 if lag.overdue_since is None else (wall - lag.overdue_since).total_seconds()
+    yield GaugeMetricFamily(
+        "kedge_turns_overdue_seconds", "Time since the turn of the first of them had come.", value=late
+    )
 
 
 def _gauge(name: str, says: str, *labels: str) -> GaugeMetricFamily:

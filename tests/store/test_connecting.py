@@ -146,10 +146,9 @@ def test_times_are_compared_as_moments_whatever_their_zones(database: Engine) ->
     east = timezone(timedelta(hours=9))
     with writing(database) as connection:
         monitor = world.watched(connection)
-        monitors.saw_inference(connection, monitor.id, NOON)
-        monitors.saw_inference(
-            connection, monitor.id, (NOON - HOUR).astimezone(east)
-        )  # reads later, is earlier
+        monitors.counted(connection, monitor.id, 0, 0, NOON)
+        earlier = (NOON - HOUR).astimezone(east)  # reads later
+        monitors.counted(connection, monitor.id, 0, 0, earlier)
         found = monitors.by_name(connection, monitor.name)
     assert found is not None
     assert found.last_inference_at == NOON

@@ -91,7 +91,7 @@ def test_the_newest_inference_never_goes_back(database: Engine) -> None:
     with writing(database) as connection:
         monitor = world.watched(connection)
         for hours in (1, 3, 2):
-            monitors.saw_inference(connection, monitor.id, NOON + hours * HOUR)
+            monitors.counted(connection, monitor.id, 0, 0, NOON + hours * HOUR)
     assert _found(database).last_inference_at == NOON + 3 * HOUR
 
 

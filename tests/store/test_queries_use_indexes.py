@@ -20,6 +20,7 @@ from store import (
     ledger,
     monitors,
     rollups,
+    turns,
     windows,
 )
 from store.engine import writing
@@ -178,6 +179,9 @@ QUESTIONS: dict[str, Question] = {
     "what to publish": lambda c: executions.unpublished(c, 7),
     "open incidents": lambda c: incidents.open_ones(c, 7),
     "a page of the fleet": lambda c: attention.page(c, limit=20),
+    "turns that are due": lambda c: turns.take(c, DUE, DUE + HOUR, 32),
+    "the fleet's lag": lambda c: turns.lag(c, DUE),
+    "who is undecided": decisions.undecided,
     "a row of the fleet": lambda c: fleet.of_monitors(c, [m for m in monitors.watched(c) if m.id == 7]),
 }
 

@@ -146,7 +146,7 @@ def tell(
         fault = _fault(connection, monitor, first, judged, names)
         drift = _drift(connection, monitor, second, judged, shifted_from, names, detail)
         report = _report(connection, monitor, hours)
-        monitors.saw_inference(connection, monitor.id, BEGIN + hours * HOUR - timedelta(minutes=2))
+        monitors.counted(connection, monitor.id, 0, 0, BEGIN + hours * HOUR - timedelta(minutes=2))
         now = BEGIN + hours * HOUR + timedelta(minutes=17)
         return Told(monitor, baseline, tuple(judged), drift, fault, report, now)
 

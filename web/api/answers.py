@@ -87,12 +87,17 @@ class IncidentAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EndpointAnswer:
-    """One endpoint at a glance."""
+    """One endpoint at a glance.
+
+    `waiting_objects` were found and are not counted yet; the oldest of them was begun at `waiting_since`.
+    """
 
     name: str
     state: FleetState
     problem: str | None
     last_inference_at: datetime | None
+    waiting_objects: int
+    waiting_since: datetime | None
     last_execution: ExecutionAnswer | None
     max_drift: float | None
     drifted_features: int
@@ -107,6 +112,8 @@ class EndpointAnswer:
             state=row.state,
             problem=row.monitor.problem,
             last_inference_at=row.monitor.last_inference_at,
+            waiting_objects=row.monitor.waiting_objects,
+            waiting_since=row.monitor.waiting_since,
             last_execution=None if row.last_execution is None else ExecutionAnswer.of(row.last_execution),
             max_drift=row.max_drift,
             drifted_features=row.drifted_features,
@@ -117,11 +124,18 @@ class EndpointAnswer:
 
 @dataclass(frozen=True, slots=True)
 class FleetAnswer:
-    """A page of endpoints; `matching` of them fit in all, `counts` is by state."""
+    """A page of endpoints; `matching` of them fit in all, `counts` is by state.
+
+    `overdue` of the whole fleet wait for their turn to be looked at, the first since `overdue_since` (the
+    machine's time); `waiting_objects` are those that all endpoints together have found and not counted yet.
+    """
 
     endpoints: tuple[EndpointAnswer, ...]
     matching: int
     counts: dict[FleetState, int]
+    overdue: int
+    overdue_since: datetime | None
+    waiting_objects: int
 
 
 @dataclass(frozen=True, slots=True)

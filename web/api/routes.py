@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from store import attention, baselines, captures, deployments, executions, fleet, incidents
+from store import attention, baselines, captures, deployments, executions, fleet, incidents, turns
 from store.engine import reading
 from store.records import ExecutionKind, FleetState
 from web import judging, lookup
@@ -36,8 +37,11 @@ def show_fleet(
         found = attention.page(
             connection, containing=q, state=state, limit=per_page, offset=(page - 1) * per_page
         )
+        lag = turns.lag(connection, datetime.now(UTC))
     rows = tuple(map(answers.EndpointAnswer.of, found.rows))
-    return answers.FleetAnswer(rows, found.matching, found.counts)
+    return answers.FleetAnswer(
+        rows, found.matching, found.counts, lag.overdue, lag.overdue_since, lag.waiting_objects
+    )
 
 
 @router.get(_OneEndpoint)
