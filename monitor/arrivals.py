@@ -82,7 +82,7 @@ class Arrivals:
         return Arrived(list(_confirmed(place, found, known(found))), letters)
 
     def is_quiet(self, endpoint: Endpoint, place: Place, now: datetime, intake: Intake) -> bool:
-        """Whether a queue announces nothing. Without one all is listed, and the intake tells; raises as `look`."""
+        """Whether a queue announces nothing; without one all is listed, for the intake. Raises as `look`."""
         if self.post is None or endpoint.notifications is None:
             self._all(endpoint, place, now, intake)
             return True
