@@ -37,10 +37,13 @@ def program() -> None:
     """
     from commands import main
 
+    once = sys.argv[1:2] in (["check"], ["analyze"])
+    if once:  # objects are decoded beside each other, and threads of polars' own would be in their way
+        os.environ.setdefault("POLARS_MAX_THREADS", "1")
     try:
         main()
     except SystemExit as ended:
-        if sys.argv[1:2] not in (["check"], ["analyze"]) or not isinstance(ended.code, int | None):
+        if not once or not isinstance(ended.code, int | None):
             raise
         with suppress(OSError):  # who read it has gone
             sys.stdout.flush()

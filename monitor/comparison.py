@@ -29,8 +29,8 @@ EXACT_RECORDS = 1 << 16
 
 Of a larger one it is taken block by block, within 1e-9.
 """
-_BATCH_BYTES = 4 << 20
-"""Objects below this are decoded together; larger blocks would not stay in a processor's cache."""
+_BATCH_BYTES = 12 << 20
+"""Neighbours are decoded together up to this: more leaves the processor's cache, less costs calls."""
 _DECODED = Bounds(2)
 """Batches that are decoded, or being decoded, beside the one that is profiled: memory holds no more."""
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
