@@ -45,7 +45,7 @@ def program() -> None:
     except SystemExit as ended:
         if not once or not isinstance(ended.code, int | None):
             raise
-        with suppress(OSError):  # who read it has gone
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, OSError, ValueError):  # it was closed, or who read it has gone
+                stream.flush()
         os._exit(ended.code or 0)

@@ -74,9 +74,18 @@ def decode(
     """
     unpacked = gunzip(data, limit_bytes)
     parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time, bare)]
-    if len({tuple(part.records.dtypes) for part in parts}) > 1:
+    if bare and not _agree(parts):
         parts = [part for block in blocks(unpacked.data) for part in _read(block, schema, need_time, False)]
     return put_together(unpacked.rejects, parts, schema, between)
+
+
+def _agree(parts: list[Part]) -> bool:
+    """Whether numbers are numbers in all parts, and of one form."""
+    if len({tuple(part.records.dtypes) for part in parts}) > 1:
+        return False
+    forms = agreed([(part.records, part.forms) for part in parts])
+    numbers = [name for part in parts for name, dtype in part.records.schema.items() if dtype == pl.Float64]
+    return all(forms.get(name, NumberForm.MIXED) is not NumberForm.MIXED for name in numbers)
 
 
 def put_together(first: Rejects, parts: list[Part], schema: Schema, between: Times | None) -> Decoded:

@@ -19,7 +19,7 @@ from monitor.capture.records import META, MISFITS, Part
 from monitor.capture.rejects import EXAMPLES, NONE, RejectKind, Rejects, many
 from monitor.capture.requests import read_requests
 from monitor.capture.rows import EVEN, SIDES, one_row_a_record
-from monitor.capture.stencil import agreed, cut
+from monitor.capture.stencil import agreed, cut, nothing_cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,13 @@ class Taken:
 
 def read_fast(block: Block, schema: Schema, *, bare: bool = False) -> Taken:
     """The records of those lines of `block` that are plain; `bare` as in `cut`."""
-    found = cut(block, schema, bare=bare)
-    rest = block.some_written(found.left)
+    if block.is_crowded:  # knowing where each line lies would take many times the memory of the lines
+        found, rest = nothing_cut(schema), block.written
+    else:
+        found = cut(block, schema, bare=bare)
+        rest = block.some_written(found.left)
     if rest.text.is_empty():
         return Taken(Part(found.records, pl.DataFrame(schema=MISFITS), NONE, found.forms), rest.broken)
-    if bare:
-        found = cut(block, schema)
     requests = read_requests(rest.text)
     records, misfits = _fitted(one_row_a_record(requests.filter(_PLAIN_CSV)), schema)
     shaped = requests.filter(_SHAPED)

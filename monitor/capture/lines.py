@@ -9,9 +9,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from monitor.capture.stretches import Bytes, Places
+from monitor.capture.stretches import Bytes, Flags, Places
 
 BLOCK_BYTES = 32 << 20
+SHORTEST = 64
+"""Bytes that no captured line is short of."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -62,9 +64,18 @@ class Block:
         return np.frombuffer(self.raw, np.uint8)
 
     @cached_property
+    def _line_ends(self) -> Flags:
+        return np.asarray(self.array == ord("\n"))
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether its lines are so short, taken together, that hardly one of them can be a capture."""
+        return int(np.count_nonzero(self._line_ends)) * SHORTEST > len(self.raw)
+
+    @cached_property
     def ends(self) -> Places:
         """Where each line ends: the place of its line end, or of what would follow the last byte."""
-        found = np.flatnonzero(self.array == ord("\n"))
+        found = np.flatnonzero(self._line_ends)
         return found if self.raw.endswith(b"\n") else np.append(found, len(self.raw))
 
     @cached_property

@@ -51,6 +51,11 @@ class Cut:
     left: Places
 
 
+def nothing_cut(schema: Schema) -> Cut:
+    """No line was looked at."""
+    return Cut(pl.DataFrame(schema=record_types(schema)), {}, np.zeros(0, np.int64))
+
+
 def cut(block: Block, schema: Schema, *, bare: bool = False) -> Cut:
     """The records of those lines of a block that stencils fit.
 

@@ -250,3 +250,17 @@ def test_a_misfit_of_either_form_is_counted() -> None:
     decoded = decode(data, ABC)
     assert decoded.misfits["@width"].to_list() == [2, 4]
     assert decoded.rejects.count(RejectKind.WRONG_COLUMNS) == 2
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_captures_among_a_crowd_of_blank_lines_are_read(bare: bool) -> None:
+    data = b"\n" * 50_000 + captured(*numbered(40)) + b"{\n" * 3
+    assert lines_crowd(data)
+    found = decode(data, ABC, bare=bare)
+    assert found.records["@line"].to_list() == list(range(50_001, 50_041))
+    assert found.rejects.lost == 3
+
+
+def lines_crowd(data: bytes) -> bool:
+    [block] = capture_lines.blocks(data)
+    return block.is_crowded

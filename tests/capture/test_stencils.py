@@ -183,6 +183,25 @@ def test_blocks_that_differ_are_put_together_as_texts(monkeypatch: pytest.Monkey
     assert found.records["b"].to_list() == ["2"] * MANY + ["x"] * MANY
 
 
+@pytest.mark.parametrize("first", ["1", "", "1.5"])
+@pytest.mark.parametrize("then", ["1", "", "2.5"])
+def test_blocks_with_numbers_of_other_forms_make_the_same_profile(
+    first: str, then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks_of = [
+        captured(*(csv_line(f"{value},2", "3", event_id=f"e-{at:03}") for at in range(MANY)))
+        for value in (first, then)
+    ]
+    monkeypatch.setattr("monitor.capture.lines.blocks.__defaults__", (len(blocks_of[0]),))
+    found = decode(b"".join(blocks_of), ABC, bare=True)
+    apart = decode(b"".join(blocks_of), ABC)
+    made, wanted = (
+        profile_frame(each.records.select(ABC.names), forms=each.forms) for each in (found, apart)
+    )
+    assert encode(made) == encode(wanted)
+    assert made.columns["a"].types == classify(apart.records["a"])
+
+
 @pytest.mark.parametrize(
     ("values", "kind"),
     [

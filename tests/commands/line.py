@@ -49,10 +49,14 @@ def kedge(*arguments: str | Path) -> Ran:
     return Ran(status, out.getvalue(), err.getvalue())
 
 
+PROGRAM = (sys.executable, "-c", "from commands.once import program; program()")
+"""What the `kedge` script runs."""
+
+
 def kedge_process(*arguments: str | Path, cwd: Path) -> Ran:
-    """Run the command line in a process of its own."""
+    """Run the program in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", "from commands import main; main()", *map(str, arguments)],
+        [*PROGRAM, *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

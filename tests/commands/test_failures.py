@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import shlex
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 
 from commands.failures import TOLD, sentence_of
 from tests.clock import NOON
-from tests.commands.line import kedge, kedge_process
+from tests.commands.line import PROGRAM, kedge, kedge_process
 from tests.conftest import ROOT
 from tests.judging.test_comparison import capture, line
 
@@ -167,7 +167,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("options", [(), ("--json",)])
     def test_standard_output_that_takes_nothing(self, captured: Path, options: tuple[str, ...]) -> None:
-        command = [sys.executable, "-c", "from commands import main; main()", *CHECK, *options]
+        command = [*PROGRAM, *CHECK, *options]
         with Path("/dev/full").open("w") as full:
             done = subprocess.run(
                 command,
@@ -183,6 +183,19 @@ class TestFiles:
             "kedge: the output can't be written (No space left on device): "
             "free space there, or write it elsewhere\n",
         )
+
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+    def test_standard_streams_that_are_closed(self, captured: Path, closed: str) -> None:
+        words = shlex.join([*PROGRAM, *CHECK])
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{words} {closed}"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
     def test_in_a_process_of_its_own(self, folder: Path) -> None:
         ran = kedge_process("check", "--capture", "nowhere", "--baseline", "nowhere", cwd=folder)
