@@ -126,6 +126,11 @@ def _faults(what: str) -> Iterator[None]:
     except boto.ParamValidationError as error:
         message = f"cannot {what}, the request has a wrong form: check the ARN and the name"
         raise TargetError(message, retryable=False) from error
+    except KeyError as error:  # botocore takes an answer that broke off for one without its members
+        message = (
+            f"cannot {what}, Step Functions' answer has no {error}: it is tried again; check the network"
+        )
+        raise TargetError(message, retryable=True) from error
     except (boto.BotoCoreError, boto.HTTPClientError) as error:
         message = f"cannot {what} ({type(error).__name__}): it is tried again; check the network"
         raise TargetError(message, retryable=True) from error

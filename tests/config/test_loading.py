@@ -176,7 +176,8 @@ def test_what_is_no_yaml_is_said_with_its_line(text: str, line: int, said: str) 
     [
         (
             "watch: x\n",
-            "line 1, watch: there is no such key; known here are database, region, discover, endpoints",
+            "line 1, watch: there is no such key; known here are database, region, discover, "
+            "polling, endpoints",
         ),
         ("databse: x\n", "line 1, databse: there is no such key; did you mean 'database'?"),
         ("region: 3\n", "line 1, region: must be a region such as eu-west-1"),
