@@ -13,7 +13,7 @@ import structlog
 from config.model import Endpoint
 from monitor.notifications.events import read_notice
 from monitor.notifications.inbox import Fate, Inbox, Letters
-from monitor.notifications.queue import LONG_POLL, VISIBILITY, Queue, QueueError, SqsClient
+from monitor.notifications.queue import LONG_POLL, VISIBILITY, Message, Queue, QueueError, SqsClient
 
 log = structlog.get_logger(__name__)
 
@@ -175,16 +175,25 @@ class Reception:
             return
         done: list[str] = []
         for message in received:
-            notice = read_notice(message.body)
-            fate = box.inbox.put(message, notice, time.monotonic())
+            fate, wrong = self._taken_in(box, message)
             if fate is Fate.MALFORMED and message.id in box.told:
                 continue
             self._count(fate)
             if fate in (Fate.OF_NO_CONCERN, Fate.ELSEWHERE):
                 done.append(message.receipt)
             elif fate is Fate.MALFORMED:
-                self._tell(box, message.id, notice.wrong)
+                self._tell(box, message.id, wrong)
         self._of_received(box, box.queue.delete, done)
+
+    def _taken_in(self, box: _Box, message: Message) -> tuple[Fate, str | None]:
+        """A message's fate, and what is wrong with it; it costs none of those received with it."""
+        try:
+            notice = read_notice(message.body)
+            return box.inbox.put(message, notice, time.monotonic()), notice.wrong
+        except Exception:
+            if message.id not in box.told:
+                log.exception("message_not_understood", queue=box.url, message=message.id)
+            return Fate.MALFORMED, "Kedge failed to read it: please report it"
 
     def _of_received(self, box: _Box, call: Callable[[Sequence[str]], None], receipts: Sequence[str]) -> None:
         """Hold or delete messages: where that fails they come back, and what they announce is known."""

@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from config.model import Endpoint
-from monitor.notifications.queue import QueueError, SqsClient
+from monitor.notifications import reception as receiving
+from monitor.notifications.events import Notice, read_notice
+from monitor.notifications.queue import QueueError
 from monitor.notifications.reception import Reception
 from tests.observing.replica import until
 
@@ -59,7 +63,7 @@ def written(name: str, number: int = 0) -> str:
 
 @contextmanager
 def listening(
-    client: Callable[[str, str | None], SqsClient], *entries: Endpoint
+    client: Callable[[str, str | None], Any], *entries: Endpoint
 ) -> Iterator[tuple[Reception, Counter[str]]]:
     fates: Counter[str] = Counter()
     reception = Reception(client, lambda fate: fates.update([str(fate)]))
@@ -86,7 +90,7 @@ def test_where_one_entrys_role_may_not_use_the_queue_anothers_is_used() -> None:
     sqs, entries = Sqs(), (entry("a", ROLES[0]), entry("b", ROLES[1]))
     sqs.messages["m"] = written("a")
 
-    def client(url: str, role: str | None) -> SqsClient:
+    def client(url: str, role: str | None) -> Sqs:
         if role == ROLES[0]:
             raise QueueError(f"access to the queue {url} is denied")
         return sqs
@@ -95,3 +99,20 @@ def test_where_one_entrys_role_may_not_use_the_queue_anothers_is_used() -> None:
         assert until(lambda: len(reception.letters(entries[0]).ids) == 1)
         assert until(lambda: not reception.is_deaf(entries[0]))
         assert reception.problem(entries[1]) is None
+
+
+def test_what_can_not_be_read_costs_nothing_that_came_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(body: str) -> Notice:
+        if "fault" in body:
+            raise RuntimeError("a fault of Kedge's own")
+        return read_notice(body)
+
+    monkeypatch.setattr(receiving, "read_notice", read)
+    sqs, mine = Sqs(), entry("a")
+    sqs.messages = {"m1": written("a", 1), "m2": "a fault", "m3": written("a", 3)}
+    with listening(lambda _url, _role: sqs, mine) as (reception, fates):
+        assert until(lambda: fates.total() == 3)
+        assert reception.letters(mine).ids == ("m1", "m3")
+        assert reception.problem(mine) is None
+    assert fates == {"held": 2, "malformed": 1}
+    assert sqs.deleted == []
