@@ -266,9 +266,8 @@ class Service:
         """Give the endpoints their turns that are due; nothing that goes wrong here ends the service."""
         try:
             self._take_up()
-            if announced := self._reception.waiting():
-                with writing(self.engine) as connection:
-                    turns.bring_forward(connection, announced, datetime.now(UTC))
+            # held here, and told to nobody else: another replica would judge and rest without them
+            self._fleet.call(self._reception.waiting())
             self._fleet.begin()
         except StoreError as error:
             log.error("database_unavailable", reason=str(error))

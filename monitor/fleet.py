@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,6 +56,8 @@ class Fleet:
     _pool: ThreadPoolExecutor = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _taken: deque[Standing] = field(default_factory=deque)
+    _called: dict[str, None] = field(default_factory=dict)
+    """Who has a turn here whenever it would come, in their order."""
     _at_work: set[str] = field(default_factory=set)
     _running: set[Future[None]] = field(default_factory=set)
     _began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -70,6 +72,12 @@ class Fleet:
         """These are the endpoints from now on; one with nothing new has its next turn after a pause."""
         self._entries = {endpoint.name: endpoint for endpoint in endpoints}
         self._pause = pause
+
+    def call(self, names: Collection[str]) -> None:
+        """Of these something is known here, and here alone: their turns are this process's, from now on."""
+        with self._lock:
+            kept = {name: None for name in self._called if name in names}
+            self._called = kept | dict.fromkeys(sorted(names))
 
     def begin(self) -> None:
         """See to it that somebody works as long as a turn is due."""
@@ -143,9 +151,14 @@ class Fleet:
 
     def _refill(self) -> None:
         now = datetime.now(UTC)
+        until = now + self._pause
+        called = [name for name in self._called if name not in self._at_work]
         with writing(self.engine) as connection:
-            taken = turns.take(connection, now, now + self._pause, BATCH)
+            mine = turns.take(connection, now, until, BATCH // 2, called) if called else ()
+            taken = (*mine, *turns.take(connection, now, until, BATCH - len(mine)))
         self._taken.extend(taken)
+        for standing in mine:
+            del self._called[standing.monitor.name]
         if self._of_first_pass is None and all(self._had_a_turn(standing) for standing in taken):
             self._of_first_pass = frozenset(self._at_work)
 

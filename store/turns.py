@@ -7,7 +7,7 @@ process that took it dies. Times are the machine's: when an endpoint is looked a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,16 +86,20 @@ def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> 
             )
 
 
-def take(connection: Connection, now: datetime, until: datetime, limit: int) -> tuple[Standing, ...]:
+def take(
+    connection: Connection, now: datetime, until: datetime, limit: int, named: Sequence[str] | None = None
+) -> tuple[Standing, ...]:
     """The endpoints whose turn has come, the longest overdue first; their next is put off to `until`.
 
-    One that somebody is at work on has its turn later.
+    One that somebody is at work on has its turn later. Of those that are named (the first of them, where they
+    are many) the turn has come.
     """
+    come = or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now)
     due = (
         select(monitors.c.id, monitors.c.turn_at)
         .where(
             monitors.c.watched,
-            or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now),
+            come if named is None else monitors.c.name.in_(named[:_MANY]),
             or_(monitors.c.lease_until.is_(None), monitors.c.lease_until < now),
         )
         .order_by(monitors.c.turn_at.nulls_first(), monitors.c.id)
@@ -194,16 +198,6 @@ def conclude(
 def again_at(connection: Connection, monitor_ids: Collection[int], at: datetime | None) -> None:
     """When these endpoints have their next turn; None is at once, before all others."""
     connection.execute(update(monitors).where(monitors.c.id.in_(monitor_ids)).values(turn_at=at))
-
-
-def bring_forward(connection: Connection, names: Collection[str], now: datetime) -> None:
-    """Endpoints of which something is known to wait have their turn now; none waits longer for it."""
-    wanted = sorted(names)
-    for at in range(0, len(wanted), _MANY):
-        mine = monitors.c.name.in_(wanted[at : at + _MANY])
-        connection.execute(
-            update(monitors).where(mine, monitors.c.watched, monitors.c.turn_at > now).values(turn_at=now)
-        )
 
 
 def all_at_once(connection: Connection) -> None:
