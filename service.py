@@ -155,6 +155,8 @@ class Service:
     _described: Described = field(init=False)
     _settled: Config | None = None
     _wrong: dict[str, str] = field(default_factory=dict)
+    _in_vain: dict[str, int] = field(default_factory=dict)
+    """Endpoint → how much was announced to it when its last turn here began, where that met a problem."""
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
@@ -267,12 +269,17 @@ class Service:
         try:
             self._take_up()
             # held here, and told to nobody else: another replica would judge and rest without them
-            self._fleet.call(self._reception.waiting())
+            self._fleet.call(self._announced())
             self._fleet.begin()
         except StoreError as error:
             log.error("database_unavailable", reason=str(error))
         except Exception:
             log.exception("tick_failed")
+
+    def _announced(self) -> frozenset[str]:
+        """The endpoints that something is announced to; to one with a problem, since its last turn here."""
+        news = self._reception.news()
+        return frozenset(name for name, count in news.items() if self._in_vain.get(name) != count)
 
     def _take_up(self) -> None:
         self.file.refresh()
@@ -345,6 +352,7 @@ class Service:
 
     def _turn(self, endpoint: Endpoint, standing: Standing) -> bool:
         """An endpoint's turn; says whether it wants another at once."""
+        self._in_vain[endpoint.name] = self._reception.news().get(endpoint.name, 0)
         try:
             done = self._observer.turn(endpoint, standing, self._wrong.get(endpoint.name))
             self._rounds.labels(_end(done)).inc()
@@ -358,6 +366,8 @@ class Service:
             with suppress(StoreError):  # the next round says that the database does not answer
                 self._show_crash(endpoint, error)
         else:
+            if done is None or done.problem is None:
+                del self._in_vain[endpoint.name]
             return done is not None and done.more
         return False
 

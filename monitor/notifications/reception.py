@@ -105,7 +105,11 @@ class Reception:
 
     def waiting(self) -> frozenset[str]:
         """The endpoints for which something waits."""
-        return frozenset().union(*(box.inbox.waiting() for box in list(self._boxes.values())))
+        return frozenset(self.news())
+
+    def news(self) -> dict[str, int]:
+        """The endpoints for which something waits, and how much was new to each so far."""
+        return {name: count for box in list(self._boxes.values()) for name, count in box.inbox.news().items()}
 
     def problem(self, endpoint: Endpoint) -> str | None:
         """What keeps the endpoint's queue from being used, in one sentence."""

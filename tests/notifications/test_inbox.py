@@ -116,3 +116,18 @@ def test_an_endpoint_that_left_holds_nothing(inbox: Inbox) -> None:
     inbox.follow([endpoint("churn"), endpoint()])
     assert inbox.letters("abalone").overflowed, "what went elsewhere meanwhile is found by listing"
     assert not inbox.letters("churn").overflowed
+
+
+def test_what_comes_again_is_no_news(inbox: Inbox) -> None:
+    arrive(inbox, 1, "capture/abalone/A/x")
+    first = inbox.news()
+    arrive(inbox, 1, "capture/abalone/A/x", now=130.0)
+    inbox.to_hold(1100.0)
+    arrive(inbox, 1, "capture/abalone/A/x", now=1200.0)
+    assert inbox.news() == first
+    for number in range(2, 7):
+        arrive(inbox, number, "capture/abalone/A/x")
+    overflowed = inbox.news()
+    assert overflowed["abalone"] > first["abalone"]
+    arrive(inbox, 7, "capture/abalone/A/x")
+    assert inbox.news() == overflowed, "it is listed already"

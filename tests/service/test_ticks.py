@@ -14,11 +14,14 @@ from structlog.testing import capture_logs
 
 import service
 from config.clock import FileClock
+from config.model import Endpoint
 from demo.clock import StoryClock
+from monitor.observer import Observer, Round
 from objects import S3Client, s3_client
 from store import executions, monitors
 from store.engine import open_engine, reading
 from store.records import ExecutionKind
+from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing import yard
 from tests.observing.replica import until
@@ -147,16 +150,47 @@ def test_a_report_is_read_in_the_role_that_it_was_written_in(
         kedge.read_report("abalone", "s3://reports/drift/abalone/two.html")
 
 
-def test_a_queue_announces_captures_to_the_service(kedge: service.Service, aws: str) -> None:
+def _announcing() -> tuple[Yard, str]:
+    """A bucket, and the queue on which it announces its objects."""
     import boto3
 
     there = bucket("logs")
-    there.baseline()
     sqs: Any = boto3.client("sqs")
     url = sqs.create_queue(QueueName="captures")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
     boto3.client("s3").put_bucket_notification_configuration(Bucket="logs", NotificationConfiguration=wanted)
+    return there, url
+
+
+def test_what_is_announced_to_a_broken_endpoint_gives_it_one_turn(
+    kedge: service.Service, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, url = _announcing()
+    _write(kedge, _entry(there.uri, more=f", notifications: '{url}'"))
+    with kedge.file.path.open("a") as file:
+        file.write("polling: 30m\n")
+    kedge.tick()
+    assert _problem(kedge) is not None, "it has no baseline"
+    there.capture("abalone", records(1, NOON))
+    assert until(lambda: kedge._reception.waiting() == {"abalone"})
+    rounds: list[str] = []
+    take_turn = Observer.turn
+
+    def noted(observer: Observer, endpoint: Endpoint, standing: Standing, wrong: str | None) -> Round | None:
+        rounds.append(endpoint.name)
+        return take_turn(observer, endpoint, standing, wrong)
+
+    monkeypatch.setattr(Observer, "turn", noted)
+    for _ in range(6):
+        kedge.begin()
+        kedge._fleet.wait()
+    assert rounds == ["abalone"]
+
+
+def test_a_queue_announces_captures_to_the_service(kedge: service.Service, aws: str) -> None:
+    there, url = _announcing()
+    there.baseline()
     _write(kedge, _entry(there.uri, more=f", notifications: '{url}'"))
     kedge.tick()
     assert _problem(kedge) is None
