@@ -60,7 +60,8 @@ class Fleet:
     """Who has a turn here whenever it would come, in their order."""
     _at_work: set[str] = field(default_factory=set)
     _running: set[Future[None]] = field(default_factory=set)
-    _began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _began: datetime | None = None
+    """When the endpoints were known, each of which had its turn due by then or later."""
     _of_first_pass: frozenset[str] | None = None
     """Who was at work when everybody's first turn had come; none before."""
 
@@ -72,6 +73,7 @@ class Fleet:
         """These are the endpoints from now on; one with nothing new has its next turn after a pause."""
         self._entries = {endpoint.name: endpoint for endpoint in endpoints}
         self._pause = pause
+        self._began = self._began or datetime.now(UTC)
 
     def call(self, names: Collection[str]) -> None:
         """Of these something is known here, and here alone: their turns are this process's, from now on."""
@@ -163,4 +165,5 @@ class Fleet:
             self._of_first_pass = frozenset(self._at_work)
 
     def _had_a_turn(self, standing: Standing) -> bool:
-        return standing.due_at is not None and standing.due_at > self._began
+        began = self._began
+        return began is not None and standing.due_at is not None and standing.due_at > began
