@@ -59,6 +59,8 @@ class Fleet:
     _called: dict[str, None] = field(default_factory=dict)
     """Who has a turn here whenever it would come, in their order."""
     _at_work: set[str] = field(default_factory=set)
+    _missed: set[int] = field(default_factory=set)
+    """Monitors whose turn came while they were at work here: they have it when that ends."""
     _running: set[Future[None]] = field(default_factory=set)
     _began: datetime | None = None
     """When the endpoints were known, each of which had its turn due by then or later."""
@@ -94,8 +96,12 @@ class Fleet:
                 self._running -= {future for future in running if future.done()}
 
     def end(self) -> None:
-        """Wait for the turns under way, and take no more."""
+        """Wait for the turns under way, take no more, and give back those that nobody here came to."""
         self._pool.shutdown(cancel_futures=True)
+        with self._lock:
+            left = [standing.monitor.id for standing in self._taken]
+            self._taken.clear()
+        self._give_back(left)
 
     def been_round(self) -> bool:
         """Whether every endpoint has had a turn since the beginning, by this process or another."""
@@ -129,12 +135,20 @@ class Fleet:
         finally:
             with self._lock:
                 self._at_work.discard(name)
+                more |= key in self._missed
+                self._missed.discard(key)
         if more:
-            try:
-                with writing(self.engine) as connection:
-                    turns.again_at(connection, [key], datetime.now(UTC))
-            except StoreError as error:  # its turn comes again after the pause
-                log.error("database_unavailable", endpoint=name, reason=str(error))
+            self._give_back([key])
+
+    def _give_back(self, keys: Collection[int]) -> None:
+        """Let these have their turn now, here or elsewhere."""
+        if not keys:
+            return
+        try:
+            with writing(self.engine) as connection:
+                turns.again_at(connection, keys, datetime.now(UTC))
+        except StoreError as error:  # it comes again after the pause
+            log.error("database_unavailable", reason=str(error))
 
     def _next(self) -> Standing | None:
         """The turn of the endpoint that waits longest and that nobody here is at work on."""
@@ -150,6 +164,7 @@ class Fleet:
                     if self._taken:
                         self._hire()
                     return standing
+                self._missed.add(standing.monitor.id)
 
     def _refill(self) -> None:
         now = datetime.now(UTC)

@@ -170,6 +170,36 @@ def test_those_who_are_called_leave_turns_to_the_others(watch: Watch) -> None:
     assert sum(name >= "e-40" for name in crew.order[:32]) == 16
 
 
+def test_a_turn_that_comes_while_its_endpoint_is_at_work_is_had_afterwards(watch: Watch) -> None:
+    entry = watch.yard.endpoint("changed")
+    crew = Crew(watch, [entry])
+
+    def change(endpoint: Endpoint, _: Standing) -> bool:
+        crew.order.append(endpoint.digest)
+        if len(crew.order) == 1:
+            new = endpoint.model_copy(update={"sample_rows": 5})
+            with writing(watch.engine) as connection:
+                turns.enrol(connection, {new.name: new.digest}, NOON)
+            crew.fleet.watch([new], HOUR)
+            assert crew.fleet._next() is None  # as another worker would
+        return False
+
+    crew.fleet.turn = change
+    crew.work()
+    assert crew.order == [entry.digest, entry.model_copy(update={"sample_rows": 5}).digest]
+
+
+def test_who_ends_gives_back_the_turns_that_it_did_not_come_to(watch: Watch) -> None:
+    entries = _endpoints(watch, 0)[1:]
+    first = Crew(watch, entries)
+    first.fleet.stopping = lambda: bool(first.order)
+    first.work()
+    assert len(first.order) == 1
+    second = Crew(watch, entries, "two")
+    second.work()
+    assert sorted([*first.order, *second.order]) == sorted(TRICKLES)
+
+
 def test_a_large_fleet_is_looked_at_less_often_unless_the_owner_says(watch: Watch) -> None:
     few, many = (
         Config(endpoints=tuple(watch.yard.endpoint(f"e-{at}") for at in range(count))) for count in (10, 2000)
