@@ -37,7 +37,7 @@ from retrain.bench import World as Acting
 from retrain.executor import Executor
 from retrain.targets import open_target
 from store import migrate, monitors, turns
-from store.engine import StoreError, open_engine, writing
+from store.engine import StoreError, open_engine, reading, writing
 from store.turns import Standing
 from web.site import ReportUnreadableError
 
@@ -283,7 +283,20 @@ class Service:
 
     def _take_up(self) -> None:
         self.file.refresh()
-        self._settle(self.file.config)
+        if self._settled is self.file.config:
+            self._watch_again(self.file.config)
+        else:
+            self._settle(self.file.config)
+
+    def _watch_again(self, config: Config) -> None:
+        """Entries that a replica whose file does not name them, an older one, say, took to be gone."""
+        with reading(self.engine) as connection:
+            gone = turns.unwatched(connection)
+        lost = {entry.name: entry.digest for entry in config.endpoints if entry.name in gone}
+        if lost:
+            log.warning("endpoints_watched_again", endpoints=len(lost))
+            with writing(self.engine) as connection:
+                turns.enrol(connection, lost, self.clock.now())
 
     def _acting(self, world: World) -> Acting:
         clients = lru_cache(maxsize=None)(partial(_client, self.file.config.region, None))
@@ -327,8 +340,6 @@ class Service:
 
     def _settle(self, config: Config) -> None:
         """Take up what kedge.yaml says; wrong entries are shown at their endpoints, those gone are not."""
-        if self._settled is config:
-            return
         wrong = {error.endpoint: str(error) for error in reversed(self.file.errors) if error.endpoint}
         entries = {endpoint.name: endpoint.digest for endpoint in config.endpoints}
         now = self.clock.now()
@@ -337,6 +348,9 @@ class Service:
             turns.enrol(connection, entries, now)
             if self._settled is None and rest <= _SOON:
                 turns.all_at_once(connection)  # what a process that is gone had put off
+            turns.none_after(
+                connection, datetime.now(UTC) + rest
+            )  # as it was put off while pauses were longer
             for name in wrong.keys() - entries.keys():
                 monitor = monitors.register(connection, name, "", now)
                 monitors.set_problem(connection, monitor.id, wrong[name], now)

@@ -88,6 +88,11 @@ def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> 
     connection.execute(update(monitors).where(never).values(turn_at=datetime.now(UTC)))
 
 
+def unwatched(connection: Connection) -> frozenset[str]:
+    """The endpoints that were watched and are not, by name."""
+    return frozenset(connection.scalars(select(monitors.c.name).where(~monitors.c.watched)))
+
+
 def take(
     connection: Connection, now: datetime, until: datetime, limit: int, named: Sequence[str] | None = None
 ) -> tuple[Standing, ...]:

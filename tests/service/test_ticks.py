@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 import service
@@ -18,8 +20,8 @@ from config.model import Endpoint
 from demo.clock import StoryClock
 from monitor.observer import Observer, Round
 from objects import S3Client, s3_client
-from store import executions, monitors
-from store.engine import open_engine, reading
+from store import executions, monitors, schema
+from store.engine import open_engine, reading, writing
 from store.records import ExecutionKind
 from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
@@ -148,6 +150,37 @@ def test_a_report_is_read_in_the_role_that_it_was_written_in(
     assert asked == [ROLE, None]
     with pytest.raises(ReportUnreadableError, match=r"two\.html"):
         kedge.read_report("abalone", "s3://reports/drift/abalone/two.html")
+
+
+def _next_turn(kedge: service.Service) -> timedelta:
+    with reading(kedge.engine) as connection:
+        found = connection.execute(select(schema.monitors.c.turn_at)).scalar_one()
+    assert isinstance(found, datetime)
+    return found - datetime.now(UTC)
+
+
+def test_a_shorter_pause_takes_effect_at_once(kedge: service.Service, here: Yard) -> None:
+    for polling, least, most in (("10h", 9 * HOUR, 10 * HOUR), ("30m", 29 * MINUTE, 30 * MINUTE)):
+        kedge.file.path.write_text(f"polling: {polling}\nendpoints:\n" + _entry(here.uri))
+        kedge.begin()
+        kedge._fleet.wait()
+        assert least < _next_turn(kedge) <= most
+
+
+def test_a_replica_with_an_older_file_stops_nothing(kedge: service.Service, here: Yard) -> None:
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+    with writing(kedge.engine) as connection:
+        monitors.unwatch_others(connection, ())  # as one does that starts with a file of no endpoints
+    here.capture("abalone", records(2, NOON + MINUTE))
+    kedge.begin()
+    kedge._fleet.wait()
+    assert _judged(kedge) == 2
+    _write(kedge)
+    kedge.tick()
+    kedge.begin()
+    with reading(kedge.engine) as connection:
+        assert monitors.watched(connection) == (), "who is gone from this file, too, is gone"
 
 
 def _announcing() -> tuple[Yard, str]:
