@@ -131,3 +131,15 @@ def test_what_comes_again_is_no_news(inbox: Inbox) -> None:
     assert overflowed["abalone"] > first["abalone"]
     arrive(inbox, 7, "capture/abalone/A/x")
     assert inbox.news() == overflowed, "it is listed already"
+
+
+def test_a_queue_that_is_full_of_some_endpoints_messages_still_takes_those_of_others() -> None:
+    full = Inbox(visibility=120, most=10, most_in_all=20)
+    full.follow([endpoint(f"e{at}") for at in range(4)])
+    for number in range(20):
+        assert arrive(full, number, f"capture/e{number % 2}/A/{number}") is Fate.HELD
+    fates = [arrive(full, number, f"capture/e2/A/{number}") for number in range(20, 26)]
+    assert fates == [Fate.HELD] * 5 + [Fate.OVERFLOWED]
+    assert arrive(full, 30, "capture/e3/A/x") is Fate.HELD
+    assert arrive(full, 31, "capture/e0/A/x") is Fate.OVERFLOWED
+    assert not full.letters("e3").overflowed
