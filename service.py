@@ -37,7 +37,7 @@ from retrain.bench import World as Acting
 from retrain.executor import Executor
 from retrain.targets import open_target
 from store import migrate, monitors, turns
-from store.engine import StoreError, open_engine, writing
+from store.engine import StoreError, open_engine, reading, writing
 from store.turns import Standing
 from web.site import ReportUnreadableError
 
@@ -155,6 +155,8 @@ class Service:
     _described: Described = field(init=False)
     _settled: Config | None = None
     _wrong: dict[str, str] = field(default_factory=dict)
+    _in_vain: dict[str, int] = field(default_factory=dict)
+    """Endpoint → how much was announced to it when its last turn here began, where that met a problem."""
 
     def __post_init__(self) -> None:
         """Wire the parts; nothing runs yet."""
@@ -266,18 +268,35 @@ class Service:
         """Give the endpoints their turns that are due; nothing that goes wrong here ends the service."""
         try:
             self._take_up()
-            if announced := self._reception.waiting():
-                with writing(self.engine) as connection:
-                    turns.bring_forward(connection, announced, datetime.now(UTC))
+            # held here, and told to nobody else: another replica would judge and rest without them
+            self._fleet.call(self._announced())
             self._fleet.begin()
         except StoreError as error:
             log.error("database_unavailable", reason=str(error))
         except Exception:
             log.exception("tick_failed")
 
+    def _announced(self) -> frozenset[str]:
+        """The endpoints that something is announced to; to one with a problem, since its last turn here."""
+        news = self._reception.news()
+        return frozenset(name for name, count in news.items() if self._in_vain.get(name) != count)
+
     def _take_up(self) -> None:
         self.file.refresh()
-        self._settle(self.file.config)
+        if self._settled is self.file.config:
+            self._watch_again(self.file.config)
+        else:
+            self._settle(self.file.config)
+
+    def _watch_again(self, config: Config) -> None:
+        """Entries that a replica whose file does not name them, an older one, say, took to be gone."""
+        with reading(self.engine) as connection:
+            gone = turns.unwatched(connection)
+        lost = {entry.name: entry.digest for entry in config.endpoints if entry.name in gone}
+        if lost:
+            log.warning("endpoints_watched_again", endpoints=len(lost))
+            with writing(self.engine) as connection:
+                turns.enrol(connection, lost, self.clock.now())
 
     def _acting(self, world: World) -> Acting:
         clients = lru_cache(maxsize=None)(partial(_client, self.file.config.region, None))
@@ -321,8 +340,6 @@ class Service:
 
     def _settle(self, config: Config) -> None:
         """Take up what kedge.yaml says; wrong entries are shown at their endpoints, those gone are not."""
-        if self._settled is config:
-            return
         wrong = {error.endpoint: str(error) for error in reversed(self.file.errors) if error.endpoint}
         entries = {endpoint.name: endpoint.digest for endpoint in config.endpoints}
         now = self.clock.now()
@@ -331,6 +348,9 @@ class Service:
             turns.enrol(connection, entries, now)
             if self._settled is None and rest <= _SOON:
                 turns.all_at_once(connection)  # what a process that is gone had put off
+            turns.none_after(
+                connection, datetime.now(UTC) + rest
+            )  # as it was put off while pauses were longer
             for name in wrong.keys() - entries.keys():
                 monitor = monitors.register(connection, name, "", now)
                 monitors.set_problem(connection, monitor.id, wrong[name], now)
@@ -346,6 +366,7 @@ class Service:
 
     def _turn(self, endpoint: Endpoint, standing: Standing) -> bool:
         """An endpoint's turn; says whether it wants another at once."""
+        self._in_vain[endpoint.name] = self._reception.news().get(endpoint.name, 0)
         try:
             done = self._observer.turn(endpoint, standing, self._wrong.get(endpoint.name))
             self._rounds.labels(_end(done)).inc()
@@ -359,6 +380,8 @@ class Service:
             with suppress(StoreError):  # the next round says that the database does not answer
                 self._show_crash(endpoint, error)
         else:
+            if done is None or done.problem is None:
+                del self._in_vain[endpoint.name]
             return done is not None and done.more
         return False
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,9 +56,14 @@ class Fleet:
     _pool: ThreadPoolExecutor = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _taken: deque[Standing] = field(default_factory=deque)
+    _called: dict[str, None] = field(default_factory=dict)
+    """Who has a turn here whenever it would come, in their order."""
     _at_work: set[str] = field(default_factory=set)
+    _missed: set[int] = field(default_factory=set)
+    """Monitors whose turn came while they were at work here: they have it when that ends."""
     _running: set[Future[None]] = field(default_factory=set)
-    _began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _began: datetime | None = None
+    """When the endpoints were known, each of which had its turn due by then or later."""
     _of_first_pass: frozenset[str] | None = None
     """Who was at work when everybody's first turn had come; none before."""
 
@@ -70,6 +75,13 @@ class Fleet:
         """These are the endpoints from now on; one with nothing new has its next turn after a pause."""
         self._entries = {endpoint.name: endpoint for endpoint in endpoints}
         self._pause = pause
+        self._began = self._began or datetime.now(UTC)
+
+    def call(self, names: Collection[str]) -> None:
+        """Of these something is known here, and here alone: their turns are this process's, from now on."""
+        with self._lock:
+            kept = {name: None for name in self._called if name in names}
+            self._called = kept | dict.fromkeys(sorted(names))
 
     def begin(self) -> None:
         """See to it that somebody works as long as a turn is due."""
@@ -84,8 +96,12 @@ class Fleet:
                 self._running -= {future for future in running if future.done()}
 
     def end(self) -> None:
-        """Wait for the turns under way, and take no more."""
+        """Wait for the turns under way, take no more, and give back those that nobody here came to."""
         self._pool.shutdown(cancel_futures=True)
+        with self._lock:
+            left = [standing.monitor.id for standing in self._taken]
+            self._taken.clear()
+        self._give_back(left)
 
     def been_round(self) -> bool:
         """Whether every endpoint has had a turn since the beginning, by this process or another."""
@@ -119,12 +135,20 @@ class Fleet:
         finally:
             with self._lock:
                 self._at_work.discard(name)
+                more |= key in self._missed
+                self._missed.discard(key)
         if more:
-            try:
-                with writing(self.engine) as connection:
-                    turns.again_at(connection, [key], datetime.now(UTC))
-            except StoreError as error:  # its turn comes again after the pause
-                log.error("database_unavailable", endpoint=name, reason=str(error))
+            self._give_back([key])
+
+    def _give_back(self, keys: Collection[int]) -> None:
+        """Let these have their turn now, here or elsewhere."""
+        if not keys:
+            return
+        try:
+            with writing(self.engine) as connection:
+                turns.again_at(connection, keys, datetime.now(UTC))
+        except StoreError as error:  # it comes again after the pause
+            log.error("database_unavailable", reason=str(error))
 
     def _next(self) -> Standing | None:
         """The turn of the endpoint that waits longest and that nobody here is at work on."""
@@ -140,14 +164,21 @@ class Fleet:
                     if self._taken:
                         self._hire()
                     return standing
+                self._missed.add(standing.monitor.id)
 
     def _refill(self) -> None:
         now = datetime.now(UTC)
+        until = now + self._pause
+        called = [name for name in self._called if name not in self._at_work]
         with writing(self.engine) as connection:
-            taken = turns.take(connection, now, now + self._pause, BATCH)
+            mine = turns.take(connection, now, until, BATCH // 2, called) if called else ()
+            taken = (*mine, *turns.take(connection, now, until, BATCH - len(mine)))
         self._taken.extend(taken)
+        for standing in mine:
+            del self._called[standing.monitor.name]
         if self._of_first_pass is None and all(self._had_a_turn(standing) for standing in taken):
             self._of_first_pass = frozenset(self._at_work)
 
     def _had_a_turn(self, standing: Standing) -> bool:
-        return standing.due_at is not None and standing.due_at > self._began
+        began = self._began
+        return began is not None and standing.due_at is not None and standing.due_at > began

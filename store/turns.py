@@ -7,11 +7,11 @@ process that took it dies. Times are the machine's: when an endpoint is looked a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.monitors import register
@@ -30,7 +30,7 @@ class Standing:
 
     monitor: Monitor
     due_at: datetime | None
-    """When its turn had come (wall time); none where it comes before all others."""
+    """When its turn had come (wall time); none where it was never enrolled, which comes before all others."""
     eras: tuple[Deployment, ...]
     """Oldest first."""
     listing_seen: str | None
@@ -61,7 +61,7 @@ class Lag:
 
 
 def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> None:
-    """Register endpoints, given by name with their entries' digests; those that changed come first."""
+    """Register endpoints, given by name with their entries' digests; those that changed have a turn now."""
     rows = connection.execute(select(monitors.c.name, monitors.c.config_digest, monitors.c.watched))
     known = {row.name: (row.config_digest, row.watched) for row in rows}
     new = [name for name in entries if name not in known]
@@ -82,20 +82,31 @@ def enrol(connection: Connection, entries: Mapping[str, str], now: datetime) -> 
             connection.execute(
                 update(monitors)
                 .where(monitors.c.name == name)
-                .values(config_digest=digest, watched=True, turn_at=None)
+                .values(config_digest=digest, watched=True, turn_at=_no_later_than(datetime.now(UTC)))
             )
+    never = monitors.c.watched & monitors.c.turn_at.is_(None)  # who never had a turn waits for it from now on
+    connection.execute(update(monitors).where(never).values(turn_at=datetime.now(UTC)))
 
 
-def take(connection: Connection, now: datetime, until: datetime, limit: int) -> tuple[Standing, ...]:
+def unwatched(connection: Connection) -> frozenset[str]:
+    """The endpoints that were watched and are not, by name."""
+    return frozenset(connection.scalars(select(monitors.c.name).where(~monitors.c.watched)))
+
+
+def take(
+    connection: Connection, now: datetime, until: datetime, limit: int, named: Sequence[str] | None = None
+) -> tuple[Standing, ...]:
     """The endpoints whose turn has come, the longest overdue first; their next is put off to `until`.
 
-    One that somebody is at work on has its turn later.
+    One that somebody is at work on has its turn later. Of those that are named (the first of them, where they
+    are many) the turn has come.
     """
+    come = or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now)
     due = (
         select(monitors.c.id, monitors.c.turn_at)
         .where(
             monitors.c.watched,
-            or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now),
+            come if named is None else monitors.c.name.in_(named[:_MANY]),
             or_(monitors.c.lease_until.is_(None), monitors.c.lease_until < now),
         )
         .order_by(monitors.c.turn_at.nulls_first(), monitors.c.id)
@@ -196,25 +207,28 @@ def again_at(connection: Connection, monitor_ids: Collection[int], at: datetime 
     connection.execute(update(monitors).where(monitors.c.id.in_(monitor_ids)).values(turn_at=at))
 
 
-def bring_forward(connection: Connection, names: Collection[str], now: datetime) -> None:
-    """Endpoints of which something is known to wait have their turn now; none waits longer for it."""
-    wanted = sorted(names)
-    for at in range(0, len(wanted), _MANY):
-        mine = monitors.c.name.in_(wanted[at : at + _MANY])
-        connection.execute(
-            update(monitors).where(mine, monitors.c.watched, monitors.c.turn_at > now).values(turn_at=now)
-        )
-
-
 def all_at_once(connection: Connection) -> None:
-    """Every watched endpoint has its turn now."""
-    connection.execute(update(monitors).where(monitors.c.watched).values(turn_at=None))
+    """Every watched endpoint has its turn now; who waits already waits since then."""
+    none_after(connection, datetime.now(UTC))
+
+
+def none_after(connection: Connection, moment: datetime) -> None:
+    """Every watched endpoint has its turn by that moment."""
+    connection.execute(update(monitors).where(monitors.c.watched, _after(moment)).values(turn_at=moment))
+
+
+def _after(moment: datetime) -> ColumnElement[bool]:
+    return or_(monitors.c.turn_at.is_(None), monitors.c.turn_at > moment)
+
+
+def _no_later_than(moment: datetime) -> ColumnElement[datetime]:
+    return case((_after(moment), moment), else_=monitors.c.turn_at)
 
 
 def lag(connection: Connection, now: datetime) -> Lag:
     """What waits in the whole fleet at a moment (wall time).
 
-    An endpoint that never had a turn waits for one, too.
+    An endpoint that never had a turn waits for one, too: since it was enrolled.
     """
     due = or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= now)
     waits = monitors.c.waiting_objects > 0

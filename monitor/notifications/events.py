@@ -13,6 +13,10 @@ from objects import ObjectRef
 
 _ENVELOPES = 3
 """So many envelopes of SNS are opened, one within the other."""
+_LONGEST_KEY = 1024
+"""Bytes of a key, of which S3 takes no more."""
+_LARGEST = 2**63 - 1
+"""Bytes of an object, of which a database takes no more."""
 
 
 class MalformedError(ValueError):
@@ -31,7 +35,7 @@ class Notice:
 
 
 def read_notice(body: str) -> Notice:
-    """What a message's body says. Nothing in it can make this raise."""
+    """What a message's body says; where it makes no sense, that is what it says."""
     try:
         return _notice(body, _ENVELOPES)
     except MalformedError as error:
@@ -86,9 +90,11 @@ def _object(said: object, time: object, *, quoted: bool) -> ObjectRef:
     etag = _part(stored, "eTag") or _part(stored, "etag")  # as S3 and as EventBridge write it
     if not (isinstance(bucket, str) and bucket and isinstance(key, str) and key and isinstance(etag, str)):
         raise MalformedError("it lacks a bucket, a key or an ETag")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
         raise MalformedError("it lacks the object's size")
     name = unquote_plus(key) if quoted else key
+    if len(name.encode()) > _LONGEST_KEY or any("\0" in part for part in (bucket, name, etag)):
+        raise MalformedError("it has a key that S3 does not have")
     return ObjectRef(bucket, name, etag.strip('"'), size, _moment(time))
 
 
@@ -99,6 +105,6 @@ def _part(of: object, name: str) -> object:
 def _moment(text: object) -> datetime:
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise MalformedError("its time is none") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

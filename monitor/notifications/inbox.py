@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,7 +17,7 @@ from objects import ObjectRef
 MOST = 1000
 """Messages held for one endpoint. Beyond, listing is quicker, and what they announce is listed."""
 MOST_IN_ALL = 20 * MOST
-"""Messages held for all endpoints of a queue."""
+"""Messages held for all endpoints of a queue; beyond, for each no more than an equal share of so many."""
 LONGEST = 900.0
 """Seconds for which a message is held; then the queue has it again, and counts that it was received."""
 
@@ -64,11 +64,17 @@ class Inbox:
 
     visibility: float
     most: int = MOST
+    most_in_all: int = MOST_IN_ALL
     longest: float = LONGEST
     _routes: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     _held: dict[str, _Held] = field(default_factory=dict)
     _of: defaultdict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _overflowed: set[str] = field(default_factory=set)
+    _share: int = 1
+    _came: Counter[str] = field(default_factory=Counter)
+    """How much was new to each endpoint so far."""
+    _let_go: dict[str, None] = field(default_factory=dict)
+    """Messages that were held for too long, and are no news when they come again."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def follow(self, endpoints: Iterable[Endpoint]) -> None:
@@ -84,10 +90,13 @@ class Inbox:
         with self._lock:
             before = {name for whose in self._routes.values() for name in whose}
             self._routes = dict(routes)
+            self._share = max(1, self.most_in_all // max(len(names), 1))
             for gone in self._of.keys() - names:
                 self._settle(gone, tuple(self._of[gone]))
                 del self._of[gone]
-            self._overflowed = (self._overflowed & names) | (names - before if before else set())
+            joined = names - before if before else set()
+            self._came.update(joined)
+            self._overflowed = (self._overflowed & names) | joined
 
     def put(self, message: Message, notice: Notice, now: float) -> Fate:
         """Take in a message that was received just now; says what is to become of it."""
@@ -98,10 +107,14 @@ class Inbox:
             names = {name for found in notice.objects for name in self._whose(found)}
             if known is not None:
                 self._forget(message.id, known)
-            full = len(self._held) >= MOST_IN_ALL or any(len(self._of[name]) >= self.most for name in names)
+            most = self.most if len(self._held) < self.most_in_all else min(self.most, self._share)
+            full = any(len(self._of[name]) >= most for name in names)
             if names and full:
+                self._came.update(names - self._overflowed)
                 self._overflowed |= names
                 return Fate.OVERFLOWED
+            if known is None and message.id not in self._let_go:
+                self._came.update(names)
             if names:
                 whole = notice.wrong is None
                 until = now + self.visibility
@@ -128,8 +141,13 @@ class Inbox:
 
     def waiting(self) -> frozenset[str]:
         """The endpoints for which something waits."""
+        return frozenset(self.news())
+
+    def news(self) -> dict[str, int]:
+        """The endpoints for which something waits, and how much was new to each so far."""
         with self._lock:
-            return frozenset(name for name, ids in self._of.items() if ids) | self._overflowed
+            names = {name for name, ids in self._of.items() if ids} | self._overflowed
+            return {name: self._came[name] for name in names}
 
     def settle(self, name: str, letters: Letters) -> tuple[str, ...]:
         """What an endpoint was told is counted; returns the receipts of messages that may be deleted now."""
@@ -159,6 +177,9 @@ class Inbox:
                 if now - held.since > self.longest:
                     del self._held[each]
                     self._forget(each, held)
+                    self._let_go[each] = None
+            while len(self._let_go) > self.most_in_all:
+                del self._let_go[next(iter(self._let_go))]
             due = [held for held in self._held.values() if held.until - now < self.visibility / 2]
             for held in due:
                 held.until = now + self.visibility

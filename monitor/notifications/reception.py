@@ -13,7 +13,7 @@ import structlog
 from config.model import Endpoint
 from monitor.notifications.events import read_notice
 from monitor.notifications.inbox import Fate, Inbox, Letters
-from monitor.notifications.queue import LONG_POLL, VISIBILITY, Queue, QueueError, SqsClient
+from monitor.notifications.queue import LONG_POLL, VISIBILITY, Message, Queue, QueueError, SqsClient
 
 log = structlog.get_logger(__name__)
 
@@ -24,16 +24,18 @@ _TOLD = 1000
 _LONGEST_PAUSE = 60.0
 """Seconds after which a queue that can't be used is asked again; the first pause is a second."""
 
-Address = tuple[str, str | None]
-"""A queue's URL and the role in which it is used."""
-
 
 @dataclass(slots=True)
 class _Box:
-    """One queue, and what was received of it."""
+    """One queue, and what was received of it, whosever it is: a message is received once for all entries."""
 
-    address: Address
+    url: str
     inbox: Inbox
+    roles: tuple[str | None, ...]
+    """Those of the queue's entries. It is used in one of them, and in the next where that one fails."""
+    tried: int = 0
+    role: str | None = None
+    """In which `queue` was opened."""
     queue: Queue | None = None
     problem: str | None = None
     """Why nothing is received."""
@@ -63,27 +65,29 @@ class Reception:
         self._client = client
         self._count = count
         self._visibility = visibility
-        self._boxes: dict[Address, _Box] = {}
+        self._boxes: dict[str, _Box] = {}
         self._turns: SimpleQueue[_Box] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
 
     def follow(self, endpoints: Iterable[Endpoint]) -> None:
         """The endpoints of kedge.yaml, whenever it changed; those without a queue are left out."""
-        by_queue: dict[Address, list[Endpoint]] = {}
+        by_queue: dict[str, list[Endpoint]] = {}
         for endpoint in endpoints:
             if endpoint.notifications is not None:
-                by_queue.setdefault((endpoint.notifications, endpoint.role), []).append(endpoint)
-        for address in self._boxes.keys() - by_queue.keys():
-            self._boxes.pop(address).gone = True
-        for address, those in by_queue.items():
-            box = self._boxes.get(address)
+                by_queue.setdefault(endpoint.notifications, []).append(endpoint)
+        for url in self._boxes.keys() - by_queue.keys():
+            self._boxes.pop(url).gone = True
+        for url, those in by_queue.items():
+            roles = tuple(dict.fromkeys(endpoint.role for endpoint in those))
+            box = self._boxes.get(url)
             if box is None:
-                box = _Box(address, Inbox(self._visibility))
+                box = _Box(url, Inbox(self._visibility), roles)
                 box.inbox.follow(those)
-                self._boxes[address] = box
+                self._boxes[url] = box
                 self._turns.put(box)
             else:
+                box.roles = roles
                 box.inbox.follow(those)
         while len(self._threads) < min(THREADS, len(self._boxes)):
             name = f"receive-{len(self._threads)}"
@@ -101,7 +105,11 @@ class Reception:
 
     def waiting(self) -> frozenset[str]:
         """The endpoints for which something waits."""
-        return frozenset().union(*(box.inbox.waiting() for box in list(self._boxes.values())))
+        return frozenset(self.news())
+
+    def news(self) -> dict[str, int]:
+        """The endpoints for which something waits, and how much was new to each so far."""
+        return {name: count for box in list(self._boxes.values()) for name, count in box.inbox.news().items()}
 
     def problem(self, endpoint: Endpoint) -> str | None:
         """What keeps the endpoint's queue from being used, in one sentence."""
@@ -126,7 +134,7 @@ class Reception:
             self._of_received(box, box.queue.delete, receipts)
 
     def _box(self, endpoint: Endpoint) -> _Box | None:
-        return self._boxes.get((endpoint.notifications or "", endpoint.role))
+        return self._boxes.get(endpoint.notifications or "")
 
     def _receive(self) -> None:
         while not self._stop.is_set():
@@ -146,12 +154,13 @@ class Reception:
             box.problem, box.failures = None, 0
         except QueueError as error:
             if box.problem != str(error):
-                log.warning("queue_unusable", queue=box.address[0], reason=str(error))
+                log.warning("queue_unusable", queue=box.url, reason=str(error))
             box.problem = str(error)
+            box.tried += 1
             self._pause(box)
         except Exception:
-            log.exception("receiving_failed", queue=box.address[0])
-            box.problem = f"Kedge failed to receive from the queue {box.address[0]}: please report it"
+            log.exception("receiving_failed", queue=box.url)
+            box.problem = f"Kedge failed to receive from the queue {box.url}: please report it"
             self._pause(box)
 
     def _pause(self, box: _Box) -> None:
@@ -159,9 +168,9 @@ class Reception:
         box.failures = min(box.failures + 1, 10)
 
     def _ask(self, box: _Box) -> None:
-        url, role = box.address
-        if box.queue is None:
-            box.queue = Queue(url, self._client(url, role), self._visibility)
+        role = box.roles[box.tried % len(box.roles)]
+        if box.queue is None or box.role != role:
+            box.queue, box.role = Queue(box.url, self._client(box.url, role), self._visibility), role
         self._of_received(box, box.queue.hold, box.inbox.to_hold(time.monotonic()))
         # what is held has to be held anew in time, and other queues have their turn
         wait = min(LONG_POLL * THREADS // max(len(self._boxes), 1), LONG_POLL, self._visibility // 4)
@@ -170,16 +179,25 @@ class Reception:
             return
         done: list[str] = []
         for message in received:
-            notice = read_notice(message.body)
-            fate = box.inbox.put(message, notice, time.monotonic())
+            fate, wrong = self._taken_in(box, message)
             if fate is Fate.MALFORMED and message.id in box.told:
                 continue
             self._count(fate)
             if fate in (Fate.OF_NO_CONCERN, Fate.ELSEWHERE):
                 done.append(message.receipt)
             elif fate is Fate.MALFORMED:
-                self._tell(box, message.id, notice.wrong)
+                self._tell(box, message.id, wrong)
         self._of_received(box, box.queue.delete, done)
+
+    def _taken_in(self, box: _Box, message: Message) -> tuple[Fate, str | None]:
+        """A message's fate, and what is wrong with it; it costs none of those received with it."""
+        try:
+            notice = read_notice(message.body)
+            return box.inbox.put(message, notice, time.monotonic()), notice.wrong
+        except Exception:
+            if message.id not in box.told:
+                log.exception("message_not_understood", queue=box.url, message=message.id)
+            return Fate.MALFORMED, "Kedge failed to read it: please report it"
 
     def _of_received(self, box: _Box, call: Callable[[Sequence[str]], None], receipts: Sequence[str]) -> None:
         """Hold or delete messages: where that fails they come back, and what they announce is known."""
@@ -190,11 +208,11 @@ class Reception:
             box.stuck = None
         except QueueError as error:
             if box.stuck != str(error):
-                log.warning("messages_stuck", queue=box.address[0], reason=str(error))
+                log.warning("messages_stuck", queue=box.url, reason=str(error))
             box.stuck = str(error)
 
     def _tell(self, box: _Box, message: str, wrong: str | None) -> None:
-        log.warning("notification_malformed", queue=box.address[0], message=message, reason=wrong)
+        log.warning("notification_malformed", queue=box.url, message=message, reason=wrong)
         box.told[message] = None
         while len(box.told) > _TOLD:
             del box.told[next(iter(box.told))]

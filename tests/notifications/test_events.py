@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.notifications.events import Notice, read_notice
@@ -91,6 +91,11 @@ def test_what_is_of_no_concern_is_not_malformed(body: str) -> None:
         (message(record(eTag=None)), "ETag"),
         (message({**record(), "s3": None}), "a bucket"),
         (message({**record(), "eventTime": "soon"}), "time"),
+        (message({**record(), "eventTime": "0001-01-01T00:00:00+14:00"}), "time"),
+        (message(record(size=2**63)), "size"),
+        (message(record(key="a\0b")), "a key that S3"),
+        (message(record(eTag="a\0b")), "a key that S3"),
+        (message(record(key="ü" * 513)), "a key that S3"),
         (bridged(key=None), "a key"),
         ('{"source": "aws.s3", "detail-type": "Object Created"}', "a bucket"),
     ],
@@ -109,7 +114,7 @@ def test_a_bad_record_costs_no_good_one() -> None:
     assert notice.wrong is not None
 
 
-@given(st.text(min_size=1))
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=256))
 def test_any_key_is_found_again(key: str) -> None:
     (found,) = read_notice(message(record(key=key))).objects
     assert found.key == key
@@ -131,5 +136,6 @@ ANYTHING = st.recursive(
 
 
 @given(st.text() | ANYTHING.map(json.dumps) | ANYTHING.map(lambda part: message({**record(), "s3": part})))
+@example(message({**record(), "eventTime": "9999-12-31T23:59:59-14:00"}))
 def test_nothing_in_a_message_makes_it_raise(body: str) -> None:
     assert not read_notice(body).objects

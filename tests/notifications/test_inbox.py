@@ -116,3 +116,30 @@ def test_an_endpoint_that_left_holds_nothing(inbox: Inbox) -> None:
     inbox.follow([endpoint("churn"), endpoint()])
     assert inbox.letters("abalone").overflowed, "what went elsewhere meanwhile is found by listing"
     assert not inbox.letters("churn").overflowed
+
+
+def test_what_comes_again_is_no_news(inbox: Inbox) -> None:
+    arrive(inbox, 1, "capture/abalone/A/x")
+    first = inbox.news()
+    arrive(inbox, 1, "capture/abalone/A/x", now=130.0)
+    inbox.to_hold(1100.0)
+    arrive(inbox, 1, "capture/abalone/A/x", now=1200.0)
+    assert inbox.news() == first
+    for number in range(2, 7):
+        arrive(inbox, number, "capture/abalone/A/x")
+    overflowed = inbox.news()
+    assert overflowed["abalone"] > first["abalone"]
+    arrive(inbox, 7, "capture/abalone/A/x")
+    assert inbox.news() == overflowed, "it is listed already"
+
+
+def test_a_queue_that_is_full_of_some_endpoints_messages_still_takes_those_of_others() -> None:
+    full = Inbox(visibility=120, most=10, most_in_all=20)
+    full.follow([endpoint(f"e{at}") for at in range(4)])
+    for number in range(20):
+        assert arrive(full, number, f"capture/e{number % 2}/A/{number}") is Fate.HELD
+    fates = [arrive(full, number, f"capture/e2/A/{number}") for number in range(20, 26)]
+    assert fates == [Fate.HELD] * 5 + [Fate.OVERFLOWED]
+    assert arrive(full, 30, "capture/e3/A/x") is Fate.HELD
+    assert arrive(full, 31, "capture/e0/A/x") is Fate.OVERFLOWED
+    assert not full.letters("e3").overflowed

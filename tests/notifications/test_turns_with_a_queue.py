@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from config.model import Endpoint
 from monitor.observer import Round
 from monitor.turns import TURN, Bound
 from store import turns
-from store.engine import reading, writing
-from store.schema import monitors
+from store.engine import writing
 from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
 from tests.faults import FaultyAws
@@ -86,18 +85,6 @@ def test_what_is_announced_has_its_turn_at_once(aws: str, database: Engine) -> N
         now = datetime.now(UTC)
         with writing(database) as connection:
             assert not turns.take(connection, now, now + HOUR, 9)
-            turns.bring_forward(connection, service.reception.waiting(), now)
-            assert [one.monitor.name for one in turns.take(connection, now, now + HOUR, 9)] == ["abalone"]
-
-
-def test_bringing_forward_makes_nobody_wait_longer(aws: str, database: Engine) -> None:
-    station = _station(database)
-    entry = station.entry()
-    early = datetime(2026, 1, 1, tzinfo=UTC)
-    with writing(database) as connection:
-        turns.enrol(connection, {entry.name: entry.digest}, NOON)
-        key = connection.execute(select(monitors.c.id)).scalar_one()
-        turns.again_at(connection, [key], early)
-        turns.bring_forward(connection, [entry.name, "nobody"], datetime.now(UTC))
-    with reading(database) as connection:
-        assert connection.execute(select(monitors.c.turn_at)).scalar_one() == early
+            assert not turns.take(connection, now, now + HOUR, 9, ["nobody"])
+            mine = turns.take(connection, now, now + HOUR, 9, sorted(service.reception.waiting()))
+            assert [one.monitor.name for one in mine] == ["abalone"]

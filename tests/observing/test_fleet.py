@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from config.model import Config, Endpoint
 from monitor.fleet import Fleet, pause
@@ -131,6 +131,73 @@ def test_who_is_no_longer_in_the_file_has_no_turn(watch: Watch) -> None:
     crew.fleet.watch(entries[:1], HOUR)  # the others are another replica's, whose file is newer
     crew.work()
     assert set(crew.order) == {"flood"}
+
+
+def test_who_was_called_has_its_turn_where_it_was_called_and_nowhere_else(watch: Watch) -> None:
+    entries = _endpoints(watch, 0)[1:]
+    caller, other = Crew(watch, entries), Crew(watch, entries, "two")
+    for crew in (caller, other):
+        crew.fleet.begin()
+        crew.fleet.wait()
+    everybody = [*caller.order, *other.order]
+    assert sorted(everybody) == sorted(TRICKLES)
+    caller.fleet.call({TRICKLES[2]})
+    other.work()
+    caller.work()
+    assert [*caller.order, *other.order].count(TRICKLES[2]) == 2
+    assert caller.order[-1] == TRICKLES[2]
+    assert len(caller.order) + len(other.order) == len(TRICKLES) + 1
+
+
+def test_those_who_are_called_leave_turns_to_the_others(watch: Watch) -> None:
+    entries = [watch.yard.endpoint(f"e-{at:02}") for at in range(60)]
+    crew = Crew(watch, entries)
+
+    def note(endpoint: Endpoint, _: Standing) -> bool:
+        crew.order.append(endpoint.name)
+        return False
+
+    crew.fleet.turn = note
+    with reading(watch.engine) as connection:
+        others = [one.id for one in monitors.watched(connection) if one.name >= "e-40"]
+    with writing(watch.engine) as connection:
+        now = datetime.now(UTC)
+        turns.take(connection, now, now + HOUR, 99)
+        turns.again_at(connection, others, now)
+    crew.fleet.call({f"e-{at:02}" for at in range(40)})
+    crew.work()
+    assert sorted(crew.order) == [f"e-{at:02}" for at in range(60)]
+    assert sum(name >= "e-40" for name in crew.order[:32]) == 16
+
+
+def test_a_turn_that_comes_while_its_endpoint_is_at_work_is_had_afterwards(watch: Watch) -> None:
+    entry = watch.yard.endpoint("changed")
+    crew = Crew(watch, [entry])
+
+    def change(endpoint: Endpoint, _: Standing) -> bool:
+        crew.order.append(endpoint.digest)
+        if len(crew.order) == 1:
+            new = endpoint.model_copy(update={"sample_rows": 5})
+            with writing(watch.engine) as connection:
+                turns.enrol(connection, {new.name: new.digest}, NOON)
+            crew.fleet.watch([new], HOUR)
+            assert crew.fleet._next() is None  # as another worker would
+        return False
+
+    crew.fleet.turn = change
+    crew.work()
+    assert crew.order == [entry.digest, entry.model_copy(update={"sample_rows": 5}).digest]
+
+
+def test_who_ends_gives_back_the_turns_that_it_did_not_come_to(watch: Watch) -> None:
+    entries = _endpoints(watch, 0)[1:]
+    first = Crew(watch, entries)
+    first.fleet.stopping = lambda: bool(first.order)
+    first.work()
+    assert len(first.order) == 1
+    second = Crew(watch, entries, "two")
+    second.work()
+    assert sorted([*first.order, *second.order]) == sorted(TRICKLES)
 
 
 def test_a_large_fleet_is_looked_at_less_often_unless_the_owner_says(watch: Watch) -> None:

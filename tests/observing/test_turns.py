@@ -244,9 +244,9 @@ def test_an_entry_that_is_partly_wrong_is_told_at_an_endpoint_without_news(
 
 
 def test_the_queue_gives_turns_to_whoever_waited_longest(watch: Watch) -> None:
-    now = datetime.now(UTC)
     with writing(watch.engine) as connection:
         turns.enrol(connection, dict.fromkeys(("a", "b", "c", "d"), "1"), NOON)
+        now = datetime.now(UTC)
         keys = {one.monitor.name: one.monitor.id for one in turns.take(connection, now, now, 9)}
         for name, ago in {"a": 1, "b": 3, "c": -5, "d": 2}.items():
             turns.again_at(connection, [keys[name]], now - ago * MINUTE)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import shutil
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 import service
 from config.clock import FileClock
+from config.model import Endpoint
 from demo.clock import StoryClock
+from monitor.observer import Observer, Round
 from objects import S3Client, s3_client
-from store import executions, monitors
-from store.engine import open_engine, reading
+from store import executions, monitors, schema
+from store.engine import open_engine, reading, writing
 from store.records import ExecutionKind
+from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing import yard
 from tests.observing.replica import until
@@ -147,16 +152,78 @@ def test_a_report_is_read_in_the_role_that_it_was_written_in(
         kedge.read_report("abalone", "s3://reports/drift/abalone/two.html")
 
 
-def test_a_queue_announces_captures_to_the_service(kedge: service.Service, aws: str) -> None:
+def _next_turn(kedge: service.Service) -> timedelta:
+    with reading(kedge.engine) as connection:
+        found = connection.execute(select(schema.monitors.c.turn_at)).scalar_one()
+    assert isinstance(found, datetime)
+    return found - datetime.now(UTC)
+
+
+def test_a_shorter_pause_takes_effect_at_once(kedge: service.Service, here: Yard) -> None:
+    for polling, least, most in (("10h", 9 * HOUR, 10 * HOUR), ("30m", 29 * MINUTE, 30 * MINUTE)):
+        kedge.file.path.write_text(f"polling: {polling}\nendpoints:\n" + _entry(here.uri))
+        kedge.begin()
+        kedge._fleet.wait()
+        assert least < _next_turn(kedge) <= most
+
+
+def test_a_replica_with_an_older_file_stops_nothing(kedge: service.Service, here: Yard) -> None:
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+    with writing(kedge.engine) as connection:
+        monitors.unwatch_others(connection, ())  # as one does that starts with a file of no endpoints
+    here.capture("abalone", records(2, NOON + MINUTE))
+    kedge.begin()
+    kedge._fleet.wait()
+    assert _judged(kedge) == 2
+    _write(kedge)
+    kedge.tick()
+    kedge.begin()
+    with reading(kedge.engine) as connection:
+        assert monitors.watched(connection) == (), "who is gone from this file, too, is gone"
+
+
+def _announcing() -> tuple[Yard, str]:
+    """A bucket, and the queue on which it announces its objects."""
     import boto3
 
     there = bucket("logs")
-    there.baseline()
     sqs: Any = boto3.client("sqs")
     url = sqs.create_queue(QueueName="captures")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     wanted = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
     boto3.client("s3").put_bucket_notification_configuration(Bucket="logs", NotificationConfiguration=wanted)
+    return there, url
+
+
+def test_what_is_announced_to_a_broken_endpoint_gives_it_one_turn(
+    kedge: service.Service, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, url = _announcing()
+    _write(kedge, _entry(there.uri, more=f", notifications: '{url}'"))
+    with kedge.file.path.open("a") as file:
+        file.write("polling: 30m\n")
+    kedge.tick()
+    assert _problem(kedge) is not None, "it has no baseline"
+    there.capture("abalone", records(1, NOON))
+    assert until(lambda: kedge._reception.waiting() == {"abalone"})
+    rounds: list[str] = []
+    take_turn = Observer.turn
+
+    def noted(observer: Observer, endpoint: Endpoint, standing: Standing, wrong: str | None) -> Round | None:
+        rounds.append(endpoint.name)
+        return take_turn(observer, endpoint, standing, wrong)
+
+    monkeypatch.setattr(Observer, "turn", noted)
+    for _ in range(6):
+        kedge.begin()
+        kedge._fleet.wait()
+    assert rounds == ["abalone"]
+
+
+def test_a_queue_announces_captures_to_the_service(kedge: service.Service, aws: str) -> None:
+    there, url = _announcing()
+    there.baseline()
     _write(kedge, _entry(there.uri, more=f", notifications: '{url}'"))
     kedge.tick()
     assert _problem(kedge) is None

@@ -86,3 +86,26 @@ def test_a_fleet_that_keeps_up_says_nothing_of_lag(empty: Engine) -> None:
         assert "looked at" not in page
         assert "to be counted" not in page
         assert scrape(visitor)["kedge_turns_overdue_seconds", ()] == 0
+
+
+def test_endpoints_that_never_had_a_turn_wait_from_their_enrolment(empty: Engine) -> None:
+    with writing(empty) as connection:
+        monitors.register(connection, "registered", "c", BEGIN)
+        turns.enrol(connection, {"enrolled": "c"}, BEGIN)
+        turns.all_at_once(connection)
+        lag = turns.lag(connection, datetime.now(UTC) + 100 * MINUTE)
+    assert lag.overdue == 2
+    assert lag.overdue_since is not None
+    assert timedelta(0) <= datetime.now(UTC) - lag.overdue_since < MINUTE
+    with serving(empty, NOW) as address, client(address) as visitor:
+        samples = scrape(visitor)
+        assert samples["kedge_turns_overdue", ()] == 2
+        assert samples["kedge_turns_overdue_seconds", ()] > 0
+
+
+def test_who_is_called_at_once_waits_no_shorter_for_it(engine: Engine) -> None:
+    with writing(engine) as connection:
+        before = turns.lag(connection, datetime.now(UTC)).overdue_since
+        turns.all_at_once(connection)
+        turns.enrol(connection, {"overdue": "other"}, BEGIN)
+        assert turns.lag(connection, datetime.now(UTC)).overdue_since == before
