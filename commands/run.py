@@ -165,6 +165,16 @@ def _judge_past(
             f"{counted(beside, 'window')} held against version {version} beside the verdict, which stays: "
             "another version judges their era."
         )
+    if partly := sum(window.dirty for window in given.windows):
+        typer.echo(
+            f"{partly} of them still {'wait' if partly > 1 else 'waits'} to be judged: what is counted of "
+            f"{'them' if partly > 1 else 'it'} so far was held against it."
+        )
+    if waiting := len(given.waiting):
+        typer.echo(
+            f"{counted(waiting, 'window')} still {'wait' if waiting > 1 else 'waits'} to be judged, "
+            f"and got no verdict: run 'kedge run {entry.name}' first."
+        )
     if given.gone:
         typer.echo(
             f"{counted(given.gone, 'window')} of that time can't be judged again: "

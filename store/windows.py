@@ -18,7 +18,7 @@ _COLUMNS = [windows.c[name] for name in Window.__slots__]
 FOLLOWED = "schedule "
 """How a variant begins that stands for a Model Monitor schedule; no variant's own name has a space."""
 _OWN = ~windows.c.variant.startswith(FOLLOWED)
-"""Windows of records that Kedge read. Of those of a schedule it knows the verdict alone, and never gives one."""
+"""Windows of records that Kedge read; those of a schedule have none, and are never judged here."""
 _HAS_STATISTICS = or_(~windows.c.settled, windows.c.profile.is_not(None))
 
 
