@@ -89,6 +89,10 @@ def run(
     database = open_current(loaded)
     clock = clock_from_environment(dict(os.environ))
     if baseline is not None:
+        if engine is not EngineName.LOCAL:
+            raise CommandError(
+                "--baseline reads no capture, so --engine can't help it: leave one of them out"
+            )
         _judge_past(database, loaded, entry, baseline, (first, last), clock.now(), as_json)
         return
     import service
