@@ -21,13 +21,13 @@ def arguments(given: Sequence[str], environ: Mapping[str, str], root: Path = Pat
 
 def main() -> None:
     """Run `kedge`; all but the platform's job, whose folders are root's, as a user without rights."""
-    from commands import main as kedge
+    from commands.once import program
 
     told = arguments(sys.argv[1:], os.environ)
     if os.geteuid() == 0 and told[0] != "analyze":
         _step_down()
     sys.argv = ["kedge", *told]
-    kedge()
+    program()
 
 
 def _step_down() -> None:

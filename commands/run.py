@@ -89,6 +89,10 @@ def run(
     database = open_current(loaded)
     clock = clock_from_environment(dict(os.environ))
     if baseline is not None:
+        if engine is not EngineName.LOCAL:
+            raise CommandError(
+                "--baseline reads no capture, so --engine can't help it: leave one of them out"
+            )
         _judge_past(database, loaded, entry, baseline, (first, last), clock.now(), as_json)
         return
     import service
@@ -164,6 +168,16 @@ def _judge_past(
         typer.echo(
             f"{counted(beside, 'window')} held against version {version} beside the verdict, which stays: "
             "another version judges their era."
+        )
+    if partly := sum(window.dirty for window in given.windows):
+        typer.echo(
+            f"{partly} of them still {'wait' if partly > 1 else 'waits'} to be judged: what is counted of "
+            f"{'them' if partly > 1 else 'it'} so far was held against it."
+        )
+    if waiting := len(given.waiting):
+        typer.echo(
+            f"{counted(waiting, 'window')} still {'wait' if waiting > 1 else 'waits'} to be judged, "
+            f"and got no verdict: run 'kedge run {entry.name}' first."
         )
     if given.gone:
         typer.echo(

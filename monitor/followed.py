@@ -203,8 +203,8 @@ def _window(
 
 
 def variant_of(endpoint: Endpoint) -> str:
-    """The variant that stands for the schedule: no variant's own name begins so."""
-    return f"schedule {endpoint.schedule}"[:63]
+    """The variant that stands for the schedule."""
+    return f"{windows.FOLLOWED}{endpoint.schedule}"[:63]
 
 
 def _new(endpoint: Endpoint, profile: Profile, checks: tuple[CheckRow, ...]) -> NewExecution:

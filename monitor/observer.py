@@ -377,8 +377,6 @@ class Observer:
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
-        if endpoint.schedule is not None:  # its windows are judged by Model Monitor alone
-            due = tuple(one for one in due if one.variant != followed.variant_of(endpoint))
         due = tuple(intake.ripe(due))
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
         for window in with_baseline:

@@ -21,7 +21,7 @@ from baselines.versions import LoadedBaseline
 from config.model import Endpoint
 from monitor import evidence
 from monitor.checks import profiled
-from monitor.executions import Bench, judge_window, judgement
+from monitor.executions import Bench, judgement, settle
 from monitor.judge import ABSENT
 from store import baselines, deployments, executions, windows
 from store.engine import reading
@@ -35,7 +35,9 @@ _AT_ONCE = 32
 class Past:
     """The windows of an endpoint that ended within a period, and who judges them now.
 
-    `gone` is how many of its windows have no statistics any more: `retention.profiles` let them go.
+    `waiting` are those that the version judges and that wait to be judged: objects of theirs may not be
+    counted yet, so none gets a verdict. `gone` is how many of its windows have no statistics any more:
+    `retention.profiles` let them go.
     """
 
     endpoint: Endpoint
@@ -44,6 +46,7 @@ class Past:
     read_by: Mapping[int, LoadedBaseline]
     """Baseline id → the baseline by which an era's records were read."""
     windows: tuple[Window, ...]
+    waiting: tuple[Window, ...]
     gone: int
 
     def bench(self, window: Window) -> Bench:
@@ -58,7 +61,11 @@ class Past:
 
     def is_verdict(self, window: Window) -> bool:
         """Whether the version is the one that judges the window's era."""
-        return self.eras[window.deployment_id].baseline_id == self.baseline.baseline.id
+        return _rules(self.baseline, self.eras, window)
+
+
+def _rules(baseline: LoadedBaseline, eras: Mapping[int, Deployment], window: Window) -> bool:
+    return eras[window.deployment_id].baseline_id == baseline.baseline.id
 
 
 def past(
@@ -89,12 +96,16 @@ def past(
         asked = {era.baseline_id for era in eras.values() if era.baseline_id is not None} | {found.id}
         loaded = {key: versions.load(connection, key) for key in asked}
         over = now - endpoint.grace if end is None else min(end, now - endpoint.grace)
+        stored = windows.with_statistics(connection, monitor_id, start, over)
+        waiting = tuple(one for one in stored if one.dirty and _rules(loaded[found.id], eras, one))
+        left_out = {one.id for one in waiting}
         return Past(
             endpoint,
             loaded[found.id],
             eras,
             loaded,
-            windows.with_statistics(connection, monitor_id, start, over),
+            tuple(one for one in stored if one.id not in left_out),
+            waiting,
             windows.without_statistics(connection, monitor_id, start, over),
         )
 
@@ -119,18 +130,25 @@ Transaction = Callable[[], AbstractContextManager[Connection]]
 
 
 def rejudge(engine: Engine, transaction: Transaction, given: Past, now: datetime) -> Iterator[Execution]:
-    """Judge the windows, many to a transaction; each execution comes once it is stored."""
+    """Judge the windows, many to a transaction; each execution comes once it is stored.
+
+    What is stored is summed up and judged before the transaction that writes, since that takes longest. A
+    window that was marked or judged meanwhile is left out: another run has it.
+    """
     for at in range(0, len(given.windows), _AT_ONCE):
         chosen = given.windows[at : at + _AT_ONCE]
-        # judged outside of the transaction that writes: under the lease nobody else changes what is stored
         with reading(engine) as connection:
-            beside = _beside(connection, given, [one for one in chosen if not given.is_verdict(one)])
+            judged = _judged(connection, given, chosen)
         with transaction() as connection:
-            stored = [_store(connection, given, window, beside, now) for window in chosen]
+            stored = [
+                _store(connection, given, window, judged[window.id], now)
+                for window in chosen
+                if _is_as_it_was(connection, window)
+            ]
         yield from stored
 
 
-def _beside(connection: Connection, given: Past, chosen: Sequence[Window]) -> dict[int, NewExecution]:
+def _judged(connection: Connection, given: Past, chosen: Sequence[Window]) -> dict[int, NewExecution]:
     merged = windows.merged(connection, [window.id for window in chosen])
     found: dict[int, NewExecution] = {}
     for window in chosen:
@@ -144,9 +162,14 @@ def _beside(connection: Connection, given: Past, chosen: Sequence[Window]) -> di
     return found
 
 
+def _is_as_it_was(connection: Connection, window: Window) -> bool:
+    found = windows.by_id(connection, window.id)
+    return found is not None and (found.dirty, found.revision) == (window.dirty, window.revision)
+
+
 def _store(
-    connection: Connection, given: Past, window: Window, beside: Mapping[int, NewExecution], now: datetime
+    connection: Connection, given: Past, window: Window, judged: NewExecution, now: datetime
 ) -> Execution:
-    if window.id in beside:
-        return executions.record(connection, window, beside[window.id], now, beside=True)
-    return judge_window(connection, window, given.bench(window), now)
+    if given.is_verdict(window):
+        return settle(connection, window, judged, given.bench(window).ended, now)
+    return executions.record(connection, window, judged, now, beside=True)

@@ -15,6 +15,10 @@ WindowKey = tuple[datetime, datetime, str, int]
 """start, end, variant, deployment id"""
 
 _COLUMNS = [windows.c[name] for name in Window.__slots__]
+FOLLOWED = "schedule "
+"""How a variant begins that stands for a Model Monitor schedule; no variant's own name has a space."""
+_OWN = ~windows.c.variant.startswith(FOLLOWED)
+"""Windows of records that Kedge read; those of a schedule have none, and are never judged here."""
 _HAS_STATISTICS = or_(~windows.c.settled, windows.c.profile.is_not(None))
 
 
@@ -52,9 +56,8 @@ def labelled(connection: Connection, monitor_id: int, keys: Iterable[tuple[datet
 
 def due(connection: Connection, monitor_id: int, ended_before: datetime) -> tuple[Window, ...]:
     """Windows to judge that ended by then, oldest first."""
-    return _select(
-        connection, windows.c.monitor_id == monitor_id, windows.c.dirty, windows.c.end <= ended_before
-    )
+    mine = (windows.c.monitor_id == monitor_id, windows.c.dirty, _OWN)
+    return _select(connection, *mine, windows.c.end <= ended_before)
 
 
 def due_for_quality(connection: Connection, monitor_id: int, ended_before: datetime) -> tuple[Window, ...]:
@@ -113,24 +116,24 @@ def mark(
 ) -> int:
     """Judge the windows that lie within a period again at the next tick; says how many they are.
 
-    Those of which no profile is left can't be judged, and are not counted.
+    Those of which no profile is left can't be judged, and are not counted; those of a schedule are its own.
     """
-    chosen = (*_within(monitor_id, start, end), _HAS_STATISTICS)
+    chosen = (*_within(monitor_id, start, end), _OWN, _HAS_STATISTICS)
     return connection.execute(update(windows).where(*chosen).values(dirty=True)).rowcount
 
 
 def with_statistics(
     connection: Connection, monitor_id: int, start: datetime | None, end: datetime | None
 ) -> tuple[Window, ...]:
-    """The windows of a period of which a profile or segments are left, oldest first."""
-    return _select(connection, *_within(monitor_id, start, end), _HAS_STATISTICS)
+    """The windows of a period that Kedge judges and of which a profile or segments are left, oldest first."""
+    return _select(connection, *_within(monitor_id, start, end), _OWN, _HAS_STATISTICS)
 
 
 def without_statistics(
     connection: Connection, monitor_id: int, start: datetime | None, end: datetime | None
 ) -> int:
     """How many windows of a period can't be judged any more: their profile was let go."""
-    gone = select(func.count()).where(*_within(monitor_id, start, end), ~_HAS_STATISTICS)
+    gone = select(func.count()).where(*_within(monitor_id, start, end), _OWN, ~_HAS_STATISTICS)
     return int(connection.execute(gone).scalar_one())
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from commands.image import SERVE, arguments
+from commands.image import SERVE, arguments, main
 from tests.conftest import ROOT
 
 
@@ -33,3 +34,12 @@ def test_it_does_what_it_is_told(tmp_path: Path) -> None:
 def test_the_image_begins_with_it() -> None:
     assert 'ENTRYPOINT ["kedge-image"]' in (ROOT / "Dockerfile").read_text()
     assert 'kedge-image = "commands.image:main"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_a_job_of_the_platform_ends_as_the_program_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what a command that works once asks of the machine."""
+    begun: list[list[str]] = []
+    monkeypatch.setattr("commands.once.program", lambda: begun.append(list(sys.argv)))
+    monkeypatch.setattr("sys.argv", ["kedge-image", "analyze"])
+    main()
+    assert begun == [["kedge", "analyze"]]

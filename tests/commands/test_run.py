@@ -96,3 +96,8 @@ def test_a_report_of_a_period_without_windows_overwrites_none(traffic: Path) -> 
     assert (traffic / "report.html").read_bytes() == written
     assert kedge(*given, "--start", "0001-01-01", "--end", "9999-12-31").status == 0
     assert "no judged window" in kedge(*given, "--end", "0001-01-02").sentence
+
+
+def test_a_stored_version_and_an_engine_are_not_taken_together(traffic: Path) -> None:
+    ran = kedge("run", "abalone-prod", "--baseline", "1", "--engine", "spark")
+    assert ran.sentence == "--baseline reads no capture, so --engine can't help it: leave one of them out"

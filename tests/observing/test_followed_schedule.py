@@ -16,14 +16,17 @@ from config.facts import DiscoveryError
 from config.model import Endpoint
 from config.schedules import FailedExecution, failed_executions, look_up_schedule
 from demo import missing_operations
-from monitor.observer import Round
-from store.engine import reading
+from monitor.observer import LEASE, Round
+from monitor.rejudging import past, rejudge
+from store import monitors, windows
+from store.engine import reading, writing
 from store.executions import features
+from store.lease import leased
 from store.records import ExecutionStatus, IncidentKind
 from tests.clock import HOUR, NOON
 from tests.commands.line import kedge
 from tests.observing.conftest import Watch
-from tests.observing.yard import Yard, baseline_files
+from tests.observing.yard import Yard, baseline_files, records
 
 NAME = "hourly-quality"
 DRIFTED = {
@@ -257,3 +260,27 @@ def test_failed_executions_are_listed(sagemaker: Any) -> None:
     assert failed_executions(sagemaker, NAME, at - HOUR) == (
         FailedExecution(NAME, at, "No S3 objects found"),
     )
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["followed", "no longer followed"])
+def test_what_it_found_is_never_judged_again_from_what_kedge_stored(watch: Watch, still: bool) -> None:
+    """There is no record of its windows: held against a baseline they would come out empty."""
+    put(watch.yard, NOON, DRIFTED)
+    watch.yard.capture("abalone", records(1, NOON, 80))
+    watch.fine(entry(watch), NOON + 3 * HOUR)
+    theirs, own = watch.judged()
+    kept, opened = watch.profile(theirs), watch.incidents()
+    asked = entry(watch) if still else watch.yard.endpoint(window="1h")
+
+    key = watch.monitor().id
+    given = past(watch.engine, key, asked, 1, start=None, end=None, now=watch.clock.at)
+    with leased(watch.engine, monitors, key, "test", LEASE, lambda: False) as lease:
+        assert lease is not None
+        held = list(rejudge(watch.engine, lease.transaction, given, watch.clock.at))
+    assert [one.window_id for one in held] == [own.window_id]
+    with writing(watch.engine) as connection:
+        assert windows.mark(connection, key) == 1
+    watch.fine(asked, NOON + 3 * HOUR)
+    assert watch.judged()[0] == theirs
+    assert watch.judged()[1].revision == 3
+    assert (watch.profile(theirs), watch.incidents()) == (kept, opened)

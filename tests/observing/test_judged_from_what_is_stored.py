@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from baselines import constraints, statistics
 from baselines.create import create
@@ -18,7 +20,7 @@ from monitor.checks.names import Check
 from monitor.eras import InForce
 from monitor.observer import LEASE
 from monitor.rejudging import past, rejudge
-from store import decisions, executions, incidents, monitors
+from store import decisions, executions, incidents, monitors, windows
 from store.engine import reading, writing
 from store.lease import leased
 from store.records import Execution, Outcome
@@ -282,3 +284,60 @@ def test_a_version_that_there_is_not_is_told(watch: Watch, tmp_path: Path) -> No
         "abalone has no baseline version 7: it has 1; 'kedge baseline list abalone' shows them"
     )
     assert _run(watch, tmp_path, "--baseline", "0").status == 2
+
+
+def _waiting_month(watch: Watch) -> None:
+    """Some minutes that were judged, and one of which the first object alone is counted yet."""
+    _month(watch)
+    late = NOON + HOUR
+    watch.yard.capture("abalone", records(70, late, 60), name="first")
+    watch.fine(watch.yard.endpoint(), late + MINUTE + MINUTE / 2)
+    for part in range(9):
+        watch.yard.capture("abalone", records(71 + part, late, 60), name=f"n{part}")
+    watch.clock.at = late + HOUR
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_window_that_waits_for_its_objects_gets_no_verdict(watch: Watch, tmp_path: Path) -> None:
+    _waiting_month(watch)
+    before = watch.incidents()
+    ran = _run(watch, tmp_path, "--baseline", "1")
+    assert ran.out.splitlines()[WINDOWS:] == [
+        "1 window still waits to be judged, and got no verdict: run 'kedge run abalone' first."
+    ]
+    (waiting,) = [one for one in watch.windows() if one.dirty]
+    assert (waiting.start, waiting.revision) == (NOON + HOUR, 0)
+    assert watch.incidents() == before
+    watch.fine(watch.yard.endpoint(), watch.clock.at)
+    last = watch.judged()[-1]
+    assert (last.revision, last.records) == (1, 600)
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_is_counted_of_a_window_that_waits_is_held_beside_and_told(watch: Watch, tmp_path: Path) -> None:
+    _waiting_month(watch)
+    _stored_version(watch, baseline_files(shift=3.0))
+    ran = _run(watch, tmp_path, "--baseline", "2")
+    assert len(ran.out.splitlines()) == WINDOWS + 1 + 2
+    assert ran.out.splitlines()[-1] == (
+        "1 of them still waits to be judged: what is counted of it so far was held against it."
+    )
+    assert [one.start for one in watch.windows() if one.dirty] == [NOON + HOUR]
+
+
+def test_a_window_that_is_marked_meanwhile_is_left_to_who_marked_it(watch: Watch) -> None:
+    """All of them are judged before the transaction that stores begins, in which nothing waits for that."""
+    _month(watch)
+    key, second = watch.monitor().id, NOON + MINUTE
+    given = past(watch.engine, key, watch.yard.endpoint(), 1, start=None, end=None, now=watch.clock.at)
+
+    @contextmanager
+    def transaction() -> Iterator[Connection]:
+        with writing(watch.engine) as connection:
+            windows.mark(connection, key, second, second + MINUTE)
+        with writing(watch.engine) as connection:
+            yield connection
+
+    held = list(rejudge(watch.engine, transaction, given, watch.clock.at))
+    assert [one.start for one in held] == [NOON + n * MINUTE for n in range(WINDOWS) if n != 1]
+    assert [one.start for one in watch.windows() if one.dirty] == [second]
