@@ -171,7 +171,7 @@ class Observer:
         if failed := self._postprocess_failed.get(endpoint.name):
             problems.append(failed)
         with noting(problems):
-            measured = self._measure(endpoint, lease, now)
+            measured = self._measure(endpoint, lease, intake, now)
         with noting(problems):
             published = self._publish(endpoint, lease, known, now)
         with noting(problems):
@@ -422,8 +422,8 @@ class Observer:
                 reason=failed[0],
             )
 
-    def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
-        if endpoint.ground_truth is None:
+    def _measure(self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime) -> int:
+        if endpoint.ground_truth is None or intake.labels_wait:  # whose labels wait, only they tell
             return 0
         bounds = self._quality_bounds(endpoint)
         with reading(self.world.engine) as connection:

@@ -41,6 +41,8 @@ class Intake:
     bound: Bound = UNBOUNDED
     more: bool = False
     """Whether the endpoint wants another turn at once."""
+    labels_wait: bool = False
+    """Whether labels were left."""
     _whole: bool = True
     _found: dict[ObjectKind, list[Found]] = field(default_factory=dict)
     _waiting: int = 0
@@ -70,6 +72,8 @@ class Intake:
             self._leave(len(left))
             if kind is ObjectKind.CAPTURE:
                 self.hold(since)
+            else:
+                self.labels_wait = True
         return new[:taken], left
 
     def goes_on(self, backlog: Backlog) -> None:

@@ -16,6 +16,7 @@ from monitor.observer import Observer, Round
 from monitor.turns import TURN, Bound
 from store import turns, windows
 from store.engine import reading, writing
+from store.records import ExecutionKind
 from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing.conftest import Watch
@@ -139,6 +140,22 @@ def test_no_window_is_judged_by_records_that_were_read_with_other_columns(watch:
     assert [(one.objects, one.judged) for one in done] == [(2, 0), (2, 0), (2, 1), (0, 0)]
     (verdict,) = watch.judged()
     assert (verdict.revision, verdict.records) == (1, 30)
+
+
+def test_quality_is_measured_once_no_labels_wait(watch: Watch) -> None:
+    """By the first of a flood of labels a window's quality would be another, and another with each turn."""
+    made = records(1, NOON, 100)
+    watch.yard.capture("abalone", made)
+    for at in range(5):
+        wrong_by = 9 if at == 0 else 0
+        labels = [(one.event_id, one.rings + wrong_by) for one in made[at * 20 : at * 20 + 20]]
+        watch.yard.labels(NOON, labels, name=f"{at}")
+    watch.clock.at = NOON + HOUR
+    observer, entry = watch.observer(), watch.yard.endpoint(ground_truth=f"{watch.yard.uri}/labels")
+    done = [_turn(watch, observer, entry, Bound(2, 2**40, 48)) for _ in range(4)]
+    assert [(one.measured, one.more) for one in done] == [(0, True), (0, True), (1, False), (0, False)]
+    (measured,) = watch.judged(ExecutionKind.MODEL_QUALITY)
+    assert (measured.revision, measured.records) == (1, 100)
 
 
 @pytest.fixture
