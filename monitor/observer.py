@@ -379,9 +379,9 @@ class Observer:
         # a window without a baseline waits for one, and no other window waits with it
         if endpoint.schedule is not None:  # its windows are judged by Model Monitor alone
             due = tuple(one for one in due if one.variant != followed.variant_of(endpoint))
-        due = tuple(intake.ripe(due))
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
-        for window in with_baseline:
+        ripe = intake.ripe(with_baseline)
+        for window in ripe:
             era = by_id[window.deployment_id]
             bench = executions.Bench(endpoint, self._baseline(endpoint, era), era.ended_at is not None)
             with lease.transaction() as connection:
@@ -398,7 +398,7 @@ class Observer:
             self._postprocess(endpoint, execution)
         if len(with_baseline) < len(due):
             raise eras.no_baseline(endpoint)
-        return len(due)
+        return len(ripe)
 
     def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
         """Give an execution's files to the owner's script, once: what fails is told, not tried again."""

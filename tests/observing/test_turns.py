@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from config.model import Endpoint
 from monitor.eras import InForce
 from monitor.observer import Observer, Round
 from monitor.turns import TURN, Bound
-from store import turns, windows
+from store import schema, turns, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind
 from store.turns import Standing
@@ -109,6 +109,27 @@ def test_windows_are_judged_so_many_to_a_turn(watch: Watch) -> None:
     observer, entry = watch.observer(), watch.yard.endpoint()
     done = [_turn(watch, observer, entry, Bound(99, 2**40, 2)) for _ in range(3)]
     assert [(one.judged, one.more) for one in done] == [(2, True), (1, False), (0, False)]
+
+
+def test_windows_without_a_baseline_stand_before_no_other(watch: Watch) -> None:
+    """More of them than a turn judges, and older: those behind them would wait for ever."""
+    _flood(watch, 24)  # four windows
+    watch.clock.at = NOON + 2 * MINUTE
+    observer, entry = watch.observer(), watch.yard.endpoint(grace="10m")
+    watch.in_force = InForce("first", NOON - HOUR)
+    _turn(watch, observer, entry)
+    watch.in_force = InForce("second", NOON + 2 * MINUTE)
+    _turn(watch, observer, entry)
+    first, _ = watch.eras()
+    with writing(watch.engine) as connection:
+        connection.execute(
+            update(schema.deployments).where(schema.deployments.c.id == first.id).values(baseline_id=None)
+        )
+    watch.clock.at = NOON + HOUR
+    blind = watch.yard.endpoint(baseline=None)
+    for _ in range(2):
+        assert "no baseline" in str(_turn(watch, observer, blind, Bound(99, 2**40, 2)).problem)
+    assert [one.start for one in watch.judged()] == [NOON + 2 * MINUTE, NOON + 3 * MINUTE]
 
 
 def test_what_a_turn_left_is_taken_up_by_a_process_that_knows_nothing_of_it(watch: Watch) -> None:
