@@ -160,6 +160,7 @@ class Observer:
             known = self._follow_baseline(endpoint, lease, known, now)
         with noting(problems):
             counted = self._ingest(endpoint, lease, known, intake, now)
+        self._hold_unread(endpoint, lease, intake, now)
         with noting(problems):
             self.world.arrivals.require(endpoint)
         with noting(problems):
@@ -274,19 +275,28 @@ class Observer:
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
         work = ingest.Work(place, recipe, now, self.world.limit_bytes, batch, endpoint.role)
         backlog = self._backlogs.pop(endpoint)
+        if to_find := self._is_to_be_read_again(lease):
+            backlog = None
         arrived = None
         if backlog is None:
             arrived = self.world.arrivals.look(
-                endpoint, place, recipe.columns, now, partial(self._known, lease), intake
+                endpoint, place, recipe.columns, now, partial(self._known, lease), intake, to_find
             )
             listed = arrived.found
+            if arrived.listed is not None:
+                intake.everything = frozenset((found.ref.bucket, found.name) for found in listed)
         else:
             intake.goes_on(backlog)
             listed = list(backlog.objects)
 
         def consume(new: Sequence[ingest.Found]) -> int:
             return ingest.consume_captures(
-                work, new, monitor_id=lease.key, transaction=lease.transaction, engine=self.world.reads
+                work,
+                new,
+                monitor_id=lease.key,
+                transaction=lease.transaction,
+                engine=self.world.reads,
+                again=lambda apart: intake.take(ObjectKind.CAPTURE, place, apart)[0],
             )
 
         new, left = intake.take(ObjectKind.CAPTURE, place, self._unseen(lease, ObjectKind.CAPTURE, listed))
@@ -311,6 +321,22 @@ class Observer:
         with reading(self.world.engine) as connection:
             if captures.read_otherwise(connection, lease.key, recipe.columns):
                 intake.hold(EPOCH)
+
+    def _is_to_be_read_again(self, lease: Lease) -> bool:
+        """Whether captures that were counted are to be found and read again, which nothing announces."""
+        with reading(self.world.engine) as connection:
+            return bool(captures.unread(connection, lease.key))
+
+    def _hold_unread(self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime) -> None:
+        """Judge nothing that a capture belongs to which is still to be read again; those that are gone go."""
+        with reading(self.world.engine) as connection:
+            unread = captures.unread(connection, lease.key)
+        if unread and intake.everything is not None and (gone := unread - intake.everything):
+            with lease.transaction() as connection:
+                captures.let_go(connection, lease.key, gone)
+            unread -= gone
+        if unread:
+            intake.lacks(now - endpoint.lateness)
 
     def _known(self, lease: Lease, listed: list[ingest.Found]) -> dict[str, str]:
         with reading(self.world.engine) as connection:

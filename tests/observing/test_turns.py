@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, update
 
 from config.model import Endpoint
+from monitor import ingest
+from monitor.arrivals import Arrivals
 from monitor.eras import InForce
+from monitor.ingest import Fold, Found, Work
+from monitor.notifications.inbox import Letters
 from monitor.observer import Observer, Round
+from monitor.spark.partial import partial_of, shared
 from monitor.turns import TURN, Bound
+from objects import ObjectRef, PlaceError, PlaceProblem
 from store import schema, turns, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind
@@ -23,6 +31,25 @@ from tests.observing.conftest import Watch
 from tests.observing.yard import records
 
 FEW = Bound(3, 2**40, 48)
+
+
+@dataclass
+class Announced:
+    """A queue that announced these objects."""
+
+    objects: list[ObjectRef] = field(default_factory=list)
+
+    def letters(self, _: Endpoint, /) -> Letters:
+        return Letters(tuple(each.key for each in self.objects), tuple(self.objects))
+
+    def settle(self, _: Endpoint, letters: Letters, /) -> None:
+        self.objects = [each for each in self.objects if each.key not in letters.ids]
+
+    def problem(self, _: Endpoint, /) -> str | None:
+        return None
+
+    def is_deaf(self, _: Endpoint, /) -> bool:
+        return False
 
 
 @contextmanager
@@ -177,6 +204,63 @@ def test_quality_is_measured_once_no_labels_wait(watch: Watch) -> None:
     assert [(one.measured, one.more) for one in done] == [(0, True), (0, True), (1, False), (0, False)]
     (measured,) = watch.judged(ExecutionKind.MODEL_QUALITY)
     assert (measured.revision, measured.records) == (1, 100)
+
+
+class _OneShare:
+    """Counts all that is new as one share, as a cluster does."""
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        yield shared(partial_of(ingest.digested(work, new)))
+
+
+@dataclass
+class _Failing:
+    """Reads so many waves; then S3 is away."""
+
+    waves: int
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        self.waves -= 1
+        if self.waves < 0:
+            raise PlaceError(PlaceProblem.UNREACHABLE, "S3 is away")
+        yield from ingest.HERE.digested(work, new)
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_no_window_is_judged_while_some_of_it_is_to_be_read_again(watch: Watch, announced: bool) -> None:
+    """Its share was taken apart, and S3 went away before the others of it were read."""
+    for at in range(4):
+        watch.yard.capture("abalone", records(at, NOON, 10), name=f"{at}")
+    watch.clock.at = NOON + timedelta(seconds=30)
+    entry = watch.yard.endpoint().model_copy(update={"notifications": "q" if announced else None})
+    arrivals = Arrivals(Announced()) if announced else Arrivals()
+    assert _turn(watch, watch.observer(reads=_OneShare(), arrivals=arrivals), entry).objects == 4
+    key = watch.yard.capture("abalone", records(77, NOON, 15), name="0")
+    if announced:
+        (again,) = watch.yard.place("capture").objects.list(key)
+        arrivals.post = Announced([again])
+    watch.clock.at = NOON + 10 * MINUTE
+    done = _turn(watch, watch.observer(reads=_Failing(1), arrivals=arrivals), entry)
+    assert (done.problem, done.judged) == ("S3 is away", 0)
+    observer = watch.observer(arrivals=arrivals)
+    assert [_turn(watch, observer, entry, Bound(2, 2**40, 48)).judged for _ in range(2)] == [0, 1]
+    assert [(one.revision, one.records) for one in watch.judged()] == [(1, 45)]
+    assert watch.rejects() == {}
+    assert _turn(watch, observer, entry).idle
+
+
+def test_what_is_to_be_read_again_and_is_gone_keeps_no_window_waiting(watch: Watch) -> None:
+    keys = [watch.yard.capture("abalone", records(at, NOON, 10), name=f"{at}") for at in range(3)]
+    watch.clock.at = NOON + timedelta(seconds=30)
+    entry = watch.yard.endpoint()
+    _turn(watch, watch.observer(reads=_OneShare()), entry)
+    watch.yard.capture("abalone", records(77, NOON, 15), name="0")
+    watch.clock.at = NOON + 10 * MINUTE
+    _turn(watch, watch.observer(reads=_Failing(1)), entry)
+    Path(watch.yard.place("capture").objects.bucket, keys[1]).unlink()
+    assert _turn(watch, watch.observer(), entry).judged == 1
+    assert [(one.revision, one.records) for one in watch.judged()] == [(1, 25)]
+    assert _turn(watch, watch.observer(), entry).idle
 
 
 @pytest.fixture
