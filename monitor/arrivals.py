@@ -65,15 +65,25 @@ class Arrivals:
     """Endpoint -> the digest of its entry, when it was looked around in vain, and what was found instead."""
 
     def look(
-        self, endpoint: Endpoint, place: Place, columns: str, now: datetime, known: Known, intake: Intake
+        self,
+        endpoint: Endpoint,
+        place: Place,
+        columns: str,
+        now: datetime,
+        known: Known,
+        intake: Intake,
+        whole: bool = False,
     ) -> Arrived:
-        """What to read, with these columns. Raises PlaceError, and MisplacedError as `_explain`."""
+        """What to read, with these columns; `whole` lists all.
+
+        Raises PlaceError, and MisplacedError as `_explain`.
+        """
         if self.post is None or endpoint.notifications is None:
             return Arrived(
                 self._all(endpoint, place, now, intake), Letters(), (endpoint.digest, columns, now)
             )
         letters = self.post.letters(endpoint)
-        if letters.overflowed or self.post.is_deaf(endpoint) or self._is_due(endpoint, columns, now):
+        if whole or letters.overflowed or self.post.is_deaf(endpoint) or self._is_due(endpoint, columns, now):
             # not as the intake's: what a queue announces next is no part of it
             return Arrived(self._list(endpoint, place, now), letters, (endpoint.digest, columns, now))
         seen = {(each.bucket, each.key): each for each in letters.objects}

@@ -204,11 +204,17 @@ def digested(work: Work, objects: Iterable[Found]) -> Iterator[Digested]:
 
 
 def consume_captures(
-    work: Work, new: Iterable[Found], *, monitor_id: int, transaction: Transaction, engine: Engine = HERE
+    work: Work,
+    new: Iterable[Found],
+    *,
+    monitor_id: int,
+    transaction: Transaction,
+    engine: Engine = HERE,
+    again: Callable[[Sequence[Found]], Sequence[Found]] = tuple,
 ) -> int:
     """Read, digest and count objects, many small ones to a transaction; returns how many were counted.
 
-    Objects that shared a profile with one of them are read again too.
+    Objects that shared a profile with one of them are read again too, as far as `again` takes them.
     """
     counted = 0
     waiting = tuple(new)
@@ -226,7 +232,7 @@ def consume_captures(
             counted += len(fold)
         if apart:
             log.info("read_again", bucket=waiting[0].ref.bucket, objects=len(apart))
-        waiting = tuple(apart.values())
+        waiting = tuple(again(tuple(apart.values())))
     return counted
 
 

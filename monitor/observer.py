@@ -160,6 +160,7 @@ class Observer:
             known = self._follow_baseline(endpoint, lease, known, now)
         with noting(problems):
             counted = self._ingest(endpoint, lease, known, intake, now)
+        self._hold_unread(endpoint, lease, intake, now)
         with noting(problems):
             self.world.arrivals.require(endpoint)
         with noting(problems):
@@ -171,7 +172,7 @@ class Observer:
         if failed := self._postprocess_failed.get(endpoint.name):
             problems.append(failed)
         with noting(problems):
-            measured = self._measure(endpoint, lease, now)
+            measured = self._measure(endpoint, lease, intake, now)
         with noting(problems):
             published = self._publish(endpoint, lease, known, now)
         with noting(problems):
@@ -274,19 +275,28 @@ class Observer:
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
         work = ingest.Work(place, recipe, now, self.world.limit_bytes, batch, endpoint.role)
         backlog = self._backlogs.pop(endpoint)
+        if to_find := self._is_to_be_read_again(lease):
+            backlog = None
         arrived = None
         if backlog is None:
             arrived = self.world.arrivals.look(
-                endpoint, place, recipe.columns, now, partial(self._known, lease), intake
+                endpoint, place, recipe.columns, now, partial(self._known, lease), intake, to_find
             )
             listed = arrived.found
+            if arrived.listed is not None:
+                intake.everything = frozenset((found.ref.bucket, found.name) for found in listed)
         else:
             intake.goes_on(backlog)
             listed = list(backlog.objects)
 
         def consume(new: Sequence[ingest.Found]) -> int:
             return ingest.consume_captures(
-                work, new, monitor_id=lease.key, transaction=lease.transaction, engine=self.world.reads
+                work,
+                new,
+                monitor_id=lease.key,
+                transaction=lease.transaction,
+                engine=self.world.reads,
+                again=lambda apart: intake.take(ObjectKind.CAPTURE, place, apart)[0],
             )
 
         new, left = intake.take(ObjectKind.CAPTURE, place, self._unseen(lease, ObjectKind.CAPTURE, listed))
@@ -311,6 +321,22 @@ class Observer:
         with reading(self.world.engine) as connection:
             if captures.read_otherwise(connection, lease.key, recipe.columns):
                 intake.hold(EPOCH)
+
+    def _is_to_be_read_again(self, lease: Lease) -> bool:
+        """Whether captures that were counted are to be found and read again, which nothing announces."""
+        with reading(self.world.engine) as connection:
+            return bool(captures.unread(connection, lease.key))
+
+    def _hold_unread(self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime) -> None:
+        """Judge nothing that a capture belongs to which is still to be read again; those that are gone go."""
+        with reading(self.world.engine) as connection:
+            unread = captures.unread(connection, lease.key)
+        if unread and intake.everything is not None and (gone := unread - intake.everything):
+            with lease.transaction() as connection:
+                captures.let_go(connection, lease.key, gone)
+            unread -= gone
+        if unread:
+            intake.lacks(now - endpoint.lateness)
 
     def _known(self, lease: Lease, listed: list[ingest.Found]) -> dict[str, str]:
         with reading(self.world.engine) as connection:
@@ -377,9 +403,9 @@ class Observer:
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
         # a window without a baseline waits for one, and no other window waits with it
-        due = tuple(intake.ripe(due))
         with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
-        for window in with_baseline:
+        ripe = intake.ripe(with_baseline)
+        for window in ripe:
             era = by_id[window.deployment_id]
             bench = executions.Bench(endpoint, self._baseline(endpoint, era), era.ended_at is not None)
             with lease.transaction() as connection:
@@ -396,7 +422,7 @@ class Observer:
             self._postprocess(endpoint, execution)
         if len(with_baseline) < len(due):
             raise eras.no_baseline(endpoint)
-        return len(due)
+        return len(ripe)
 
     def _postprocess(self, endpoint: Endpoint, execution: Execution) -> None:
         """Give an execution's files to the owner's script, once: what fails is told, not tried again."""
@@ -420,8 +446,8 @@ class Observer:
                 reason=failed[0],
             )
 
-    def _measure(self, endpoint: Endpoint, lease: Lease, now: datetime) -> int:
-        if endpoint.ground_truth is None:
+    def _measure(self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime) -> int:
+        if endpoint.ground_truth is None or intake.labels_wait:  # whose labels wait, only they tell
             return 0
         bounds = self._quality_bounds(endpoint)
         with reading(self.world.engine) as connection:

@@ -41,6 +41,10 @@ class Intake:
     bound: Bound = UNBOUNDED
     more: bool = False
     """Whether the endpoint wants another turn at once."""
+    labels_wait: bool = False
+    """Whether labels were left."""
+    everything: frozenset[tuple[str, str]] | None = None
+    """(bucket, name) of all captures that there are, where all were listed."""
     _whole: bool = True
     _found: dict[ObjectKind, list[Found]] = field(default_factory=dict)
     _waiting: int = 0
@@ -70,6 +74,8 @@ class Intake:
             self._leave(len(left))
             if kind is ObjectKind.CAPTURE:
                 self.hold(since)
+            else:
+                self.labels_wait = True
         return new[:taken], left
 
     def goes_on(self, backlog: Backlog) -> None:
@@ -83,6 +89,11 @@ class Intake:
     def hold(self, until: datetime) -> None:
         """Judge no window that ends after that: of a later one objects wait, which would open it again."""
         self._judged_until = min(until, self._judged_until or until)
+
+    def lacks(self, since: datetime) -> None:
+        """Objects begun since then may be there that could not be counted: their windows are not judged."""
+        self._whole, self.more = False, True
+        self.hold(since)
 
     def ripe(self, closed: Sequence[Window]) -> Sequence[Window]:
         """Those of the windows that closed which this round judges."""

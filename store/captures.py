@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,12 +17,14 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, select, unio
 from store import ledger, monitors, rollups, shares, windows
 from store.records import ConsumedObject, ObjectKind, RejectCount, RejectedObject, RejectExample, Segment
 from store.rows import to_json
-from store.schema import labels, objects, predictions, rejects, segments
+from store.schema import is_unread, labels, objects, predictions, rejects, segments
 from store.schema import monitors as monitors_table
 from store.schema import windows as windows_table
 
 _LONGEST_KEY = 1024
 """What the column of keys takes, and S3."""
+_GONE = "gone"
+"""No object's ETag: of one that was to be read again and was not found."""
 _UNNAMED = ""
 """The bucket of objects in folders that were counted before folders had names."""
 
@@ -56,6 +58,32 @@ def known_etags(
         )
         found.update((row.key, row.etag) for row in rows)
     return found
+
+
+def unread(connection: Connection, monitor_id: int) -> frozenset[tuple[str, str]]:
+    """(bucket, key) of the captures that lost their ETag: they were counted, and are to be read again."""
+    rows = connection.execute(
+        select(objects.c.bucket, objects.c.key).where(
+            objects.c.monitor_id == monitor_id, is_unread, objects.c.kind == ObjectKind.CAPTURE
+        )
+    )
+    return frozenset((row.bucket, row.key) for row in rows)
+
+
+def let_go(connection: Connection, monitor_id: int, gone: Iterable[tuple[str, str]]) -> None:
+    """Captures to be read again are not there any more: nobody waits for them. One that is back is new."""
+    for bucket, key in sorted(gone):
+        connection.execute(
+            update(objects)
+            .where(
+                objects.c.monitor_id == monitor_id,
+                objects.c.kind == ObjectKind.CAPTURE,
+                objects.c.bucket == bucket,
+                objects.c.key == key,
+                is_unread,
+            )
+            .values(etag=_GONE)
+        )
 
 
 def read_otherwise(connection: Connection, monitor_id: int, columns: str) -> frozenset[tuple[str, str]]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    literal_column,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -175,6 +176,9 @@ objects = Table(
     Column("consumed_at", Utc, nullable=False),
     UniqueConstraint("monitor_id", "kind", "bucket", "key"),
 )
+is_unread = objects.c.etag == literal_column("''")
+"""Of objects that are to be read again: few, as a rule none."""
+Index("ix_objects_unread", objects.c.monitor_id, sqlite_where=is_unread, postgresql_where=is_unread)
 
 segments = Table(
     "segments",

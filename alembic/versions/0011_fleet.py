@@ -22,6 +22,10 @@ def upgrade() -> None:
         f"UPDATE monitors SET counted_objects = (SELECT count(*) {mine}), "  # noqa: S608 (no value of anybody's)
         f"counted_records = (SELECT coalesce(sum(objects.records), 0) {mine})"
     )
+    unread = sa.text("etag = ''")
+    op.create_index(
+        "ix_objects_unread", "objects", ["monitor_id"], sqlite_where=unread, postgresql_where=unread
+    )
     with op.batch_alter_table("executions", schema=None) as batch_op:
         name = batch_op.f("ix_executions_monitor_id_executions_id")
         batch_op.create_index(name, ["monitor_id", "id"], unique=False)

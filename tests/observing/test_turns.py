@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from config.model import Endpoint
+from monitor import ingest
+from monitor.arrivals import Arrivals
 from monitor.eras import InForce
+from monitor.ingest import Fold, Found, Work
+from monitor.notifications.inbox import Letters
 from monitor.observer import Observer, Round
+from monitor.spark.partial import partial_of, shared
 from monitor.turns import TURN, Bound
-from store import turns, windows
+from objects import ObjectRef, PlaceError, PlaceProblem
+from store import schema, turns, windows
 from store.engine import reading, writing
+from store.records import ExecutionKind
 from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing.conftest import Watch
 from tests.observing.yard import records
 
 FEW = Bound(3, 2**40, 48)
+
+
+@dataclass
+class Announced:
+    """A queue that announced these objects."""
+
+    objects: list[ObjectRef] = field(default_factory=list)
+
+    def letters(self, _: Endpoint, /) -> Letters:
+        return Letters(tuple(each.key for each in self.objects), tuple(self.objects))
+
+    def settle(self, _: Endpoint, letters: Letters, /) -> None:
+        self.objects = [each for each in self.objects if each.key not in letters.ids]
+
+    def problem(self, _: Endpoint, /) -> str | None:
+        return None
+
+    def is_deaf(self, _: Endpoint, /) -> bool:
+        return False
 
 
 @contextmanager
@@ -110,6 +138,27 @@ def test_windows_are_judged_so_many_to_a_turn(watch: Watch) -> None:
     assert [(one.judged, one.more) for one in done] == [(2, True), (1, False), (0, False)]
 
 
+def test_windows_without_a_baseline_stand_before_no_other(watch: Watch) -> None:
+    """More of them than a turn judges, and older: those behind them would wait for ever."""
+    _flood(watch, 24)  # four windows
+    watch.clock.at = NOON + 2 * MINUTE
+    observer, entry = watch.observer(), watch.yard.endpoint(grace="10m")
+    watch.in_force = InForce("first", NOON - HOUR)
+    _turn(watch, observer, entry)
+    watch.in_force = InForce("second", NOON + 2 * MINUTE)
+    _turn(watch, observer, entry)
+    first, _ = watch.eras()
+    with writing(watch.engine) as connection:
+        connection.execute(
+            update(schema.deployments).where(schema.deployments.c.id == first.id).values(baseline_id=None)
+        )
+    watch.clock.at = NOON + HOUR
+    blind = watch.yard.endpoint(baseline=None)
+    for _ in range(2):
+        assert "no baseline" in str(_turn(watch, observer, blind, Bound(99, 2**40, 2)).problem)
+    assert [one.start for one in watch.judged()] == [NOON + 2 * MINUTE, NOON + 3 * MINUTE]
+
+
 def test_what_a_turn_left_is_taken_up_by_a_process_that_knows_nothing_of_it(watch: Watch) -> None:
     _flood(watch, 7)
     watch.clock.at = NOON + HOUR
@@ -139,6 +188,79 @@ def test_no_window_is_judged_by_records_that_were_read_with_other_columns(watch:
     assert [(one.objects, one.judged) for one in done] == [(2, 0), (2, 0), (2, 1), (0, 0)]
     (verdict,) = watch.judged()
     assert (verdict.revision, verdict.records) == (1, 30)
+
+
+def test_quality_is_measured_once_no_labels_wait(watch: Watch) -> None:
+    """By the first of a flood of labels a window's quality would be another, and another with each turn."""
+    made = records(1, NOON, 100)
+    watch.yard.capture("abalone", made)
+    for at in range(5):
+        wrong_by = 9 if at == 0 else 0
+        labels = [(one.event_id, one.rings + wrong_by) for one in made[at * 20 : at * 20 + 20]]
+        watch.yard.labels(NOON, labels, name=f"{at}")
+    watch.clock.at = NOON + HOUR
+    observer, entry = watch.observer(), watch.yard.endpoint(ground_truth=f"{watch.yard.uri}/labels")
+    done = [_turn(watch, observer, entry, Bound(2, 2**40, 48)) for _ in range(4)]
+    assert [(one.measured, one.more) for one in done] == [(0, True), (0, True), (1, False), (0, False)]
+    (measured,) = watch.judged(ExecutionKind.MODEL_QUALITY)
+    assert (measured.revision, measured.records) == (1, 100)
+
+
+class _OneShare:
+    """Counts all that is new as one share, as a cluster does."""
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        yield shared(partial_of(ingest.digested(work, new)))
+
+
+@dataclass
+class _Failing:
+    """Reads so many waves; then S3 is away."""
+
+    waves: int
+
+    def digested(self, work: Work, new: Iterable[Found]) -> Iterator[Fold]:
+        self.waves -= 1
+        if self.waves < 0:
+            raise PlaceError(PlaceProblem.UNREACHABLE, "S3 is away")
+        yield from ingest.HERE.digested(work, new)
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_no_window_is_judged_while_some_of_it_is_to_be_read_again(watch: Watch, announced: bool) -> None:
+    """Its share was taken apart, and S3 went away before the others of it were read."""
+    for at in range(4):
+        watch.yard.capture("abalone", records(at, NOON, 10), name=f"{at}")
+    watch.clock.at = NOON + timedelta(seconds=30)
+    entry = watch.yard.endpoint().model_copy(update={"notifications": "q" if announced else None})
+    arrivals = Arrivals(Announced()) if announced else Arrivals()
+    assert _turn(watch, watch.observer(reads=_OneShare(), arrivals=arrivals), entry).objects == 4
+    key = watch.yard.capture("abalone", records(77, NOON, 15), name="0")
+    if announced:
+        (again,) = watch.yard.place("capture").objects.list(key)
+        arrivals.post = Announced([again])
+    watch.clock.at = NOON + 10 * MINUTE
+    done = _turn(watch, watch.observer(reads=_Failing(1), arrivals=arrivals), entry)
+    assert (done.problem, done.judged) == ("S3 is away", 0)
+    observer = watch.observer(arrivals=arrivals)
+    assert [_turn(watch, observer, entry, Bound(2, 2**40, 48)).judged for _ in range(2)] == [0, 1]
+    assert [(one.revision, one.records) for one in watch.judged()] == [(1, 45)]
+    assert watch.rejects() == {}
+    assert _turn(watch, observer, entry).idle
+
+
+def test_what_is_to_be_read_again_and_is_gone_keeps_no_window_waiting(watch: Watch) -> None:
+    keys = [watch.yard.capture("abalone", records(at, NOON, 10), name=f"{at}") for at in range(3)]
+    watch.clock.at = NOON + timedelta(seconds=30)
+    entry = watch.yard.endpoint()
+    _turn(watch, watch.observer(reads=_OneShare()), entry)
+    watch.yard.capture("abalone", records(77, NOON, 15), name="0")
+    watch.clock.at = NOON + 10 * MINUTE
+    _turn(watch, watch.observer(reads=_Failing(1)), entry)
+    Path(watch.yard.place("capture").objects.bucket, keys[1]).unlink()
+    assert _turn(watch, watch.observer(), entry).judged == 1
+    assert [(one.revision, one.records) for one in watch.judged()] == [(1, 25)]
+    assert _turn(watch, watch.observer(), entry).idle
 
 
 @pytest.fixture

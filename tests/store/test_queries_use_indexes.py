@@ -152,6 +152,7 @@ QUESTIONS: dict[str, Question] = {
         c, 7, DAY["start"], DAY["end"], world.VARIANT, 7
     ),
     "captures read with other columns": lambda c: captures.read_otherwise(c, 7, "digest"),
+    "captures to be read again": lambda c: captures.unread(c, 7),
     "judged windows of an era after one": lambda c: executions.starts_after(c, 7, 7, DUE - HOUR, 2),
     "rejects by kind": lambda c: captures.reject_counts(c, 7),
     "recent rejects": lambda c: captures.recent_rejects(c, 7),
