@@ -58,6 +58,8 @@ def parse_tolerant(text: str, where: str) -> tuple[Config, tuple[ConfigError, ..
         raise ConfigError("must be a mapping; write keys such as endpoints: at its beginning", where, 1)
     config = _valid(Config, {key: top[key] for key in top if key != "endpoints"}, found, ())
     endpoints, errors = _endpoints(found, top.get("endpoints") or ())
+    if config.polling is not None:  # which has to suit them all
+        _valid(Config, {"polling": top["polling"], "endpoints": endpoints}, found, ())
     return config.model_copy(update={"endpoints": endpoints}), errors
 
 

@@ -205,9 +205,9 @@ class Endpoint(Part):
             raise ValueError(
                 "has notifications and a capture that does not lie in S3, which sends them; take them out"
             )
-        if self.list_every > self.lateness:
+        if self.list_every >= self.lateness:
             raise ValueError(
-                f"has a list_every of {durations.spell(self.list_every)}, more than its lateness of "
+                f"has a list_every of {durations.spell(self.list_every)}, not less than its lateness of "
                 f"{durations.spell(self.lateness)}; make it shorter"
             )
 
@@ -272,6 +272,16 @@ class Config(Part):
     def _named_once(cls, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
         _distinct(tuple(endpoint.name for endpoint in endpoints))
         return endpoints
+
+    @model_validator(mode="after")
+    def _looks_in_time(self) -> Self:
+        for endpoint in self.endpoints:
+            if self.polling is not None and self.polling >= endpoint.lateness:
+                raise ValueError(
+                    f"has a polling of {durations.spell(self.polling)}, not less than the lateness of "
+                    f"{endpoint.name}, {durations.spell(endpoint.lateness)}; make it shorter"
+                )
+        return self
 
     @property
     def digest(self) -> str:

@@ -176,8 +176,8 @@ def test_what_is_no_yaml_is_said_with_its_line(text: str, line: int, said: str) 
     [
         (
             "watch: x\n",
-            "line 1, watch: there is no such key; known here are database, region, discover, "
-            "polling, endpoints",
+            "line 1, watch: there is no such key; "
+            "known here are database, region, discover, polling, endpoints",
         ),
         ("databse: x\n", "line 1, databse: there is no such key; did you mean 'database'?"),
         ("region: 3\n", "line 1, region: must be a region such as eu-west-1"),
@@ -531,3 +531,13 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_bytes_that_are_not_utf8_are_said_with_their_line(write: Callable[[bytes], Path]) -> None:
     with pytest.raises(ConfigError, match="line 3: holds bytes that are not UTF-8; save it as UTF-8"):
         load(write(b"region: eu-west-1\n# a\n# \xe9t\xe9\n"))
+
+
+def test_a_pause_that_lets_captures_become_too_late_is_refused() -> None:
+    entries = (
+        "endpoints:\n- {name: a, capture: 's3://logs/a'}\n- {name: b, capture: 's3://logs/b', lateness: 6h}\n"
+    )
+    assert parse("polling: 5h\n" + entries, "kedge.yaml").polling == timedelta(hours=5)
+    told = "a polling of 6h, not less than the lateness of b, 6h; make it shorter"
+    with pytest.raises(ConfigError, match=told):
+        parse("polling: 6h\n" + entries, "kedge.yaml")

@@ -104,7 +104,11 @@ def test_a_window_is_taken_exactly_if_it_divides_a_day(seconds: int) -> None:
         ({"notifications": "https://sqs/1/q", "capture": "file:///captures"}, "does not lie in S3"),
         (
             {"notifications": "https://sqs/1/q", "lateness": "30m"},
-            "a list_every of 1h, more than its lateness",
+            "a list_every of 1h, not less than its lateness",
+        ),
+        (
+            {"notifications": "https://sqs/1/q", "lateness": "1h"},
+            "a list_every of 1h, not less than its lateness",
         ),
         ({"list_every": "0s"}, "greater than 0"),
         ({"grace": timedelta(seconds=-1)}, "greater than or equal to 0"),
