@@ -1,8 +1,9 @@
 """Past windows held against any stored baseline version, from what is stored of them: no capture is read.
 
-By the version that judges a window's era the outcome is its verdict, with all that follows from one. By any
-other it is an answer to a question, and is kept beside the verdict: incidents, the result tree, CloudWatch
-and the retraining policy go on by what people trust.
+By the version that judges a window's era the outcome is its verdict, with all that follows from one but the
+run of a postprocess script: nothing but the database is asked. By any other it is an answer to a question,
+kept beside the verdict: incidents, the result tree, CloudWatch and the retraining policy go on by what
+people trust.
 """
 
 from __future__ import annotations

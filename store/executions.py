@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ from store.records import (
 from store.schema import baselines, check_results, executions, feature_results, metrics, windows
 
 Row = TypeVar("Row")
+_MANY = 500
+"""Keys that one statement names: PostgreSQL takes 65,535 parameters."""
 
 
 def record(
@@ -289,17 +292,22 @@ def with_details(
     connection: Connection, ids: Collection[int], details: Collection[str]
 ) -> tuple[tuple[str, str, int], ...]:
     """(feature, detail, executions) of the checks of these executions that say one of these, by feature."""
-    rows = connection.execute(
-        select(
-            check_results.c.feature,
-            check_results.c.detail,
-            func.count(check_results.c.execution_id.distinct()),
+    found: Counter[tuple[str, str]] = Counter()
+    wanted = sorted(set(ids))
+    for at in range(0, len(wanted), _MANY):
+        rows = connection.execute(
+            select(
+                check_results.c.feature,
+                check_results.c.detail,
+                func.count(check_results.c.execution_id.distinct()),
+            )
+            .where(
+                check_results.c.execution_id.in_(wanted[at : at + _MANY]), check_results.c.detail.in_(details)
+            )
+            .group_by(check_results.c.feature, check_results.c.detail)
         )
-        .where(check_results.c.execution_id.in_(ids), check_results.c.detail.in_(details))
-        .group_by(check_results.c.feature, check_results.c.detail)
-        .order_by(check_results.c.feature, check_results.c.detail)
-    )
-    return tuple((row[0], row[1], int(row[2])) for row in rows)
+        found.update({(row[0], row[1]): int(row[2]) for row in rows})
+    return tuple((*key, found[key]) for key in sorted(found))
 
 
 def violation_counts(

@@ -56,6 +56,7 @@ def shared(partial: Partial) -> Fold:
     givers = Counter(window_of(segment) for one in partial.digested for segment in one.digest.segments)
     name = _name(partial.digested)
     left = dict(partial.profiles)
+    nothing = {key: _of_nothing(partial.profiles[key]) for key, given in givers.items() if given > 1}
     counted = []
     for one in partial.digested:
         segments = []
@@ -65,7 +66,7 @@ def shared(partial: Partial) -> Fold:
             segments.append(
                 replace(
                     segment,
-                    profile=_of_nothing(partial.profiles[key]) if profile is None else profile,
+                    profile=nothing[key] if profile is None else profile,
                     share=name if givers[key] > 1 else "",
                 )
             )

@@ -226,3 +226,11 @@ def test_a_window_takes_its_executions_and_their_rows_with_it(database: Engine) 
         connection.execute(delete(windows_table).where(windows_table.c.id == stored.window_id))
         for table in (feature_results, check_results, metrics):
             assert connection.execute(select(func.count()).select_from(table)).scalar_one() == 0
+
+
+def test_more_executions_than_a_statement_takes_are_asked_for_their_details(database: Engine) -> None:
+    """PostgreSQL takes 65,535 parameters, and a year of hours of some variants is more."""
+    with world.began(database) as (connection, monitor, deployment):
+        first, second = (_judged(connection, monitor, deployment, NOON + hour * HOUR).id for hour in range(2))
+        asked = [first, *range(second + 1, second + 70_000), first, second]
+        assert executions.with_details(connection, asked, [DRIFT.detail]) == (("length", DRIFT.detail, 2),)

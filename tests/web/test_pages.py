@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Engine
 
 from config.model import Config, Discover
-from store import executions, monitors, windows
+from store import baselines, executions, monitors, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind, ExecutionStatus, NewExecution
-from tests.web.history import BEGIN, ENDPOINT, HOUR, Told, judge_again
+from tests.web.history import BEGIN, ENDPOINT, HOUR, ROWS, Told, judge_again
 from tests.web.serving import REPORT, client, serving, settings
 
 
@@ -307,6 +307,29 @@ def test_an_execution_names_what_took_its_place(own_history: Engine, told: Told)
     assert f"/executions/{newer.id}" in old.links
     assert "superseded" not in new.text
     assert f"/executions/{told.judged[-1].id}" in new.links
+
+
+def test_an_execution_that_stood_beside_is_not_called_superseded(own_history: Engine, told: Told) -> None:
+    """A later verdict took the place of the verdict before it, not of the answer beside."""
+    with writing(own_history) as connection:
+        execution = told.judged[-1]
+        other = baselines.add(
+            connection, told.monitor.id, statistics="{}", constraints="{}", source="by hand",
+            source_digest="another", records=1, features=1, now=told.now,
+        )  # fmt: skip
+        window = windows.by_id(connection, execution.window_id)
+        assert window is not None
+        new = NewExecution(
+            kind=ExecutionKind.DATA_QUALITY, status=execution.status, baseline_id=other.id,
+            distance_mode="correct", records=ROWS, rejected=0, message="", config_digest="c" * 64,
+        )  # fmt: skip
+        beside = executions.record(connection, window, new, told.now, beside=True)
+    verdict = judge_again(own_history, told)
+    with serving(own_history, told.now) as address, client(address) as visitor:
+        page = read(visitor.get(f"/executions/{beside.id}"))
+    assert "superseded" not in page.text
+    said = f"Held against baseline v{other.version}. The verdict, by baseline v{told.baseline.version}, is"
+    assert f"{said} revision {verdict.revision}" in " ".join(page.text.split())
 
 
 def test_an_execution_of_quality_shows_its_metrics(visitor: httpx.Client, told: Told) -> None:
