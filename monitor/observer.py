@@ -275,7 +275,7 @@ class Observer:
         batch = Transforms(place, lambda uri: self._place(endpoint, uri)) if endpoint.batch else None
         work = ingest.Work(place, recipe, now, self.world.limit_bytes, batch, endpoint.role)
         backlog = self._backlogs.pop(endpoint)
-        if to_find := self._is_to_be_read_again(lease):
+        if to_find := self._is_to_be_read_again(lease, recipe):
             backlog = None
         arrived = None
         if backlog is None:
@@ -311,9 +311,9 @@ class Observer:
             counted += done
             if left or not done:
                 break
-        if intake.more:
+        if intake.more or intake.everything is None:
             self._hold_if_mixed(lease, recipe, intake)
-        elif arrived is not None:
+        if not intake.more and arrived is not None:
             self.world.arrivals.settle(endpoint, arrived)
         return counted
 
@@ -322,10 +322,11 @@ class Observer:
             if captures.read_otherwise(connection, lease.key, recipe.columns):
                 intake.hold(EPOCH)
 
-    def _is_to_be_read_again(self, lease: Lease) -> bool:
+    def _is_to_be_read_again(self, lease: Lease, recipe: Recipe) -> bool:
         """Whether captures that were counted are to be found and read again, which nothing announces."""
         with reading(self.world.engine) as connection:
-            return bool(captures.unread(connection, lease.key))
+            other = captures.read_otherwise(connection, lease.key, recipe.columns)
+            return bool(other or captures.unread(connection, lease.key))
 
     def _hold_unread(self, endpoint: Endpoint, lease: Lease, intake: Intake, now: datetime) -> None:
         """Judge nothing that a capture belongs to which is still to be read again; those that are gone go."""

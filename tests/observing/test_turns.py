@@ -24,7 +24,7 @@ from monitor.turns import TURN, Bound
 from objects import ObjectRef, PlaceError, PlaceProblem
 from store import schema, turns, windows
 from store.engine import reading, writing
-from store.records import ExecutionKind
+from store.records import ExecutionKind, Outcome
 from store.turns import Standing
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing.conftest import Watch
@@ -261,6 +261,27 @@ def test_what_is_to_be_read_again_and_is_gone_keeps_no_window_waiting(watch: Wat
     assert _turn(watch, watch.observer(), entry).judged == 1
     assert [(one.revision, one.records) for one in watch.judged()] == [(1, 25)]
     assert _turn(watch, watch.observer(), entry).idle
+
+
+def test_what_another_replica_read_with_other_columns_is_found_again_though_it_is_not_announced(
+    watch: Watch,
+) -> None:
+    """While `exclude` changes, a replica with the old entry meets what one with the new entry read."""
+    old = watch.yard.endpoint().model_copy(update={"notifications": "q"})
+    new = old.model_copy(update={"exclude": ("sex",)})
+    post = Announced()
+    behind = watch.observer("behind", arrivals=Arrivals(post))
+    ahead = watch.observer("ahead", arrivals=Arrivals(Announced()))
+    watch.yard.capture("abalone", records(1, NOON, 10), name="x")
+    _turn(watch, behind, old)
+    _turn(watch, ahead, new)
+    key = watch.yard.capture("abalone", records(2, NOON, 10), name="y")
+    post.objects.extend(watch.yard.place("capture").objects.list(key))
+    watch.clock.at = NOON + 2 * MINUTE
+    _turn(watch, behind, old)
+    (verdict,) = watch.judged()
+    assert verdict.records == 20
+    assert [check for check in watch.checks(verdict) if check.outcome is Outcome.VIOLATED] == []
 
 
 @pytest.fixture
