@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from config.errors import ConfigError
+from config.errors import ConfigError, MisfitError
 from config.fields import Part
 from config.source import Path, Source, shown
 
@@ -20,8 +20,19 @@ _WORDS = {
     "tuple_type": "must be a list; write each item on a line of its own after a dash",
     "too_short": "must hold at least one item; add one or remove the key",
     "model_type": "must be a mapping; write its keys indented below it",
-    "greater_than": "must be more than nothing; write a longer one",
+    "float_type": "must be a number such as 0.05; write it without quotes, unit or %",
+    "finite_number": "must be a finite number; write one such as 12.5",
+    "bool_type": "must be true or false; write one of them without quotes",
 }
+_BOUNDS = {
+    "greater_than": ("gt", "must be above {}; write a larger number"),
+    "greater_than_equal": ("ge", "must be at least {}; write a larger number"),
+    "less_than_equal": ("le", "must be at most {}; write a smaller number"),
+    "too_long": ("max_length", "must hold at most {} items; take some out"),
+    "string_too_long": ("max_length", "must be of at most {} characters; write a shorter one"),
+    "string_pattern_mismatch": ("pattern", "must match {}; leave out what does not"),
+}
+"""What names a bound: where pydantic has it, and the sentence."""
 
 
 def first(
@@ -37,11 +48,17 @@ def first(
 def _told(
     finding: ErrorDetails, source: Source, above: Path, model: type[Part], endpoint: str
 ) -> ConfigError:
-    path = (*above, *finding["loc"])
+    path = (*above, *finding["loc"], *_within(finding))
     message = _message(finding, source, path, model)
     if finding["type"] != "missing":
         path = source.nearest(path)
     return ConfigError(message, source.where, source.line(path), shown(path), endpoint)
+
+
+def _within(finding: ErrorDetails) -> Path:
+    """Where in the part that was checked a value stands that does not suit the rest."""
+    error = finding.get("ctx", {}).get("error")
+    return error.path if isinstance(error, MisfitError) else ()
 
 
 def _message(finding: ErrorDetails, source: Source, path: Path, model: type[Part]) -> str:
@@ -54,9 +71,16 @@ def _message(finding: ErrorDetails, source: Source, path: Path, model: type[Part
         return "is empty; write a value or remove the key"
     if kind == "value_error":
         return str(finding["ctx"]["error"])
-    if kind == "greater_than_equal":
-        return f"must be at least {finding['ctx']['ge']}; write a larger number"
+    if kind in _BOUNDS:
+        return _beyond(*_BOUNDS[kind], finding["ctx"])
     return _WORDS.get(kind, "has a value of the wrong type; see the example in the documentation")
+
+
+def _beyond(key: str, sentence: str, bounds: Mapping[str, Any]) -> str:
+    bound = bounds[key]
+    if key == "gt" and isinstance(bound, str):  # a duration's, which is always nothing
+        return "must be more than nothing; write a longer one"
+    return sentence.format(bound if isinstance(bound, str) else f"{bound:g}")
 
 
 def _is_empty(source: Source, path: Path) -> bool:

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_LONGEST = timedelta(days=36_525)  # a century: what is counted from today must end in the calendar
 _FORM = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 
 
@@ -17,7 +18,7 @@ def parse(text: str) -> timedelta:
     """Read whole days, hours, minutes and seconds, in this order, each at most once: ``1h30m`` is 90 minutes.
 
     Raises:
-        DurationError: where the text has another form, or is longer than time itself.
+        DurationError: where the text has another form, or says more than a century.
     """
     if text.startswith("-"):
         raise DurationError(f"{text!r} is negative; write one from 0s up")
@@ -26,9 +27,12 @@ def parse(text: str) -> timedelta:
         raise DurationError(f"{text!r} is no duration; write one such as 90s, 15m, 1h30m or 30d")
     numbers = zip(found.groups(default="0"), _UNITS.values(), strict=True)
     try:
-        return timedelta(seconds=sum(int(number) * seconds for number, seconds in numbers))
+        duration = timedelta(seconds=sum(int(number) * seconds for number, seconds in numbers))
     except (OverflowError, ValueError):  # ValueError: more digits than int() takes
-        raise DurationError("a duration this long has no end in the calendar; write a shorter one") from None
+        duration = timedelta.max
+    if duration > _LONGEST:
+        raise DurationError("a duration is a century at most; write a shorter one")
+    return duration
 
 
 def spell(duration: timedelta) -> str:

@@ -22,3 +22,11 @@ class ConfigError(Exception):
         self.line = line
         self.key = masked(key)
         self.endpoint = endpoint
+
+
+class MisfitError(ValueError):
+    """A value that does not suit what stands elsewhere; `path` leads to it from the part that was checked."""
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path = path

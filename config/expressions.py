@@ -50,6 +50,14 @@ _TOKEN = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_PERCENT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*%(\s*of\s+(baseline|champion)\b)?", re.ASCII)
+_INSTEAD: Final = {
+    "&": "write and",
+    "|": "write or",
+    "=": "write one of < <= > >=",
+    "≤": "write <=",
+    "≥": "write >=",
+}
 _RESERVED = frozenset({"and", "or", "baseline", "champion"})
 
 
@@ -138,6 +146,12 @@ class _Parser:
                 'expected the name of a feature, in double quotes where it holds brackets: drift("a (b)")'
             )
             raise ExpressionError(wanted, start + 1)
+        if not _is_text(name):
+            raise ExpressionError(
+                "the name of the feature holds half a character, or NUL, which no text has; write it as the "
+                "captures do",
+                start + 1,
+            )
         self._at = end
         if not self._take(")"):
             raise self._wanted("')' after the feature")
@@ -148,8 +162,20 @@ class _Parser:
         if not self._take("*"):
             return None, first
         if isinstance(first, Reference):
-            raise ExpressionError(f"the number stands first: write 1.1 * {first.value}", self._at)
+            raise self._turned_round(first)
         return first, self._level()
+
+    def _turned_round(self, reference: Reference) -> ExpressionError:
+        """The error of ``baseline * 1.1``, whose star was the last token."""
+        star = self._at
+        word, factor = self._match("word"), self._match("number")
+        if word in ("baseline", "champion"):
+            return ExpressionError("a number stands first, and one of the two alone behind it", star)
+        if factor is None:
+            return self._wanted("a number")
+        self._advance()
+        self._peek()  # what has no place behind the number is told before
+        return ExpressionError(f"the number stands first: write {factor} * {reference.value}", star)
 
     def _level(self) -> Reference | float:
         word, number = self._match("word"), self._match("number")
@@ -169,10 +195,7 @@ class _Parser:
             return None
         found = _TOKEN.match(self._text, self._at)
         if found is None:
-            column = self._column()
-            raise ExpressionError(
-                f"{self._text[column - 1]!r} has no place in a condition; remove it", column
-            )
+            raise self._out_of_place()
         return found
 
     def _match(self, kind: str) -> str | None:
@@ -195,10 +218,37 @@ class _Parser:
         rest = self._text[self._at :]
         return self._at + len(rest) - len(rest.lstrip()) + 1
 
+    def _out_of_place(self) -> ExpressionError:
+        column = self._column()
+        advice = _advice(self._text, column - 1)
+        return ExpressionError(f"{self._text[column - 1]!r} has no place in a condition; {advice}", column)
+
     def _wanted(self, what: str) -> ExpressionError:
         found = self._peek()
         there = "the condition ends" if found is None else f"found {found[0].strip()!r}"
         return ExpressionError(f"{there} where {what} should stand", self._column())
+
+
+def _advice(text: str, at: int) -> str:
+    """What to write in place of the character there."""
+    if text[at] in _INSTEAD:
+        return _INSTEAD[text[at]]
+    percent = next((found for found in _PERCENT.finditer(text) if text.index("%", found.start()) == at), None)
+    if percent is None:
+        return "write one such as rmse > 1.15 * baseline and volume > 500"
+    share, level = f"{float(percent[1]) / 100:.12g}", percent[3]
+    if level is None:
+        return f"write {share} in place of {percent[1]}%"
+    return f"write {share} * {level} in place of {percent[1]}% of {level}"
+
+
+def _is_text(name: str) -> bool:
+    """Whether a database takes it: PostgreSQL has no NUL, and half of a surrogate pair has no UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
 
 
 def _unquoted(text: str, start: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
-from config.conditions import Comparison, Condition, Reference, comparisons
+from config.conditions import Comparison, Condition, Op, Reference, comparisons
 from config.problem import ProblemType
 
 
@@ -75,6 +77,10 @@ METRICS: Final[dict[str, Metric]] = {
 }
 """Every metric by its name."""
 
+LOWER_IS_BETTER: Final = frozenset({"rmse", "mae", "false_positive_rate", "false_negative_rate"})
+"""The metrics of quality that grow as a model gets worse; the others fall."""
+SHARES: Final = frozenset({"drifted_features_share", "missing", "rejected_share"})
+"""The metrics that lie between 0 and 1."""
 DRIFT_CHECK: Final = "baseline_drift_check"
 CHECKS: Final = (
     "extra_column_check",
@@ -87,7 +93,9 @@ CHECKS: Final = (
     "unit_change_check",
 )
 """The checks whose violations can be counted one kind at a time."""
-DATASETS: Final = ("fresh", "test")
+FRESH: Final = "fresh"
+TEST: Final = "test"
+DATASETS: Final = (FRESH, TEST)
 """What a challenger is judged on: the freshest labelled window, and the original test set."""
 
 
@@ -99,15 +107,22 @@ def check_names(condition: Condition) -> str | None:
 def _complaint(comparison: Comparison) -> str | None:
     metric = METRICS.get(comparison.metric)
     if metric is None:
-        return f"there is no metric {comparison.metric!r}; known here are {', '.join(METRICS)}"
+        return f"there is no metric {comparison.metric!r}; {_nearest(comparison.metric, METRICS)}"
     given = comparison.feature is not None
     if metric.argument is Argument.NONE and given:
         return f"{comparison.metric} is of the whole window; write {comparison.metric} without brackets"
     if metric.argument is Argument.FEATURE and not given:
         return f"{comparison.metric} is of one feature; name it: {comparison.metric}(NAME)"
     if metric.argument is Argument.CHECK and given and comparison.feature not in CHECKS:
-        return f"there is no check {comparison.feature!r}; known here are {', '.join(CHECKS)}"
+        return f"there is no check {comparison.feature!r}; {_nearest(str(comparison.feature), CHECKS)}"
     return None
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is nearly this one, in letters of either case, or else all of them."""
+    names = tuple(known)
+    near = get_close_matches(name.casefold(), names, n=1)
+    return f"did you mean {near[0]}?" if near else f"known here are {', '.join(names)}"
 
 
 def check_trigger(condition: Condition) -> str | None:
@@ -119,17 +134,43 @@ def check_trigger(condition: Condition) -> str | None:
     for each in comparisons(condition):
         if each.against is Reference.BASELINE and not METRICS[each.metric].is_quality:
             return f"{each.metric} has no baseline, only a model's quality has; hold it against a number"
+        if each.metric in SHARES and each.op.upward and not isinstance(each.against, Reference):
+            threshold = each.against * (1.0 if each.factor is None else each.factor)
+            if threshold > 1 or (threshold == 1 and each.op is Op.ABOVE):
+                return f"{each} is never true: {each.metric} is a share, from 0 to 1; write 0.3 for 30 %"
     return None
+
+
+def is_of_quality(condition: Condition) -> bool:
+    """Whether any part of it is told by labels alone."""
+    return any(METRICS[each.metric].is_quality for each in comparisons(condition))
 
 
 def check_problem(condition: Condition, problem: ProblemType) -> str | None:
     """Why a condition asks for what a model of this kind does not have, in a sentence, or None."""
-    for each in comparisons(condition):
-        problems = METRICS[each.metric].problems
-        if problems and problem not in problems:
-            known = ", ".join(name for name, metric in METRICS.items() if problem in metric.problems)
-            return f"{each.metric} is no metric of {problem}; those are {known}"
+    told = (check_metric(each.metric, problem) for each in comparisons(condition))
+    return next((sentence for sentence in told if sentence), None)
+
+
+def check_metric(name: str, problem: ProblemType) -> str | None:
+    """Why a model of this kind does not have this metric, in a sentence, or None."""
+    problems = METRICS[name].problems
+    if problems and problem not in problems:
+        known = ", ".join(name for name, metric in METRICS.items() if problem in metric.problems)
+        return f"{name} is no metric of {problem}; those are {known}"
     return None
+
+
+def check_challenger(problem: ProblemType) -> str | None:
+    """Why no challenger can be judged where the model is of this kind, in a sentence, or None."""
+    of_challengers = {name: metric for name, metric in METRICS.items() if metric.is_of_challengers}
+    if any(problem in metric.problems for metric in of_challengers.values()):
+        return None
+    known = ", ".join(of_challengers)
+    return (
+        f"a challenger is judged by {known}, and none of them is a metric of {problem}; "
+        "write dry_run: true, which decides and opens no run"
+    )
 
 
 def check_acceptance(condition: Condition) -> str | None:
@@ -143,7 +184,16 @@ def check_acceptance(condition: Condition) -> str | None:
         return f"a challenger is judged by its quality alone; write a condition on {known}"
     if any(each.against is Reference.BASELINE for each in named):
         return "a challenger is held against the champion or a number; write rmse < champion"
-    return None
+    return next((told for each in named if (told := _wrong_way(each))), None)
+
+
+def _wrong_way(comparison: Comparison) -> str | None:
+    """What is wrong with an acceptance that a worse model meets sooner than a better one, or None."""
+    is_lower = comparison.metric in LOWER_IS_BETTER
+    if comparison.op.upward is not is_lower:
+        return None
+    better, right = ("smaller", Op.BELOW) if is_lower else ("larger", Op.ABOVE)
+    return f"{comparison.metric} is better when it is {better}; write {replace(comparison, op=right)}"
 
 
 def _without_dataset(comparison: Comparison) -> Comparison:

@@ -15,8 +15,10 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 from config import addresses, cron, durations
 from config.assumptions import Assume
 from config.distance import Distance
+from config.errors import MisfitError
+from config.feature_names import Columns, misnamed, outputs_of
 from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
-from config.metrics import check_problem
+from config.metrics import check_challenger, check_metric, check_problem, is_of_quality
 from config.problem import ProblemType, problem_of
 from config.retraining import Retrain
 
@@ -184,12 +186,15 @@ class Endpoint(Part):
                 "and the S3Uri of its monitoring output"
             )
         self._can_be_announced()
+        self._learns_from_others()
+        self._knows_its_features()
         names = [each for each in (self.schedule, self.results_schedule, self.quality_schedule) if each]
         if len(set(names)) < len(names):
             raise ValueError(
                 "has one name for two of schedule, results_schedule and quality_schedule, whose files would "
                 "lie in one folder; name each otherwise"
             )
+        self._has_labels_for_what_is_asked()
         if self.lateness < self.grace:
             raise ValueError(
                 f"has a lateness of {durations.spell(self.lateness)}, "
@@ -211,6 +216,38 @@ class Endpoint(Part):
                 f"{durations.spell(self.lateness)}; make it shorter"
             )
 
+    def _learns_from_others(self) -> None:
+        """What Kedge or the endpoint writes is no new data, or each run would be a reason for the next."""
+        retrain = self.retrain
+        if retrain is None or retrain.new_data is None:
+            return
+        prefix = retrain.new_data.prefix
+        written = {
+            "capture": self.capture,
+            "results": self.results,
+            "retrain.training.output": retrain.training.output,
+        }
+        for key, folder in written.items():
+            if folder is not None and addresses.overlap(prefix, folder):
+                raise MisfitError(
+                    f"{prefix!r} shares objects with the entry's {key}, {folder}, where "
+                    "each run would make new data for the next; name a folder of its own",
+                    "retrain", "new_data", "prefix",
+                )  # fmt: skip
+
+    def _knows_its_features(self) -> None:
+        """The policy names features that there are, as far as the entry itself says which."""
+        if self.columns is None or self.retrain is None:
+            return
+        columns = self.columns_among(self.columns, "columns")
+        if (found := next(misnamed(self.retrain, columns), None)) is not None:
+            raise MisfitError(f"{found.said}; {found.advice}", *found.path)
+
+    def columns_among(self, names: tuple[str, ...], source: str) -> Columns:
+        """These names of a record's columns, with what the entry says of them."""
+        outputs = outputs_of(names, self.output_columns, (self.prediction, self.probability))
+        return Columns(source, names, outputs, frozenset(self.exclude))
+
     def _know_the_answers(self) -> None:
         """What names the model's answers, their labels and what is asked of them fits together."""
         if self.ground_truth is not None and self.prediction is None and self.probability is None:
@@ -230,9 +267,38 @@ class Endpoint(Part):
             raise ValueError(
                 "has a quality_baseline but no ground_truth; say where labels lie: ground_truth: s3://…"
             )
-        for condition in self.retrain.when if self.retrain else ():
+        self._ask_for_what_the_model_has()
+
+    def _ask_for_what_the_model_has(self) -> None:
+        """The metrics of quality that a policy names are those of what the model answers."""
+        if self.retrain is None:
+            return
+        assumed = (
+            "" if self.problem_type else f" (a model is of {self.problem} where problem_type says nothing)"
+        )
+        for index, condition in enumerate(self.retrain.when):
             if (told := check_problem(condition, self.problem)) is not None:
-                raise ValueError(told)
+                raise MisfitError(told + assumed, "retrain", "when", index)
+        cost = self.retrain.cost
+        if cost and (told := check_metric(cost.metric, self.problem)) is not None:
+            if "metric" not in cost.model_fields_set:
+                told = f"counts errors by {cost.metric} where its metric says nothing, and {told}"
+            raise MisfitError(told + assumed, "retrain", "cost", "metric")
+        if not self.retrain.dry_run and (told := check_challenger(self.problem)) is not None:
+            raise MisfitError(told, "retrain", "accept")
+
+    def _has_labels_for_what_is_asked(self) -> None:
+        """A policy that weighs the model's quality would say "unknown" for ever without labels."""
+        if self.retrain is None or self.ground_truth is not None:
+            return
+        told = (
+            "which labels alone tell, and there is no ground_truth; say where they lie: ground_truth: s3://…"
+        )
+        for index, condition in enumerate(self.retrain.when):
+            if is_of_quality(condition):
+                raise MisfitError(f"asks for {condition}, {told}", "retrain", "when", index)
+        if self.retrain.cost is not None:
+            raise MisfitError(f"counts errors by {self.retrain.cost.metric}, {told}", "retrain", "cost")
 
     @property
     def problem(self) -> ProblemType:

@@ -8,17 +8,22 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, PlainSerializer, PlainValidator, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, model_validator
 
 from config import addresses, durations, expressions, metrics
+from config.conditions import comparisons
 from config.expressions import Condition
-from config.fields import AwsName, Duration, Folder, Part, PositiveDuration, Read, Text, one_of
+from config.fields import AwsName, Duration, Part, PositiveDuration, Read, Text, one_of
+from config.parameters import Parameters
+from config.policy import BackOff, Clear, Cost, NewData, prefix_alone
+from config.rollout import Rollout
+from config.slices import Slices
+from config.targets import Target
+from config.training import Training
+from config.watch import Watch
 
 _PERSISTENCE = re.compile(r"(\d{1,4}) of (\d{1,4})", re.ASCII)
 _LIMIT = re.compile(r"(\d{1,4}) per (\S+)", re.ASCII)
-_CANARY = re.compile(r"canary (\d{1,3})% for (\S+)", re.ASCII)
-_MAX_CANARY_PERCENT = 50  # SageMaker: a canary takes at most half of the capacity
-_MAX_CANARY_WAIT = timedelta(seconds=3600)  # and is waited on for at most an hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,80 +75,19 @@ class Limit:
         return limit
 
 
-class RolloutKind(StrEnum):
-    """How a new model takes over."""
-
-    CANARY = "canary"
-    ALL_AT_ONCE = "all-at-once"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Rollout:
-    """``canary 10% for 30m``, ``all-at-once`` or ``none`` (registered only); percent of the capacity."""
-
-    kind: RolloutKind
-    percent: int | None = None
-    wait: timedelta | None = None
-
-    def __str__(self) -> str:
-        if self.percent is None or self.wait is None:
-            return self.kind.value
-        return f"canary {self.percent}% for {durations.spell(self.wait)}"
-
-    @classmethod
-    def parse(cls, text: str) -> Rollout:
-        """Read one of the three forms.
-
-        Raises:
-            ValueError: where it has another form, or SageMaker would refuse the canary.
-        """
-        if text in (RolloutKind.ALL_AT_ONCE, RolloutKind.NONE):
-            return cls(RolloutKind(text))
-        found = _CANARY.fullmatch(text)
-        if found is None:
-            raise ValueError(f"{text!r} is no rollout; write canary 10% for 30m, all-at-once or none")
-        rollout = cls(RolloutKind.CANARY, int(found[1]), durations.parse(found[2]))
-        if not 1 <= int(found[1]) <= _MAX_CANARY_PERCENT or durations.parse(found[2]) > _MAX_CANARY_WAIT:
-            raise ValueError(f"{text!r} is more than SageMaker does; a canary takes 1% to 50% for at most 1h")
-        return rollout
-
-
 class Approval(StrEnum):
-    """Who approves a model that won."""
+    """Who approves a model that won; `ALWAYS` is automatic on weak evidence too."""
 
     MANUAL = "manual"
     AUTOMATIC = "automatic"
+    ALWAYS = "always"
 
 
-class TargetKind(StrEnum):
-    """What can train."""
+class Judge(StrEnum):
+    """By what a challenger is judged: Kedge's fresh window, or the evaluation of the workflow itself."""
 
-    STEP_FUNCTIONS = "step_functions"
-    LOCAL = "local"
-
-
-class Target(Part):
-    """What runs the training: exactly one of a Step Functions state machine and a local worker's command."""
-
-    step_functions: Annotated[str, Read("the ARN of a state machine", addresses.state_machine)] | None = None
-    local: Text | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.step_functions is None) == (self.local is None):
-            raise ValueError("must name exactly one target; write step_functions: ARN or local: COMMAND")
-        return self
-
-    @property
-    def kind(self) -> TargetKind:
-        """Which target it is."""
-        return TargetKind.LOCAL if self.step_functions is None else TargetKind.STEP_FUNCTIONS
-
-    @property
-    def address(self) -> str:
-        """Its state machine's ARN, or its command."""
-        return self.step_functions or self.local or ""
+    FRESH = "fresh"
+    EVALUATION = "evaluation"
 
 
 def _condition(value: object) -> Condition:
@@ -176,45 +120,67 @@ _Trigger = Annotated[Condition, PlainValidator(_trigger), _AS_TEXT]
 _Acceptance = Annotated[Condition, PlainValidator(_acceptance), _AS_TEXT]
 
 
-class Training(Part):
-    """What a challenger is trained and judged on.
-
-    `original` is the champion's own training set and `test` its test set: CSV with a header of the label's
-    column (the endpoint's `prediction`) and the inputs. `output` is the folder that training sets, manifests
-    and models go to (default: `retraining` below the endpoint's results, or its captures). So many labelled
-    captured records are wanted to train on (`minimum`) and to judge on (`judging`); a run waits for them, and
-    for the end of a data fault, at most `wait`. The training itself may take `time_limit`.
-    """
-
-    original: Folder | None = None
-    test: Folder | None = None
-    output: Folder | None = None
-    minimum: Annotated[int, Field(ge=1)] = 300
-    judging: Annotated[int, Field(ge=2)] = 200
-    wait: PositiveDuration = timedelta(days=2)
-    time_limit: PositiveDuration = timedelta(days=1)
-
-
 class Retrain(Part):
     """When to retrain and what to do with the result; `persistence` is the key ``for``.
 
-    A challenger must win by more than `margin`, a share of the champion's metric. After a rollout the first
-    `watch` labelled windows are looked at, and more until they have `training.judging` labelled records.
+    A challenger must win by more than `margin`, a share of the champion's metric, and not lose on any of
+    `slices`. After a rollout the first windows of `watch` are looked at, and of labelled ones more until they
+    have `training.judging` records. `ssm` names parameters that tell others who the champion is, and `events`
+    a queue that tells of model packages. At least one of `when`, `every` and `new_data` says when
+    (config.policy has the terms of the latter).
+    `champion` is the SSM parameter that names the champion's package where the endpoint's model is of none.
     """
 
-    when: Annotated[tuple[_Trigger, ...], Field(min_length=1)]
+    when: tuple[_Trigger, ...] = ()
     persistence: Annotated[Persistence, Read("a number of windows such as 3 of 4", Persistence.parse)] = (
         Field(Persistence(1, 1), alias="for")
     )
     cooldown: Duration = timedelta(hours=24)
     limit: Annotated[Limit, Read("a limit such as 3 per 7d", Limit.parse)] = Limit(3, timedelta(days=7))
+    clear: Annotated[Clear, Read("windows such as 3 of 3 by 5%", Clear.parse)] = Clear(3, 3, 5.0)
+    back_off: Annotated[BackOff, Read("a longer rest such as 2 up to 7d", BackOff.parse)] = BackOff(
+        2.0, timedelta(days=7)
+    )
+    every: PositiveDuration | None = None
+    new_data: Annotated[NewData, BeforeValidator(prefix_alone)] | None = None
+    cost: Cost | None = None
+    dry_run: bool = False
     target: Target
     training: Training = Training()
     accept: _Acceptance = Field(default_factory=lambda: expressions.parse("rmse < champion"))
     registry: AwsName
+    champion: Text | None = None
+    judge: Annotated[Judge, one_of(Judge)] = Judge.FRESH
     approval: Annotated[Approval, one_of(Approval)] = Approval.MANUAL
-    rollout: Annotated[Rollout, Read("canary 10% for 30m, all-at-once or none", Rollout.parse)] = Rollout(
-        RolloutKind.NONE
-    )
+    rollout: Rollout = Rollout()
     margin: Annotated[float, Field(ge=0)] = 0.0
-    watch: Annotated[int, Field(ge=1)] = 2
+    slices: Slices = ()
+    ssm: Parameters | None = None
+    events: Annotated[str, Read("the URL of a queue", addresses.web)] | None = None
+    watch: Watch = Watch()
+
+    @model_validator(mode="after")
+    def _says_when(self) -> Self:
+        if not self.when and self.every is None and self.new_data is None:
+            raise ValueError(
+                "says nowhere when to retrain; give conditions (when), a schedule (every: 30d) or new_data"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _on_what_is_there(self) -> Self:
+        if self.judge is Judge.EVALUATION and self.slices:
+            raise ValueError("has slices, which are of records that Kedge scores, and judge: evaluation")
+        named = [each for each in comparisons(self.accept) if each.feature is not None]
+        if self.judge is Judge.EVALUATION and named:
+            raise ValueError(
+                f"has accept: {named[0]}, which asks for a data set that Kedge scores, and "
+                "judge: evaluation; write the metric without brackets"
+            )
+        if self.training.test is None and (
+            wanted := [each for each in named if each.feature == metrics.TEST]
+        ):
+            raise ValueError(
+                f"has accept: {wanted[0]}, which asks for the test set, and training.test names none; add it"
+            )
+        return self

@@ -48,9 +48,13 @@ class Source:
         Raises:
             LookupError: where nothing is.
         """
-        value = self.value
+        value: Plain = self.value
         for step in path:
-            value = value[step]
+            match value, step:
+                case (dict(), str()) | (tuple(), int()):
+                    value = value[step]
+                case _:  # a place in a text or in a number is no value
+                    raise LookupError(step)
         return value
 
 

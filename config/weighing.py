@@ -40,7 +40,16 @@ class Seen:
     reading: Reading | None
     threshold: float | None
     truth: Truth
-    words: str
+
+    @property
+    def words(self) -> str:
+        """The comparison as one sentence without a full stop; made when it is asked for, which is seldom."""
+        if self.reading is None or math.isnan(self.reading.value):
+            return f"{self.comparison.subject} was not measured"
+        if self.threshold is None:
+            missing = f"there is no {self.comparison.against} to hold it against"
+            return f"{self.comparison.subject} is {self.reading.value:.6g}, and {missing}"
+        return _told(self.comparison, self.reading, self.threshold, self.truth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +96,10 @@ def _joined(truths: Iterable[Truth], settling: Truth) -> Truth:
 
 def _weigh(comparison: Comparison, reading: Reading | None) -> Seen:
     if reading is None or math.isnan(reading.value):
-        words = f"{comparison.subject} was not measured"
-        return Seen(comparison, reading, None, Truth.UNKNOWN, words)
+        return Seen(comparison, reading, None, Truth.UNKNOWN)
     threshold = _threshold(comparison, reading)
-    if threshold is None:
-        missing = f"there is no {comparison.against} to hold it against"
-        words = f"{comparison.subject} is {reading.value:.6g}, and {missing}"
-        return Seen(comparison, reading, None, Truth.UNKNOWN, words)
-    truth = _truth(comparison.op, reading, threshold)
-    return Seen(comparison, reading, threshold, truth, _told(comparison, reading, threshold, truth))
+    truth = Truth.UNKNOWN if threshold is None else _truth(comparison.op, reading, threshold)
+    return Seen(comparison, reading, threshold, truth)
 
 
 def _threshold(comparison: Comparison, reading: Reading) -> float | None:

@@ -47,7 +47,7 @@ def test_it_writes_the_largest_units_first(seconds: int, text: str) -> None:
     assert durations.spell(timedelta(seconds=seconds)) == text
 
 
-@given(st.integers(min_value=0, max_value=10**10))
+@given(st.integers(min_value=0, max_value=36_525 * 86_400))
 def test_what_it_writes_it_reads_back(seconds: int) -> None:
     duration = timedelta(seconds=seconds)
     assert durations.parse(durations.spell(duration)) == duration
@@ -66,8 +66,8 @@ def test_it_refuses_a_negative_one() -> None:
         durations.parse("-5m")
 
 
-@pytest.mark.parametrize("text", ["999999999999d", "9" * 5_000 + "s"])
-def test_it_refuses_one_longer_than_the_calendar(text: str) -> None:
+@pytest.mark.parametrize("text", ["36526d", "999999999999d", "9" * 5_000 + "s"])
+def test_it_refuses_one_that_the_calendar_may_not_hold(text: str) -> None:
     with pytest.raises(DurationError, match="a shorter one"):
         durations.parse(text)
 

@@ -23,7 +23,7 @@ RESERVED = {"and", "or", "baseline", "champion"}
 metric_names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}", fullmatch=True).filter(
     lambda name: name not in RESERVED
 )
-features = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+features = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 comparison_values = st.builds(
     Comparison,
@@ -128,6 +128,10 @@ def test_it_is_written_in_one_form(text: str, written: str) -> None:
     assert str(parse(text)) == written
 
 
+def test_a_character_in_two_halves_is_whole() -> None:
+    assert parse(r'drift("\ud83d\ude00") > 0.2') == Comparison("drift", "\U0001f600", Op.ABOVE, None, 0.2)
+
+
 @pytest.mark.parametrize(
     ("text", "column", "said"),
     [
@@ -147,10 +151,29 @@ def test_it_is_written_in_one_form(text: str, written: str) -> None:
         ("()", 2, "found ')' where the name of a metric"),
         ("rmse > 3 and", 13, "the condition ends where the name of a metric"),
         ("rmse > 2 *", 11, "the condition ends where a number, 'baseline' or 'champion'"),
-        ("rmse > baseline * 2", 17, "write 1.1 * baseline"),
-        ("rmse = 3", 6, "'=' has no place in a condition"),
-        ("rmse == 3", 6, "'=' has no place in a condition"),
-        ("rmse > 10%", 10, "'%' has no place in a condition"),
+        ("rmse > baseline * 2", 17, "the number stands first: write 2 * baseline"),
+        ("rmse < champion*1.25 and mae < 3", 16, "write 1.25 * champion"),
+        ("rmse > baseline * champion", 17, "a number stands first, and one of the two alone behind it"),
+        ("rmse > baseline * 115%", 22, "write 1.15 in place of 115%"),
+        ("rmse > baseline *", 18, "the condition ends where a number should stand"),
+        (r'drift("\ud800") > 0.2', 7, "half a character"),
+        (r'drift("a\u0000b") > 0.2', 7, "half a character, or NUL"),
+        ("rmse > 3 and drift(\ud800) > 0.2", 20, "half a character"),
+        ("drift(a\0b) > 0.2", 7, "NUL"),
+        ("rmse = 3", 6, "'=' has no place in a condition; write one of < <= > >="),
+        ("rmse == 3", 6, "'=' has no place in a condition; write one of < <= > >="),
+        ("rmse ≥ 3", 6, "'≥' has no place in a condition; write >="),
+        ("rmse > 10%", 10, "'%' has no place in a condition; write 0.1 in place of 10%"),
+        ("rmse > 115% of baseline", 11, "write 1.15 * baseline in place of 115% of baseline"),
+        ("rmse > 33.3 % of champion", 13, "write 0.333 * champion in place of 33.3% of champion"),
+        ("rmse > %", 8, "'%' has no place in a condition; write one such as"),
+        ("rmse > 3 && volume > 500", 10, "'&' has no place in a condition; write and"),
+        ("rmse > 3 || volume > 500", 10, "'|' has no place in a condition; write or"),
+        (
+            "drift(a) > 0,3",
+            13,
+            "',' has no place in a condition; write one such as rmse > 1.15 * baseline and",
+        ),
         ("rmse > 3of", 8, "'3' has no place in a condition"),
         ("rmse > nan", 8, "found 'nan' where a number"),
         ("rmse > 1e999", 8, "too large"),

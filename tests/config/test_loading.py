@@ -14,7 +14,9 @@ from config.distance import Distance
 from config.expressions import parse as condition
 from config.loading import ConfigError, load, load_tolerant, parse, parse_tolerant
 from config.model import Config, Endpoint, Hooks, ProblemType, Report, Retention
-from config.retraining import Limit, Persistence, Retrain, Rollout, RolloutKind, Target
+from config.retraining import Limit, Persistence, Retrain
+from config.rollout import Rollout, RolloutKind, Traffic
+from config.targets import Target
 
 WHOLE = """\
 database: sqlite:///kedge.db
@@ -115,7 +117,7 @@ def test_the_whole_of_it_is_read() -> None:
                 target=Target(step_functions="arn:aws:states:eu-west-1:123456789012:stateMachine:abalone"),
                 accept=condition("rmse < champion"),
                 registry="abalone",
-                rollout=Rollout(RolloutKind.CANARY, 10, timedelta(minutes=30)),
+                rollout=Rollout(traffic=Traffic(RolloutKind.CANARY, 10, timedelta(minutes=30))),
             ),
         ),
     )
@@ -315,7 +317,21 @@ RETRAIN = {
         ("when", "[rmse >> 3]", "line 5, endpoints[0].retrain.when[0]: column 7: found '>' where a number,"),
         ("when", "[mae > 1, 3]", "line 5, endpoints[0].retrain.when[1]: must be a condition, such as rmse >"),
         ("when", "rmse > 3", "line 5, endpoints[0].retrain.when: must be a list"),
-        ("when", "[]", "line 5, endpoints[0].retrain.when: must hold at least one item"),
+        ("when", "[]", "line 4, endpoints[0].retrain: says nowhere when to retrain; give conditions (when)"),
+        (
+            "when",
+            r"""['drift("\ud800") > 0.2']""",
+            "line 5, endpoints[0].retrain.when[0]: column 7: the name of",
+        ),
+        (
+            "when",
+            r"""["drift(\ud800) > 0.2"]""",
+            "line 5, endpoints[0].retrain.when[0]: column 7: the name of",
+        ),
+        ("new_data", "{prefix: here}", "line 9, endpoints[0].retrain.new_data.prefix: 'here' is"),
+        ("new_data", "here", "line 9, endpoints[0].retrain.new_data: 'here' is"),
+        ("cost", "{training: 3}", "line 9, endpoints[0].retrain.cost.error: is missing; add it"),
+        ("clear", "4", "line 9, endpoints[0].retrain.clear: must be windows such as 3 of 3 by 5%"),
         ("for", "3", "line 6, endpoints[0].retrain.for: must be a number of windows such as 3 of 4"),
         ("for", "5 of 4", "line 6, endpoints[0].retrain.for: '5 of 4' is no number of windows"),
         (
@@ -329,6 +345,26 @@ RETRAIN = {
             "target",
             "{step_function: x}",
             "line 7, endpoints[0].retrain.target.step_function: there is no such key;",
+        ),
+        (
+            "target",
+            "{local: x, input: {Run: '{runn}'}}",
+            "line 7, endpoints[0].retrain.target.input: names {runn}, which a run's input does not",
+        ),
+        (
+            "target",
+            "{codepipeline: a b}",
+            "line 7, endpoints[0].retrain.target.codepipeline: 'a b' is not the name of a CodePipeline",
+        ),
+        (
+            "target",
+            "{codepipeline: {name: a, parameters: {}}}",
+            "line 7, endpoints[0].retrain.target.codepipeline.parameters: there is no such key; known",
+        ),
+        (
+            "target",
+            "{event_bridge: {source: aws.kedge}}",
+            "line 7, endpoints[0].retrain.target.event_bridge.source: 'aws.kedge' is not the source of",
         ),
         (
             "registry",
@@ -346,11 +382,115 @@ RETRAIN = {
             "gentle",
             "line 9, endpoints[0].retrain.rollout: 'gentle' is no rollout; write canary 10%",
         ),
+        (
+            "rollout",
+            "{traffic: all-at-once, termination_wait: 2h}",
+            "line 9, endpoints[0].retrain.rollout.termination_wait: must be at most 1h; write a shorter one",
+        ),
+        (
+            "rollout",
+            f"{{traffic: all-at-once, alarms: [{', '.join('abcdefghijk')}]}}",
+            "line 9, endpoints[0].retrain.rollout.alarms: must hold at most 10 items; take some out",
+        ),
+        (
+            "target",
+            "{airflow: {url: 'https://airflow.example', dag: a dag}}",
+            r"line 7, endpoints[0].retrain.target.airflow.dag: must match ^[\w.-]+$; leave out what",
+        ),
+        (
+            "target",
+            f"{{airflow: {{url: 'https://airflow.example', dag: {'a' * 251}}}}}",
+            "line 7, endpoints[0].retrain.target.airflow.dag: must be of at most 250 characters; write",
+        ),
+        ("watch", "{errors: 5}", "line 9, endpoints[0].retrain.watch.errors: must be at most 1; write a"),
+        (
+            "watch",
+            "{errors: 5%}",
+            "line 9, endpoints[0].retrain.watch.errors: must be a number such as 0.05;",
+        ),
+        (
+            "margin",
+            "5%",
+            "line 9, endpoints[0].retrain.margin: must be a number such as 0.05; write it without",
+        ),
+        ("margin", "-1", "line 9, endpoints[0].retrain.margin: must be at least 0; write a larger number"),
+        (
+            "cost",
+            "{training: 12 EUR, error: 1}",
+            "line 9, endpoints[0].retrain.cost.training: must be a number such as 0.05; write it without",
+        ),
+        (
+            "cost",
+            "{training: -1, error: 1}",
+            "line 9, endpoints[0].retrain.cost.training: must be above 0; write a larger number",
+        ),
+        (
+            "cost",
+            "{training: .inf, error: 1}",
+            "line 9, endpoints[0].retrain.cost.training: must be a finite number; write one such as 12.5",
+        ),
+        (
+            "cost",
+            "{training: 1, error: 1, horizon: 0s}",
+            "line 9, endpoints[0].retrain.cost.horizon: must be more than nothing; write a longer one",
+        ),
+        ("every", "0s", "line 9, endpoints[0].retrain.every: must be more than nothing; write a longer one"),
+        ("dry_run", "'yes'", "line 9, endpoints[0].retrain.dry_run: must be true or false; write one of"),
+        ("watch", "0", "line 9, endpoints[0].retrain.watch: must be at least 1; write a larger number"),
+        ("watch", "-3", "line 9, endpoints[0].retrain.watch: must be at least 1; write a larger number"),
     ],
 )
 def test_what_is_wrong_with_a_retraining_is_said(key: str, value: str, said: str) -> None:
     keys = [f"  {name}: {text}" for name, text in {**RETRAIN, key: value}.items()]
     assert str(refusal(entry("retrain:", *keys))).startswith(f"kedge.yaml, {said}")
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "said"),
+    [
+        (
+            ["problem_type: regression", "  when: [rmse > 3, volume > 5 and accuracy < 0.9]"],
+            6,
+            "when[1]: accuracy is no metric of regression; those are rmse, mae, r2",
+        ),
+        (
+            ["# of what the model answers nothing", "  when:", "    - rmse > 3", "    - accuracy < 0.9"],
+            8,
+            "when[1]: accuracy is no metric of regression; those are rmse, mae, r2 "
+            "(a model is of regression where problem_type says nothing)",
+        ),
+        (
+            ["problem_type: binary_classification", "  when: [rmse > 3]"],
+            6,
+            "when[0]: rmse is no metric of binary_classification; those are accuracy, recall,",
+        ),
+        (
+            ["problem_type: regression", "  every: 1d", "  cost:", "    {training: 1, error: 1, metric: f1}"],
+            8,
+            "cost.metric: f1 is no metric of regression; those are rmse, mae, r2",
+        ),
+        (
+            ["problem_type: binary_classification", "  every: 1d", "  cost: {training: 1, error: 1}"],
+            7,
+            "cost: counts errors by rmse where its metric says nothing, and rmse is no metric of binary_",
+        ),
+        (
+            ["problem_type: regression", "  new_data: s3://logs/capture/new"],
+            6,
+            "new_data: 's3://logs/capture/new' shares objects with the entry's capture, s3://logs/capture,",
+        ),
+        (
+            ["problem_type: regression", "  new_data:", "    look: 1h", "    prefix: s3://logs"],
+            8,
+            "new_data.prefix: 's3://logs' shares objects with the entry's capture, s3://logs/capture, where",
+        ),
+    ],
+)
+def test_what_does_not_suit_the_entry_is_said_at_its_own_key(lines: list[str], line: int, said: str) -> None:
+    problem, *policy = lines
+    error = refusal(entry(problem, "retrain:", *policy, "  target: {local: train}", "  registry: abalone"))
+    assert str(error).startswith(f"kedge.yaml, line {line}, endpoints[0].retrain.{said}")
+    assert error.endpoint == "good"
 
 
 def test_every_sentence_is_one_line_and_says_what_to_do() -> None:

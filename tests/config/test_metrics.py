@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from baselines.checks.names import Check
 from config.expressions import parse
 from config.metrics import CHECKS, METRICS, check_acceptance, check_names, check_trigger
-from monitor.checks.names import Check
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,10 @@ def test_what_there_is_may_be_named(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("rsme > 3", "there is no metric 'rsme'; known here are rmse, mae, r2,"),
+        ("rsme > 3", "there is no metric 'rsme'; did you mean rmse?"),
+        ("RMSE > 3", "there is no metric 'RMSE'; did you mean rmse?"),
+        ("Rows > 3", "there is no metric 'Rows'; known here are rmse, mae, r2,"),
+        ("violations(DataType) > 0", "there is no check 'DataType'; did you mean data_type_check?"),
         ("rmse > 3 or (volume < 1 and f3 < 0.3)", "there is no metric 'f3'"),
         ("rmse(length) > 3", "write rmse without brackets"),
         ("drift > 0.2", "name it: drift(NAME)"),

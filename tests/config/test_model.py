@@ -13,7 +13,12 @@ from pydantic import ValidationError
 from config.distance import Distance
 from config.expressions import parse
 from config.model import Config, Discover, Endpoint, ProblemType, Report, unacted
-from config.retraining import Approval, Limit, Persistence, Retrain, Rollout, RolloutKind, Target, TargetKind
+from config.policy import BackOff, Clear, NewData
+from config.retraining import Approval, Limit, Persistence, Retrain
+from config.rollout import Rollout, RolloutKind, Traffic
+from config.slices import Slice, SlicedBy
+from config.targets import Target, TargetKind
+from config.watch import Watch
 
 CAPTURE = "s3://logs/endpoint-data-capture"
 MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:abalone"
@@ -24,7 +29,7 @@ def endpoint(**given: Any) -> Endpoint:
 
 
 def retrain(**given: Any) -> Retrain:
-    made = {"when": ("rmse > 3",), "target": {"local": "train"}, "registry": "abalone"}
+    made = {"when": ("volume > 3",), "target": {"local": "train"}, "registry": "abalone"}
     return Retrain.model_validate({**made, **given})
 
 
@@ -205,14 +210,21 @@ def test_the_digest_changes_with_anything_said(change: dict[str, Any]) -> None:
 
 
 def test_digests_are_told_apart_within_a_section() -> None:
-    ways = [
+    ways: list[dict[str, Any]] = [
         {},
         {"for": "3 of 4"},
         {"cooldown": "1h"},
         {"limit": "1 per 7d"},
+        {"clear": "1 of 1"},
+        {"back_off": "3 up to 7d"},
+        {"every": "7d"},
+        {"new_data": "s3://bucket/new"},
+        {"cost": {"training": 1.0, "error": 1.0}},
+        {"dry_run": True},
         {"rollout": "canary 10% for 30m"},
     ]
-    assert len({endpoint(retrain=retrain(**way)).digest for way in ways}) == len(ways)
+    labelled = {"ground_truth": "s3://logs/labels", "prediction": "rings"}
+    assert len({endpoint(**labelled, retrain=retrain(**way)).digest for way in ways}) == len(ways)
 
 
 def test_the_digest_stays_the_same_from_one_start_to_the_next() -> None:
@@ -227,11 +239,11 @@ def test_the_digest_knows_no_password() -> None:
 
 def test_a_retraining_has_careful_defaults() -> None:
     wanted = retrain()
-    assert wanted.when == (parse("rmse > 3"),)
+    assert wanted.when == (parse("volume > 3"),)
     assert wanted.accept == parse("rmse < champion")
     assert (wanted.persistence, wanted.cooldown) == (Persistence(1, 1), timedelta(hours=24))
     assert wanted.limit == Limit(3, timedelta(days=7))
-    assert (wanted.approval, wanted.rollout) == (Approval.MANUAL, Rollout(RolloutKind.NONE))
+    assert (wanted.approval, wanted.rollout) == (Approval.MANUAL, Rollout())
 
 
 def test_a_retraining_in_full() -> None:
@@ -253,20 +265,77 @@ def test_a_retraining_in_full() -> None:
     ]
     assert (wanted.persistence.hits, wanted.persistence.windows) == (3, 4)
     assert (wanted.limit.runs, wanted.limit.period) == (2, timedelta(days=30))
-    assert (wanted.target.kind, wanted.target.address) == (TargetKind.STEP_FUNCTIONS, MACHINE)
+    assert (wanted.target.kind, wanted.target.step_functions) == (TargetKind.STEP_FUNCTIONS, MACHINE)
     assert wanted.approval is Approval.AUTOMATIC
-    assert wanted.rollout == Rollout(RolloutKind.CANARY, 10, timedelta(minutes=30))
+    assert wanted.rollout == Rollout(traffic=Traffic(RolloutKind.CANARY, 10, timedelta(minutes=30)))
+
+
+def test_a_slice_may_be_a_bare_name() -> None:
+    wanted = retrain(slices=("sex", {"feature": "length", "by": "quantiles", "margin": 0.1}))
+    assert wanted.slices == (
+        Slice(feature="sex"),
+        Slice(feature="length", by=SlicedBy.QUANTILES, margin=0.1),
+    )
+
+
+def test_the_finer_terms_of_a_policy() -> None:
+    usual = retrain()
+    assert (str(usual.clear), str(usual.back_off)) == ("3 of 3 by 5%", "2 up to 7d")
+    assert (usual.every, usual.new_data, usual.cost, usual.dry_run) == (None, None, None, False)
+    wanted = retrain(
+        when=(), every="30d", new_data="s3://bucket/new/", clear="2 of 4 by 2.5%", back_off="1.5 up to 2d"
+    )
+    assert wanted.new_data == NewData(prefix="s3://bucket/new")
+    assert wanted.clear == Clear(2, 4, 2.5)
+    assert wanted.back_off == BackOff(1.5, timedelta(days=2))
+
+
+@given(st.integers(1, 9999), st.integers(0, 9000), st.integers(0, 100_000))
+def test_what_says_when_a_breach_is_over_reads_back_as_itself(
+    quiet: int, more: int, thousandths: int
+) -> None:
+    wanted = Clear(quiet, min(quiet + more, 9999), thousandths / 1000)
+    assert Clear.parse(str(wanted)) == wanted
+
+
+@given(st.integers(1000, 999_999), st.integers(0, 10**8))
+def test_a_longer_rest_reads_back_as_itself(thousandths: int, seconds: int) -> None:
+    wanted = BackOff(thousandths / 1000, timedelta(seconds=seconds))
+    assert BackOff.parse(str(wanted)) == wanted
+
+
+def test_a_cost_is_of_a_metric_that_the_model_has() -> None:
+    cost = {"training": 1.0, "error": 1.0}
+    with pytest.raises(ValidationError, match="and rmse is no metric of binary"):
+        endpoint(problem_type="binary_classification", retrain=retrain(when=(), every="1d", cost=cost))
 
 
 def test_a_local_target_has_a_command() -> None:
     target = Target(local="python train.py")
-    assert (target.kind, target.address) == (TargetKind.LOCAL, "python train.py")
+    assert (target.kind, target.local) == (TargetKind.LOCAL, "python train.py")
+
+
+def test_an_airflow_has_an_address_and_a_dag_and_its_secret_elsewhere() -> None:
+    target = Target.model_validate(
+        {"airflow": {"url": "https://airflow.example.com/team/", "dag": "retrain"}}
+    )
+    assert target.kind is TargetKind.AIRFLOW
+    assert target.written() == {"airflow": {"url": "https://airflow.example.com/team", "dag": "retrain"}}
+    assert target.airflow is not None
+    assert (target.airflow.answer, target.airflow.credentials) == ("answer", "KEDGE_AIRFLOW")
+    assert Target.model_validate(target.written()) == target
+
+
+def test_an_environment_of_mwaa_has_a_dag() -> None:
+    target = Target.model_validate({"mwaa": {"environment": "acme_1", "dag": "retrain", "answer": "last"}})
+    assert target.kind is TargetKind.MWAA
+    assert Target.model_validate(target.written()) == target
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"when": ()}, "at least 1"),
+        ({"when": ()}, "says nowhere when to retrain"),
         ({"when": ("rmse >",)}, "column 7"),
         ({"when": (3,)}, "must be a condition"),
         ({"for": "4 of 3"}, "such as 3 of 4"),
@@ -281,7 +350,14 @@ def test_a_local_target_has_a_command() -> None:
         ({"target": {}}, "exactly one target"),
         ({"target": {"local": "a", "step_functions": MACHINE}}, "exactly one target"),
         ({"target": {"step_functions": "abalone"}}, "not the ARN of a state machine"),
-        ({"target": {"airflow": "dag"}}, "not permitted"),
+        ({"target": {"luigi": "dag"}}, "not permitted"),
+        ({"target": {"airflow": "dag"}}, "valid dictionary"),
+        ({"target": {"airflow": {"url": "airflow:8080", "dag": "d"}}}, "no address of a server"),
+        ({"target": {"airflow": {"url": "http://u:p@airflow", "dag": "d"}}}, "come from the environment"),
+        ({"target": {"airflow": {"url": "http://airflow?a=b", "dag": "d"}}}, "before the first"),
+        ({"target": {"airflow": {"url": "http://airflow", "dag": "a/b"}}}, "pattern"),
+        ({"target": {"airflow": {"url": "http://airflow", "dag": "d", "credentials": "x y"}}}, "pattern"),
+        ({"target": {"mwaa": {"environment": "1st", "dag": "d"}}}, "MWAA refuses"),
         ({"accept": "always"}, "column 7"),
         ({"registry": "a group"}, "SageMaker refuses"),
         ({"approval": "maybe"}, "none of manual, automatic"),
@@ -290,12 +366,70 @@ def test_a_local_target_has_a_command() -> None:
         ({"rollout": "canary 0% for 30m"}, "1% to 50%"),
         ({"rollout": "canary 10% for 2h"}, "at most 1h"),
         ({"rollout": "canary 10% for ever"}, "no duration"),
+        ({"rollout": "linear 5% every 5m"}, "10% to 50%"),
+        ({"rollout": "linear 10% every 2h"}, "at most 1h"),
+        ({"rollout": "linear 10% every 50m"}, "waits for 8h20m in all"),
+        ({"rollout": {"traffic": "linear 50% every 1h", "termination_wait": "2h"}}, "termination_wait"),
+        ({"rollout": {"traffic": "none", "alarms": ("a",)}}, "leave alarms"),
+        ({"rollout": {"traffic": "all-at-once", "alarms": ("a", "a")}}, "twice"),
+        ({"rollout": {"traffic": "all-at-once", "alarms": tuple("abcdefghijk")}}, "10"),
+        ({"rollout": 3}, "is no rollout"),
+        ({"watch": 0}, "greater than or equal to 1"),
+        ({"watch": True}, "a number of windows, or a mapping"),
+        ({"watch": {"windows": 2, "errors": 5}}, "less than or equal to 1"),
+        ({"watch": {"windos": 2}}, "not permitted"),
         ({"schedule": "daily"}, "not permitted"),
+        ({"slices": ({"by": "values"},)}, "required"),
+        ({"slices": ({"feature": "sex", "by": "hand"},)}, "none of quantiles, values"),
+        ({"slices": ({"feature": "sex", "parts": 1},)}, "greater than or equal to 2"),
+        ({"ssm": {}}, "names no parameter"),
+        ({"ssm": {"baseline": "a", "model_package": "a"}}, "names one parameter twice"),
+        ({"ssm": {"baseline": "aws-baseline"}}, "Parameter Store refuses"),
+        ({"events": "my-queue"}, "no address of a queue"),
+        ({"training": {"from": "period"}}, "period: 30d"),
+        ({"training": {"period": "30d"}}, "period: 30d"),
+        ({"training": {"from": "original"}}, "original: s3://"),
+        ({"training": {"from": "yesterday"}}, "none of change, period, original"),
+        ({"training": {"format": "json"}}, "none of csv, parquet"),
+        ({"training": {"labels": "guess"}}, "none of wait, ask"),
+        ({"clear": "3"}, "such as 3 of 3 by 5%"),
+        ({"clear": "4 of 3"}, "such as 3 of 3 by 5%"),
+        ({"clear": "3 of 3 by 101%"}, "such as 3 of 3 by 5%"),
+        ({"back_off": "double"}, "such as 2 up to 7d"),
+        ({"back_off": "0.5 up to 7d"}, "such as 2 up to 7d"),
+        ({"back_off": "2 up to ever"}, "no duration"),
+        ({"every": "0s"}, "greater than 0"),
+        ({"new_data": "bucket/new"}, "address"),
+        ({"new_data": {"prefix": "s3://bucket/new", "objects": 0}}, "greater than or equal to 1"),
+        ({"cost": {"training": 1.0}}, "error"),
+        ({"cost": {"training": 0.0, "error": 1.0}}, "greater than 0"),
+        ({"cost": {"training": float("inf"), "error": 1.0}}, "finite"),
+        ({"cost": {"training": 1.0, "error": 1.0, "metric": "volume"}}, "a metric of a model's quality"),
+        ({"dry_run": "yes"}, "bool"),
     ],
 )
 def test_an_impossible_retraining_is_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         retrain(**given)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "key"),
+    [
+        ("s3://logs/a/capture", "capture"),
+        ("s3://logs/a/capture/retraining", "capture"),
+        ("s3://logs", "capture"),
+        ("s3://out/kedge/", "results"),
+        ("s3://sets/mine/abalone", "retrain.training.output"),
+    ],
+)
+def test_what_kedge_writes_is_no_new_data(prefix: str, key: str) -> None:
+    lie = {"capture": "s3://logs/a/capture", "results": "s3://out/kedge"}
+    training = {"output": "s3://sets/mine"}
+    with pytest.raises(ValidationError, match=f"shares objects with the entry's {key}, "):
+        endpoint(**lie, retrain=retrain(new_data=prefix, training=training))
+    beside = endpoint(**lie, retrain=retrain(new_data="s3://logs/a/capture-labelled", training=training))
+    assert beside.retrain is not None
 
 
 @given(hits=st.integers(1, 50), more=st.integers(0, 50))
@@ -313,11 +447,39 @@ def test_a_limit_reads_back(runs: int, seconds: int) -> None:
 @given(percent=st.integers(1, 50), seconds=st.integers(0, 3_600))
 def test_a_rollout_reads_back(percent: int, seconds: int) -> None:
     for rollout in (
-        Rollout(RolloutKind.CANARY, percent, timedelta(seconds=seconds)),
-        Rollout(RolloutKind.ALL_AT_ONCE),
-        Rollout(RolloutKind.NONE),
+        Rollout(traffic=Traffic(RolloutKind.CANARY, percent, timedelta(seconds=seconds))),
+        Rollout.parse("all-at-once"),
+        Rollout(),
     ):
         assert Rollout.parse(str(rollout)) == rollout
+
+
+@given(percent=st.integers(10, 50), seconds=st.integers(0, 2_700))
+def test_a_linear_rollout_reads_back_and_ends_within_sagemakers_time(percent: int, seconds: int) -> None:
+    rollout = Rollout(traffic=Traffic(RolloutKind.LINEAR, percent, timedelta(seconds=seconds)))
+    assert Rollout.parse(str(rollout)) == rollout
+    assert rollout.traffic.waits >= rollout.traffic.wait * 2 if rollout.traffic.wait else True
+    assert timedelta(seconds=600) <= rollout.time_limit <= timedelta(seconds=28_800)
+    assert rollout.time_limit > rollout.traffic.waits + rollout.termination_wait
+
+
+def test_what_was_written_the_short_way_has_the_digest_that_it_always_had() -> None:
+    short = retrain(rollout="canary 10% for 30m", watch=3)
+    written = short.model_dump(mode="json", by_alias=True)
+    assert (written["rollout"], written["watch"]) == ("canary 10% for 30m", 3)
+    long = retrain(rollout={"traffic": "canary 10% for 30m"}, watch={"windows": 3, "errors": 0.05})
+    assert long.model_dump(mode="json", by_alias=True) == written
+
+
+def test_what_was_written_the_long_way_reads_back() -> None:
+    given = {
+        "rollout": {"traffic": "linear 10% every 5m", "alarms": ("5xx",), "termination_wait": "10m"},
+        "watch": {"windows": 4, "predictions": 0.3, "errors": 0.1, "volume": 0.0},
+    }
+    wanted = retrain(**given)
+    assert wanted.watch == Watch(windows=4, predictions=0.3, errors=0.1, volume=0.0)
+    written = wanted.model_dump(by_alias=True)
+    assert (written["rollout"], written["watch"]) == (given["rollout"], given["watch"])
 
 
 def test_discovery_is_told_where_it_stands() -> None:
@@ -383,9 +545,61 @@ def test_a_condition_on_what_the_model_does_not_have(problem: str, condition: st
 
 @pytest.mark.parametrize("condition", ["accuracy < 0.9 * baseline", "recall < 0.5 or drift(a) > 0.2"])
 def test_a_condition_on_a_classifier(condition: str) -> None:
-    found = endpoint(problem_type="binary_classification", retrain=retrain(when=(condition,)))
+    policy = retrain(when=(condition,), dry_run=True)
+    found = endpoint(**QUALITY, prediction="is_old", retrain=policy)
     assert found.retrain is not None
     assert str(found.retrain.when[0]) == condition
+
+
+def test_no_challenger_of_a_classifier_can_be_judged() -> None:
+    with pytest.raises(ValidationError) as told:
+        endpoint(**QUALITY, prediction="is_old", retrain=retrain(when=("recall < 0.5",)))
+    assert "judged by rmse, mae, r2, and none of them is a metric of binary_classification" in str(told.value)
+    assert "write dry_run: true" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({"when": ("volume < 9", "rmse > 3 or volume > 3")}, "asks for rmse > 3 or volume > 3"),
+        ({"cost": {"training": 10, "error": 1}}, "counts errors by rmse"),
+    ],
+)
+def test_what_labels_alone_tell_is_asked_of_nobody_without_labels(given: dict[str, Any], asked: str) -> None:
+    with pytest.raises(ValidationError, match=f"{asked}, which labels alone tell"):
+        endpoint(retrain=retrain(**given))
+    labelled = endpoint(ground_truth="s3://logs/labels", prediction="rings", retrain=retrain(**given))
+    assert labelled.retrain is not None
+
+
+@pytest.mark.parametrize(
+    ("condition", "better"),
+    [
+        ("rmse > champion", "rmse is better when it is smaller; write rmse < champion"),
+        ("rmse < champion and mae(test) >= 1.1 * champion", "write mae(test) < 1.1 * champion"),
+        ("r2 < 0.5", "r2 is better when it is larger; write r2 > 0.5"),
+    ],
+)
+def test_a_worse_challenger_is_not_what_is_to_be_accepted(condition: str, better: str) -> None:
+    with pytest.raises(ValidationError) as told:
+        retrain(accept=condition, training={"test": "s3://sets/test"})
+    assert better in str(told.value)
+
+
+def test_a_test_set_that_accept_asks_for_is_named() -> None:
+    asked = "rmse < champion and rmse(test) < champion"
+    with pytest.raises(ValidationError, match=r"asks for the test set, and training\.test names none"):
+        retrain(accept=asked)
+    assert retrain(accept=asked, training={"test": "s3://sets/test"}).training.test == "s3://sets/test"
+
+
+@pytest.mark.parametrize(
+    "condition", ["drifted_features_share > 30", "missing(a) >= 0.5 * 5", "rejected_share > 1"]
+)
+def test_a_share_is_never_more_than_one(condition: str) -> None:
+    with pytest.raises(ValidationError, match="is never true: "):
+        retrain(when=(condition,))
+    assert retrain(when=("drifted_features_share < 30",)).when
 
 
 @pytest.mark.parametrize("path", ["instances[", "a b", "", "a..b"])
