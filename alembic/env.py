@@ -5,8 +5,9 @@ from typing import Any
 from alembic import context
 from sqlalchemy import Connection
 
+from store.columns import Number, Utc, Words
 from store.engine import open_engine, rebuilding
-from store.schema import Number, Utc, Words, metadata
+from store.schema import metadata
 
 _PLAIN = {Utc: "sa.DateTime(timezone=True)", Words: "sa.Text()", Number: "sa.Float()"}
 

@@ -47,6 +47,7 @@ def _rank() -> ColumnElement[int]:
     return case(
         (monitors.c.problem.is_not(None), _ORDER.index(FleetState.PROBLEM)),
         (_has_open(IncidentKind.DATA_FAULT), _ORDER.index(FleetState.DATA_FAULT)),
+        (_has_open(IncidentKind.SKEW), _ORDER.index(FleetState.SKEW)),
         (_has_open(IncidentKind.QUALITY), _ORDER.index(FleetState.QUALITY)),
         (_has_open(IncidentKind.DRIFT), _ORDER.index(FleetState.DRIFTING)),
         (~judged, _ORDER.index(FleetState.WAITING)),

@@ -279,6 +279,25 @@ def keys_between(
     return tuple((row.bucket, row.key, row.etag) for row in rows)
 
 
+def keys_that_lost(
+    connection: Connection, monitor_id: int, window_start: datetime, variant: str, deployment_id: int
+) -> tuple[tuple[str, str], ...]:
+    """(bucket, key) of the objects from which a window lost records, as long as it is not settled."""
+    lost = select(segments.c.object_id).where(
+        segments.c.monitor_id == monitor_id,
+        segments.c.window_start == window_start,
+        segments.c.variant == variant,
+        segments.c.deployment_id == deployment_id,
+        segments.c.rejected > 0,
+    )
+    rows = connection.execute(
+        select(objects.c.bucket, objects.c.key)
+        .where(objects.c.id.in_(lost))
+        .order_by(objects.c.bucket, objects.c.key)
+    )
+    return tuple((row.bucket, row.key) for row in rows)
+
+
 def reject_counts(
     connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
 ) -> dict[str, int]:

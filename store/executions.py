@@ -58,6 +58,7 @@ def record(
         message=new.message,
         config_digest=new.config_digest,
         latest=not beside,
+        beside=beside,
     )
     execution_id = connection.execute(added.returning(executions.c.id)).scalar_one()
     _insert_rows(connection, execution_id, new)
@@ -136,6 +137,12 @@ def latest_of(connection: Connection, window_id: int, kind: ExecutionKind) -> Ex
     return found[0] if found else None
 
 
+def verdicts(connection: Connection, monitor_id: int) -> tuple[Execution, ...]:
+    """Every verdict of the endpoint, superseded ones too, in the order in which they were stored."""
+    mine = (executions.c.monitor_id == monitor_id, ~executions.c.beside)
+    return _fetch(connection, _executions().where(*mine).order_by(executions.c.id))
+
+
 def latest(
     connection: Connection,
     monitor_id: int,
@@ -161,6 +168,21 @@ def before(
     """The last revisions of the windows of this variant and era that begin before `start`, newest first."""
     query = _of_era(monitor_id, variant, deployment_id).where(windows.c.start < start)
     return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
+
+
+def of_records(
+    connection: Connection,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    fewest: int,
+    before: datetime | None = None,
+) -> Execution | None:
+    """The last revision of this variant and era's newest window, before a time, that has so many records."""
+    query = _of_era(monitor_id, variant, deployment_id).where(executions.c.records >= fewest)
+    if before is not None:
+        query = query.where(windows.c.start < before)
+    return next(iter(_fetch(connection, query.order_by(windows.c.start.desc()).limit(1))), None)
 
 
 def after(
@@ -211,6 +233,42 @@ def recent(
     """The last revisions of one kind of this variant and era, newest window first."""
     query = _of_era(monitor_id, variant, deployment_id, kind)
     return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
+
+
+def measured(
+    connection: Connection,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    metric: str,
+    *,
+    since: datetime,
+    fewest: int,
+    limit: int,
+    newest_first: bool = False,
+) -> tuple[MetricRow, ...]:
+    """A metric in the windows of this variant and era that begin from `since` on, where it was measured.
+
+    By the last revision of each, oldest first unless said otherwise; on `fewest` labelled records or more.
+    """
+    query = (
+        select(*[metrics.c[name] for name in MetricRow.__slots__])
+        .join(executions, executions.c.id == metrics.c.execution_id)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(
+            windows.c.monitor_id == monitor_id,
+            windows.c.variant == variant,
+            windows.c.deployment_id == deployment_id,
+            executions.c.kind == ExecutionKind.MODEL_QUALITY,
+            executions.c.latest,
+            metrics.c.name == metric,
+            metrics.c.value.is_not(None),
+            metrics.c.count >= fewest,
+        )
+    )
+    order = windows.c.start.desc() if newest_first else windows.c.start
+    rows = connection.execute(_within(query, since, None).order_by(order).limit(limit)).mappings()
+    return tuple(MetricRow(**row) for row in rows)
 
 
 def of_windows(

@@ -36,11 +36,11 @@ def history(connection: Connection, monitor_id: int) -> tuple[Incident, ...]:
 def data_faults(
     connection: Connection, monitor_id: int, variant: str, deployment_id: int
 ) -> tuple[Incident, ...]:
-    """The data faults of an era's variant, open or over, oldest first."""
+    """What forbids to train on an era's variant (data faults, skew), open or over, oldest first."""
     return fetch(
         connection,
         incidents.c.monitor_id == monitor_id,
-        incidents.c.kind == IncidentKind.DATA_FAULT,
+        incidents.c.kind.in_([kind for kind in IncidentKind if kind.forbids_retraining]),
         incidents.c.variant == variant,
         incidents.c.deployment_id == deployment_id,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Table, and_, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from store import windows
@@ -109,10 +109,10 @@ def labelled(
     """A window's labelled records, in the order of "join_hash" and "row", with "prediction" and "label".
 
     A class that is no number stands in "answer" or "truth" instead, what is known of it in "probability".
-    Of several labels for one record the one in the last key counts.
+    Of several labels for one record the one in the last key counts, of several answers the first counted.
     """
     period = predictions.c.window_start == start
-    return _labelled(connection, monitor_id, period, variant, deployment_id).drop("window_start")
+    return _labelled(connection, monitor_id, period, variant, deployment_id).drop("window_start", "ways")
 
 
 def labelled_between(
@@ -120,18 +120,25 @@ def labelled_between(
 ) -> pl.DataFrame:
     """The same of all windows that begin in [start, end), with "window_start" (UTC).
 
-    A record that lies in two windows is in the first of them.
+    A record that lies in two windows is in the first of them. One that was answered in two ways under one id
+    is left out: nobody can tell of which request its label is.
     """
     period = and_(predictions.c.window_start >= start, predictions.c.window_start < end)
-    return _labelled(connection, monitor_id, period, variant, deployment_id)
+    found = _labelled(connection, monitor_id, period, variant, deployment_id)
+    return found.filter(pl.col("ways") <= 1).drop("ways")
 
 
 def _labelled(
     connection: Connection, monitor_id: int, period: ColumnElement[bool], variant: str, deployment_id: int
 ) -> pl.DataFrame:
+    """The labelled records of a period, with "ways": how many answers there are under one id.
+
+    Of them the first counted is taken, of the first window; a request without an answer is none.
+    """
     # first the windows' predictions, then their labels: without statistics a planner may go the long way
     mine = (
         select(
+            predictions.c.id,
             predictions.c.monitor_id,
             predictions.c.join_hash,
             predictions.c.row,
@@ -154,6 +161,9 @@ def _labelled(
         labels.c.join_hash == mine.c.join_hash,
         labels.c.row == mine.c.row,
     )
+    is_answered = or_(
+        mine.c.prediction.is_not(None), mine.c.answer.is_not(None), mine.c.probability.is_not(None)
+    )
     rows = connection.execute(
         select(
             mine.c.join_hash,
@@ -167,7 +177,11 @@ def _labelled(
         )
         .join(labels, theirs)
         .join(objects, objects.c.id == labels.c.object_id)
-        .order_by(objects.c.key, labels.c.id, mine.c.window_start.desc())
+        .order_by(objects.c.key, labels.c.id, is_answered, mine.c.window_start.desc(), mine.c.id.desc())
     )
     found = pl.DataFrame(list(map(tuple, rows)), schema=_LABELLED, orient="row")
-    return found.unique(["join_hash", "row"], keep="last", maintain_order=True).sort("join_hash", "row")
+    record = ["join_hash", "row"]
+    answer = ("prediction", "answer", "probability")
+    known = pl.any_horizontal(pl.col(*answer).is_not_null())
+    ways = pl.struct(*answer).filter(known).n_unique().over(record).alias("ways")
+    return found.with_columns(ways).unique(record, keep="last", maintain_order=True).sort(record)

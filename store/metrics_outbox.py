@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select, update
 
 from store import executions as stored
 from store.records import Execution, ExecutionKind
@@ -40,23 +39,14 @@ def waiting(connection: Connection, monitor_id: int, due: Due, limit: int = 50) 
     A window is told once, by one revision: CloudWatch adds up what is told again, so another would count
     twice. A revision that was begun is told to its end.
     """
-    rows = connection.execute(
-        _waiting(monitor_id, due, executions.c.id, executions.c.metrics_sent)
-        .order_by(executions.c.id)
-        .limit(limit)
-    )
+    rows = connection.execute(_waiting(monitor_id, due).order_by(executions.c.id).limit(limit))
     sent = {row.id: row.metrics_sent for row in rows}
     ids = select(executions.c.id).where(executions.c.id.in_(list(sent)))
     found = sorted(stored.select_ids(connection, ids), key=lambda execution: execution.id)
     return tuple(Unsent(execution, sent[execution.id]) for execution in found)
 
 
-def count(connection: Connection, monitor_id: int, due: Due) -> int:
-    """How many executions `waiting` would find without a limit."""
-    return int(connection.execute(_waiting(monitor_id, due, func.count())).scalar_one())
-
-
-def _waiting(monitor_id: int, due: Due, *columns: ColumnElement[int]) -> Select[Any]:
+def _waiting(monitor_id: int, due: Due) -> Select[tuple[int, int]]:
     told = executions.alias("told")
     of_another = exists().where(
         told.c.window_id == executions.c.window_id,
@@ -64,9 +54,8 @@ def _waiting(monitor_id: int, due: Due, *columns: ColumnElement[int]) -> Select[
         told.c.id != executions.c.id,
         told.c.metrics_sent > 0,
     )
-    query: Any = select(*columns)
-    found: Select[Any] = (
-        query.select_from(executions)
+    return (
+        select(executions.c.id, executions.c.metrics_sent)
         .join(windows, windows.c.id == executions.c.window_id)
         .where(
             executions.c.monitor_id == monitor_id,
@@ -75,7 +64,6 @@ def _waiting(monitor_id: int, due: Due, *columns: ColumnElement[int]) -> Select[
             or_(executions.c.metrics_sent > 0, and_(executions.c.latest, ~of_another, _is_ripe(due))),
         )
     )
-    return found
 
 
 def _is_ripe(due: Due) -> ColumnElement[bool]:

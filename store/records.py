@@ -19,6 +19,11 @@ class Outcome(StrEnum):
     NOT_APPLICABLE = "NOT_APPLICABLE"
     ERROR = "ERROR"
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the data was held against the baseline, and so says something."""
+        return self in (Outcome.OK, Outcome.VIOLATED)
+
 
 class ExecutionStatus(StrEnum):
     """A monitoring execution's end, in Model Monitor's words."""
@@ -44,11 +49,20 @@ class ObjectKind(StrEnum):
 
 
 class IncidentKind(StrEnum):
-    """What a lasting breach is about. A data fault blocks retraining."""
+    """What a lasting breach is about."""
 
     DATA_FAULT = "data_fault"
+    SKEW = "skew"
     DRIFT = "drift"
     QUALITY = "quality"
+
+    @property
+    def forbids_retraining(self) -> bool:
+        """Whether training on such records would do harm: they are not what the model is to learn from."""
+        return self in _NOT_TO_LEARN_FROM
+
+
+_NOT_TO_LEARN_FROM = frozenset({IncidentKind.DATA_FAULT, IncidentKind.SKEW})
 
 
 class IncidentChange(StrEnum):
@@ -92,6 +106,10 @@ class Monitor:
     """Objects that were found and are not counted yet: the endpoint's lag."""
     waiting_since: datetime | None = None
     """When the oldest of them was begun."""
+    counted_since: datetime | None = None
+    """All that was captured from then on until …"""
+    counted_until: datetime | None = None
+    """… the last whole listing is counted; None before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +386,7 @@ class FleetState(StrEnum):
 
     PROBLEM = "problem"
     DATA_FAULT = "data fault"
+    SKEW = "train/serve skew"
     QUALITY = "quality loss"
     DRIFTING = "drifting"
     WAITING = "waiting for data"
@@ -393,6 +412,8 @@ class FleetRow:
             return FleetState.PROBLEM
         if IncidentKind.DATA_FAULT in kinds:
             return FleetState.DATA_FAULT
+        if IncidentKind.SKEW in kinds:
+            return FleetState.SKEW
         if IncidentKind.QUALITY in kinds:
             return FleetState.QUALITY
         if IncidentKind.DRIFT in kinds:

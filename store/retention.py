@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from store import rollups
 from store.records import ObjectKind
@@ -24,7 +24,8 @@ def forget(
 
     Segments go once no late object can re-open their window, which is settled then: its merged profile
     stays. Labels go with the predictions they are for. Consumed objects stay on record as long as the
-    metrics they gave, so that nothing is counted again.
+    metrics they gave, so that nothing is counted again. The newest execution of all endpoints stays until
+    there is a newer one: SQLite would give its key again, and what was decided on goes by keys that grow.
     """
     _settle(connection, monitor_id, segments_before)
     rollups.forget(connection, monitor_id, before=segments_before, consumed_before=metrics_before)
@@ -45,7 +46,11 @@ def forget(
     old = (windows.c.monitor_id == monitor_id, ~windows.c.dirty)
     connection.execute(update(windows).where(*old, windows.c.end < profiles_before).values(profile=None))
     expired = select(windows.c.id).where(*old, windows.c.end < metrics_before)
-    connection.execute(delete(executions).where(executions.c.window_id.in_(expired)))
+    every = executions.alias("every")
+    newest = select(func.max(every.c.id)).scalar_subquery()
+    connection.execute(
+        delete(executions).where(executions.c.window_id.in_(expired), executions.c.id < newest)
+    )
     connection.execute(
         delete(objects).where(objects.c.monitor_id == monitor_id, objects.c.consumed_at < metrics_before)
     )

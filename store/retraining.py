@@ -5,9 +5,11 @@ All times are UTC and aware.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 
 class RunState(StrEnum):
@@ -52,9 +54,13 @@ class RunReason(StrEnum):
     """Why a run is where it is, for programs; a sentence stands beside it for people."""
 
     BREACH = "breach"
+    NEW_DATA = "new_data"
+    SCHEDULE = "schedule"
     BY_HAND = "by_hand"
     TRAINING = "training"
     WAITING_FOR_LABELS = "waiting_for_labels"
+    ASKING = "asking"
+    TOLD_TO_GO_ON = "told_to_go_on"
     DATA_FAULT = "data_fault"
     BETTER = "better"
     NOT_BETTER = "not_better"
@@ -78,6 +84,8 @@ class RunReason(StrEnum):
     OVERTAKEN = "overtaken"
     NO_ACCESS = "no_access"
     NO_ANSWER = "no_answer"
+    PARAMETERS_LEFT = "parameters_left"
+    DEFECT = "defect"
 
 
 class Helped(StrEnum):
@@ -89,9 +97,12 @@ class Helped(StrEnum):
 
 
 class DecisionReason(StrEnum):
-    """Why the policy said what it said; the first alone is a yes."""
+    """Why the policy said what it said; the first three are a yes, the fourth a yes of a dry run."""
 
     BREACH = "breach"
+    NEW_DATA = "new_data"
+    SCHEDULE = "schedule"
+    WOULD_RETRAIN = "would_retrain"
     NO_BREACH = "no_breach"
     NOT_LASTING = "not_lasting"
     UNKNOWN = "unknown"
@@ -99,13 +110,59 @@ class DecisionReason(StrEnum):
     IN_FLIGHT = "in_flight"
     COOLDOWN = "cooldown"
     LIMIT = "limit"
+    NOT_CLEARED = "not_cleared"
+    COST = "cost"
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether a run is opened."""
+        return self in _YES
+
+
+_YES = frozenset({DecisionReason.BREACH, DecisionReason.NEW_DATA, DecisionReason.SCHEDULE})
+
+
+@dataclass(frozen=True, slots=True)
+class SeenValue:
+    """What one comparison of a condition saw in one window; None is what was not there."""
+
+    comparison: str
+    value: float | None
+    low: float | None
+    high: float | None
+    threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWindow:
+    """A condition in one window: whether it held there (true, false, unknown), and the numbers."""
+
+    start: datetime
+    truth: str
+    values: tuple[SeenValue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCondition:
+    """A condition as a decision weighed it: `wanted` is such as 3 of 4, `windows` those that counted.
+
+    They are newest first. `hit` is the start of the newest in which it held; None where it held in none.
+    """
+
+    condition: str
+    wanted: str
+    is_breached: bool
+    hit: datetime | None
+    windows: tuple[SeenWindow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the policy said after new executions, with the numbers it saw, in words.
+    """What the policy said after new executions or new data, with the numbers it saw, in words.
 
-    `seen` holds (comparison, value, threshold) of the newest window that was looked at.
+    `seen` holds (comparison, value, threshold) of the newest window that was looked at, `conditions` the
+    windows that counted. `reference` is the quality that the era's model was registered with, None where it
+    was not kept; `upto_object_id` the newest object of training data that was known.
     """
 
     id: int
@@ -118,6 +175,50 @@ class Decision:
     incident_id: int | None
     run_id: int | None
     config_digest: str
+    variant: str | None = None
+    policy_id: int | None = None
+    conditions: tuple[SeenCondition, ...] = ()
+    reference: Mapping[str, float] | None = None
+    upto_object_id: int = 0
+    deployment_id: int | None = None
+
+
+STEADY: Final = timedelta(days=1)
+"""New training data that has come for so long without a pause is taken as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """New objects below a prefix of training data: how many, of how many bytes together, since when.
+
+    `upto` is the key of the newest of them. They are `whole` once a look brought nothing more, or once they
+    have come for a day: a prefix that is fed without a pause would never be.
+    """
+
+    uri: str
+    objects: int
+    size: int
+    first_at: datetime
+    upto: int
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One object of training data that came, of `size` bytes."""
+
+    id: int
+    size: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HelpedCounts:
+    """How many runs that deployed a model have helped, have not, and are not known to have."""
+
+    helped: int
+    not_helped: int
+    unknown: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +228,7 @@ class Run:
     `name` is what every call to the outside is named by. `deployment_id` is the era whose model is the
     champion. Captures from `change_at` on are of the changed world. `input` is the exact JSON handed to the
     target, `handle` the target's name for what it runs, `output` the JSON it answered. `approval` is what a
-    person said (approve, reject, cancel), None while nobody did.
+    person said (approve, reject, cancel, continue), None while nobody did.
     """
 
     id: int

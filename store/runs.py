@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.monitors import LeaseLostError
-from store.retraining import Effect, Helped, Run, RunEvent, RunReason, RunState, Trial
+from store.retraining import Effect, Helped, HelpedCounts, Run, RunEvent, RunReason, RunState, Trial
 from store.rows import one
 from store.schema import effects, monitors, run_events, runs, trials
 
 _COLUMNS = [runs.c[name] for name in Run.__slots__]
-_LONGEST_NAME = 63
+_LONGEST_NAME = 57  # 63 are allowed; a state machine's jobs append up to six characters
 _DIGEST = 8
 
 
@@ -80,10 +80,10 @@ def request(
 
 
 def name_of(endpoint: str, number: int) -> str:
-    """What an endpoint's run is called, and every thing outside after it: at most 63 characters.
+    """What an endpoint's run is called, and every thing outside after it: at most 57 characters.
 
-    So long are the names of SageMaker's models and endpoint configs. A longer endpoint's is cut, and told
-    from others that begin alike by a digest.
+    SageMaker's names have 63, and the jobs of a run append what they do (``-train``). A longer endpoint's is
+    cut, and told from others that begin alike by a digest.
 
     >>> name_of("abalone", 2)
     'kedge-abalone-2'
@@ -131,15 +131,23 @@ def _event(
     )
 
 
-def say(connection: Connection, run_id: int, approval: str, states: Iterable[RunState]) -> bool:
+def say(
+    connection: Connection,
+    run_id: int,
+    approval: str,
+    states: Iterable[RunState],
+    unless: RunReason | None = None,
+) -> bool:
     """Note what a person wants of a run (approve, reject, cancel) that is in one of these states.
 
-    False where it is in none of them, or where another word was said before.
+    False where it is in none of them, or there for the reason `unless`, or where another word was said
+    before.
     """
     unsaid = or_(runs.c.approval.is_(None), runs.c.approval == approval)
     noted = connection.execute(
         update(runs)
         .where(runs.c.id == run_id, runs.c.state.in_(sorted(states)), unsaid)
+        .where(*(() if unless is None else (runs.c.reason != unless,)))
         .values(approval=approval)
     )
     return noted.rowcount == 1
@@ -163,6 +171,17 @@ def under_way(connection: Connection) -> tuple[Run, ...]:
 def history(connection: Connection, monitor_id: int) -> tuple[Run, ...]:
     """The endpoint's runs, newest first."""
     return tuple(reversed(_fetch(connection, runs.c.monitor_id == monitor_id)))
+
+
+def helped_counts(connection: Connection, monitor_id: int) -> HelpedCounts:
+    """How many of the endpoint's runs have helped, have not, and are not known to have."""
+    rows = connection.execute(
+        select(runs.c.helped, func.count())
+        .where(runs.c.monitor_id == monitor_id, runs.c.helped.is_not(None))
+        .group_by(runs.c.helped)
+    )
+    found = {Helped(helped): int(count) for helped, count in rows}
+    return HelpedCounts(*(found.get(each, 0) for each in (Helped.HELPED, Helped.NOT, Helped.UNKNOWN)))
 
 
 def counts(connection: Connection) -> dict[str, dict[RunState, int]]:
@@ -210,6 +229,30 @@ def _prepared(connection: Connection, monitor_id: int, found: ColumnElement[bool
     )
     run = one(_run, rows)
     return None if run is None or run.new_baseline_id is None else (run.new_baseline_id, run)
+
+
+def has_left(connection: Connection, monitor_id: int, config: str, present: str, since: datetime) -> bool:
+    """Whether a run has set the endpoint from `config` to `present`, there or back, at or after `since`."""
+    back = effects.alias()
+    goes_back = exists().where(back.c.run_id == runs.c.id, back.c.name == "roll_back")
+    there = and_(
+        effects.c.name == "update",
+        runs.c.old_endpoint_config == config,
+        runs.c.new_endpoint_config == present,
+        ~goes_back,
+    )
+    returned = and_(
+        effects.c.name == "roll_back",
+        runs.c.new_endpoint_config == config,
+        runs.c.old_endpoint_config == present,
+    )
+    rows = connection.execute(
+        select(effects.c.id)
+        .join(runs, runs.c.id == effects.c.run_id)
+        .where(runs.c.monitor_id == monitor_id, or_(there, returned), effects.c.answered_at >= since)
+        .limit(1)
+    )
+    return rows.first() is not None
 
 
 def events(connection: Connection, run_id: int) -> tuple[RunEvent, ...]:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     Float,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -24,54 +18,10 @@ from sqlalchemy import (
     false,
     literal_column,
 )
-from sqlalchemy.types import TypeDecorator
 
-
-class Utc(TypeDecorator[datetime]):
-    """Aware UTC times, also in SQLite, which forgets the zone. A naive time is refused."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To the database."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone was given to the database: make it aware, in UTC")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Words(TypeDecorator[str]):
-    """Text that strangers may have written: what no database takes as text is shown as a sign instead."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """To the database: U+2400 for NUL, which PostgreSQL refuses, U+FFFD for half a surrogate pair."""
-        if value is None or (value.isascii() and "\0" not in value):
-            return value
-        whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-        return whole.replace("\0", "\u2400")
-
-
-class Number(TypeDecorator[float]):
-    """A measurement; NaN is none, and is stored as none by both databases alike."""
-
-    impl = Float
-    cache_ok = True
-
-    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
-        """To the database."""
-        return None if value is None or math.isnan(value) else float(value)
-
+from store.columns import Key, Number, Place, Utc, Words
+from store.columns import key as _key
+from store.columns import of as _of
 
 metadata = MetaData(
     naming_convention={
@@ -81,23 +31,6 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-
-# SQLite gives an integer key its rowid only for INTEGER; elsewhere these tables want 64 bits.
-Key = BigInteger().with_variant(Integer, "sqlite")
-
-
-# The order of keys is that of their bytes; a database that sorts by a language would have one of its own.
-Place = String(512).with_variant(String(512, collation="C"), "postgresql")
-
-
-def _key() -> Column[int]:
-    return Column("id", Key, primary_key=True, autoincrement=True)
-
-
-def _of(table: str, *, name: str | None = None, nullable: bool = False, cascade: bool = True) -> Column[int]:
-    rule = "CASCADE" if cascade else None
-    column = name or f"{table.rstrip('s')}_id"
-    return Column(column, Key, ForeignKey(f"{table}.id", ondelete=rule), nullable=nullable)
 
 
 monitors = Table(
@@ -128,6 +61,9 @@ monitors = Table(
     Column("waiting_since", Utc),
     Column("counted_objects", BigInteger, nullable=False, server_default="0"),
     Column("counted_records", BigInteger, nullable=False, server_default="0"),
+    # business time: all that was captured between these two, and had come by the latter, is counted
+    Column("counted_since", Utc),
+    Column("counted_until", Utc),
 )
 
 baselines = Table(
@@ -269,6 +205,8 @@ executions = Table(
     Column("message", Words, nullable=False),
     Column("config_digest", String(64), nullable=False),
     Column("latest", Boolean, nullable=False),
+    # never was a verdict: superseded ones are not latest either
+    Column("beside", Boolean, nullable=False, server_default=false()),
     Column("published_at", Utc),
     Column("metrics_sent", Integer, nullable=False, server_default="0"),
     Column("metrics_sent_at", Utc),
@@ -404,6 +342,14 @@ reports = Table(
     UniqueConstraint("monitor_id", "uri"),
 )
 
+policies = Table(
+    "policies",
+    metadata,
+    _key(),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("text", Words, nullable=False),
+)
+
 decisions = Table(
     "decisions",
     metadata,
@@ -417,7 +363,41 @@ decisions = Table(
     Column("incident_id", Key),
     Column("run_id", Key),
     Column("config_digest", String(64), nullable=False),
-    UniqueConstraint("monitor_id", "upto_execution_id"),
+    Column("variant", String(63)),
+    Column("policy_id", Key),
+    Column("conditions", Words),
+    Column("reference", Words),
+    Column("upto_object_id", Key, nullable=False, server_default="0"),
+    Column("deployment_id", Key),
+    UniqueConstraint("monitor_id", "upto_execution_id", "upto_object_id"),
+)
+
+data_prefixes = Table(
+    "data_prefixes",
+    metadata,
+    _key(),
+    _of("monitors"),
+    Column("uri", Text, nullable=False),
+    Column("looked_at", Utc, nullable=False),
+    # null until what lay there before anybody looked is known
+    Column("known_at", Utc),
+    # when a look brought something new, until a later one brought nothing more
+    Column("grown_at", Utc),
+    UniqueConstraint("monitor_id", "uri"),
+)
+
+data_objects = Table(
+    "data_objects",
+    metadata,
+    _key(),
+    _of("data_prefixes", name="data_prefix_id"),
+    # of the key and the ETag: what a bucket's keys tell of people stays there
+    Column("digest", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+    Column("waits", Boolean, nullable=False),
+    UniqueConstraint("data_prefix_id", "digest"),
+    Index(None, "data_prefix_id", "waits"),
 )
 
 runs = Table(
@@ -487,7 +467,7 @@ trials = Table(
     metadata,
     _key(),
     _of("runs"),
-    Column("dataset", String(16), nullable=False),
+    Column("dataset", String(160), nullable=False),
     Column("metric", String(32), nullable=False),
     Column("champion", Float, nullable=False),
     Column("challenger", Float, nullable=False),

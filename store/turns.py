@@ -11,12 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from store.monitors import register
 from store.records import Deployment, ExecutionKind, Monitor
-from store.schema import deployments, executions, incidents, monitors, windows
+from store.retraining import RunState
+from store.schema import deployments, executions, incidents, monitors, runs, windows
 
 _MONITOR = [monitors.c[name] for name in Monitor.__slots__]
 _ERA = [deployments.c[name] for name in Deployment.__slots__]
@@ -45,6 +46,8 @@ class Standing:
     """Whether an incident is open whose era is over."""
     unpublished: frozenset[ExecutionKind]
     """Of which kinds there are executions that the result tree does not have."""
+    is_tried: bool = False
+    """Whether a run looks at its new model's first windows: of these it has to know that all came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ def _standings(connection: Connection, due: Mapping[int, datetime | None]) -> tu
             _first(windows.c.dirty).label("first_dirty"),
             _first(windows.c.quality_dirty, windows.c.revision > 0).label("first_unmeasured"),
             _outlived().label("outlived"),
+            _is_tried().label("is_tried"),
             *[_unpublished(kind).label(kind.name) for kind in kinds],
         ).where(monitors.c.id.in_(ids))
     )
@@ -151,6 +155,7 @@ def _standings(connection: Connection, due: Mapping[int, datetime | None]) -> tu
             row["first_unmeasured"],
             bool(row["outlived"]),
             frozenset(kind for kind in kinds if row[kind.name]),
+            bool(row["is_tried"]),
         )
         for row in rows.mappings()
     }
@@ -178,6 +183,10 @@ def _outlived() -> ColumnElement[bool]:
     )
 
 
+def _is_tried() -> ColumnElement[bool]:
+    return exists().where(runs.c.monitor_id == monitors.c.id, runs.c.open, runs.c.state == RunState.DEPLOYED)
+
+
 def _unpublished(kind: ExecutionKind) -> ColumnElement[bool]:
     return exists().where(
         executions.c.monitor_id == monitors.c.id,
@@ -193,13 +202,25 @@ def conclude(
     listing_seen: str | None,
     waiting_objects: int,
     waiting_since: datetime | None,
+    counted: tuple[datetime, datetime] | None = None,
 ) -> None:
-    """What a round leaves behind: what it saw of the listing if it counted all of it, and what waits."""
-    connection.execute(
-        update(monitors)
-        .where(monitors.c.id == monitor_id)
-        .values(listing_seen=listing_seen, waiting_objects=waiting_objects, waiting_since=waiting_since)
-    )
+    """What a round leaves behind: what it saw of the listing if it counted all of it, and what waits.
+
+    `counted` is between when (business time) all captures were listed and are counted, None where they were
+    not; it is put to what was counted before where nothing lies between.
+    """
+    values: dict[str, object] = {
+        "listing_seen": listing_seen,
+        "waiting_objects": waiting_objects,
+        "waiting_since": waiting_since,
+    }
+    if counted is not None:
+        since, until = counted
+        column = monitors.c.counted_since
+        joins = monitors.c.counted_until >= since
+        values["counted_since"] = case((joins, column), else_=literal(since, column.type))
+        values["counted_until"] = until
+    connection.execute(update(monitors).where(monitors.c.id == monitor_id).values(**values))
 
 
 def again_at(connection: Connection, monitor_ids: Collection[int], at: datetime | None) -> None:

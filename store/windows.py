@@ -60,6 +60,21 @@ def due(connection: Connection, monitor_id: int, ended_before: datetime) -> tupl
     return _select(connection, *mine, windows.c.end <= ended_before)
 
 
+def is_unjudged(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, end: datetime
+) -> bool:
+    """Whether a window of this variant and era that begins between these two is to be judged."""
+    found = select(windows.c.id).where(
+        windows.c.monitor_id == monitor_id,
+        windows.c.variant == variant,
+        windows.c.deployment_id == deployment_id,
+        windows.c.dirty,
+        windows.c.start >= start,
+        windows.c.start < end,
+    )
+    return connection.execute(found.limit(1)).first() is not None
+
+
 def due_for_quality(connection: Connection, monitor_id: int, ended_before: datetime) -> tuple[Window, ...]:
     """Judged windows whose labels or predictions changed since their quality was measured."""
     return _select(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, delete, func, select
@@ -70,6 +71,37 @@ def test_a_judgement_comes_back_whole(database: Engine) -> None:
         published_at=None,
     )  # fmt: skip
     assert type(stored.status) is ExecutionStatus
+
+
+def test_a_metric_is_of_one_variant_and_era_and_of_labels_enough(database: Engine) -> None:
+    with world.began(database) as (connection, monitor, first):
+        second = world.era(connection, monitor, NOON + HOUR, "config-2")
+
+        def measure(hour: int, value: float | None, era: Deployment, variant: str, count: int = 20) -> None:
+            start = NOON + hour * HOUR
+            windows.touch(connection, monitor.id, [(start, start + HOUR, variant, era.id)])
+            found = windows.between(connection, monitor.id, start, start + HOUR)
+            mine = next(one for one in found if (one.variant, one.deployment_id) == (variant, era.id))
+            given = MetricRow("rmse", value, value, value, count), MetricRow("mae", 9.0, 9.0, 9.0, count)
+            world.judge(connection, mine, world.verdict(ExecutionKind.MODEL_QUALITY, metrics=given))
+
+        for hour in range(5):
+            measure(hour, 10.0 + hour, second, world.VARIANT)
+            measure(hour, 20.0, first, world.VARIANT)
+            measure(hour, 30.0, second, "Shadow")
+        measure(2, 42.0, second, world.VARIANT)  # more labels came
+        measure(5, 50.0, second, world.VARIANT, count=19)
+        measure(6, None, second, world.VARIANT)
+
+        def values(limit: int = 9, since: datetime = NOON, **how: Any) -> list[float | None]:
+            key = (monitor.id, world.VARIANT, second.id, "rmse")
+            found = executions.measured(connection, *key, since=since, fewest=20, limit=limit, **how)
+            return [row.value for row in found]
+
+        assert values() == [10.0, 11.0, 42.0, 13.0, 14.0]
+        assert values(2) == [10.0, 11.0]
+        assert values(2, newest_first=True) == [14.0, 13.0]
+        assert values(2, since=NOON + 2 * HOUR) == [42.0, 13.0]
 
 
 def test_a_judgement_without_a_baseline_has_no_version(database: Engine) -> None:

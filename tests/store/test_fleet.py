@@ -117,15 +117,16 @@ def test_each_endpoint_has_its_own_rows_in_the_order_asked_for(database: Engine)
         assert fleet.of_monitors(connection, []) == ()
 
 
-def _fleet_of_six(connection: Connection) -> None:
+def _fleet_of_all(connection: Connection) -> None:
     """One endpoint in each state; its name says which by its place."""
     for place, state in enumerate(FleetState):
-        monitor, era = _endpoint(connection, f"endpoint-{5 - place}")
+        monitor, era = _endpoint(connection, f"endpoint-{6 - place}")
         if state is not FleetState.WAITING:
             world.judge(connection, world.window(connection, monitor, era))
         kinds = {
             FleetState.PROBLEM: list(IncidentKind),
             FleetState.DATA_FAULT: list(IncidentKind),
+            FleetState.SKEW: [IncidentKind.SKEW, IncidentKind.DRIFT, IncidentKind.QUALITY],
             FleetState.QUALITY: [IncidentKind.DRIFT, IncidentKind.QUALITY],
             FleetState.DRIFTING: [IncidentKind.DRIFT],
         }
@@ -137,11 +138,11 @@ def _fleet_of_six(connection: Connection) -> None:
 
 def test_the_most_pressing_comes_first_and_pages_follow_each_other(database: Engine) -> None:
     with writing(database) as connection:
-        _fleet_of_six(connection)
-        everything = attention.page(connection, limit=6)
+        _fleet_of_all(connection)
+        everything = attention.page(connection, limit=7)
         assert [row.state for row in everything.rows] == list(FleetState)
         assert everything.counts == dict.fromkeys(FleetState, 1)
-        assert everything.matching == 6
+        assert everything.matching == 7
         pages = [attention.page(connection, limit=4, offset=offset).rows for offset in (0, 4)]
         assert pages[0] + pages[1] == everything.rows
 
@@ -149,10 +150,10 @@ def test_the_most_pressing_comes_first_and_pages_follow_each_other(database: Eng
 @pytest.mark.parametrize("state", list(FleetState))
 def test_one_state_is_found_and_all_are_counted(database: Engine, state: FleetState) -> None:
     with writing(database) as connection:
-        _fleet_of_six(connection)
-        found = attention.page(connection, state=state, limit=6)
+        _fleet_of_all(connection)
+        found = attention.page(connection, state=state, limit=7)
         assert [row.state for row in found.rows] == [state]
-        assert (found.matching, sum(found.counts.values())) == (1, 6)
+        assert (found.matching, sum(found.counts.values())) == (1, 7)
 
 
 @pytest.mark.parametrize(("text", "names"), [("PROD", 2), ("d_1", 1), ("%", 0), ("", 3)])
@@ -189,5 +190,5 @@ def test_many_endpoints_take_no_more_queries_than_one(database: Engine) -> None:
         _endpoint(connection, "first")
     alone = queries()
     with writing(database) as connection:
-        _fleet_of_six(connection)
+        _fleet_of_all(connection)
     assert queries() == alone

@@ -17,6 +17,7 @@ from store import captures, executions, fleet, incidents
 from store.engine import StoreError, open_engine, reading, rebuilding, writing
 from store.migrate import alembic_ini, current, require_current, revisions, upgrade
 from store.records import IncidentKind
+from store.schema import executions as executions_table
 from store.schema import metadata, rejects, segments, windows
 from tests.clock import NOON
 from tests.store import world
@@ -124,6 +125,33 @@ def test_windows_of_the_third_revision_learn_what_they_lost(empty_database: Engi
         lost = connection.execute(select(segments.c.rejected).order_by(segments.c.id)).scalars().all()
         assert lost == [7, 0]
         assert connection.execute(select(windows.c.rejected)).scalar_one() == 5
+
+
+def test_executions_of_the_thirteenth_revision_learn_whether_they_stood_beside(
+    empty_database: Engine,
+) -> None:
+    """What is newer than the verdict in force did, and what is older by another baseline and was not told."""
+    upgrade(empty_database, "0013")
+    with writing(empty_database) as connection:
+        _fill(connection)
+        then = MetaData()
+        then.reflect(connection)
+        table = then.tables["executions"]
+        row = connection.execute(select(*[c for c in table.c if not c.primary_key])).mappings().one()
+        connection.execute(sa.update(table).values(revision=5, published_at=None, metrics_sent=0))
+        mine = {**row, "latest": False, "published_at": None, "metrics_sent": 0}
+        other = {**mine, "baseline_id": None}
+        told = {**other, "published_at": NOON}
+        sent = {**other, "metrics_sent": 1}
+        for revision, each in enumerate((mine, other, told, sent), 1):
+            connection.execute(insert(table).values({**each, "revision": revision}))
+        connection.execute(insert(table).values({**other, "revision": 6}))
+        connection.execute(insert(table).values({**mine, "kind": "other", "revision": 1}))
+    upgrade(empty_database)
+    with reading(empty_database) as connection:
+        beside = select(executions_table.c.kind, executions_table.c.revision).where(executions_table.c.beside)
+        found = connection.execute(beside.order_by(executions_table.c.revision)).all()
+    assert [tuple(each) for each in found] == [("a word", 2), ("a word", 6)]
 
 
 def test_running_them_again_changes_nothing(database: Engine) -> None:

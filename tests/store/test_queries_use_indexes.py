@@ -169,11 +169,17 @@ QUESTIONS: dict[str, Question] = {
     "judgements of a day": lambda c: executions.latest(
         c, 7, ExecutionKind.DATA_QUALITY, start=DUE - 24 * HOUR
     ),
+    "the last judgement of enough records": lambda c: executions.of_records(
+        c, 7, world.VARIANT, 7, 100, DUE - HOUR
+    ),
     "judgements before": lambda c: executions.before(c, 7, world.VARIANT, 7, DUE - HOUR, 4),
     "revisions of a window": lambda c: executions.of_window(c, LAST),
     "features of an execution": lambda c: executions.features(c, LAST),
     "checks of an execution": lambda c: executions.checks(c, LAST),
     "metrics of an execution": lambda c: executions.metric_rows(c, LAST),
+    "a metric in an era": lambda c: executions.measured(
+        c, 7, world.VARIANT, 7, "rmse", since=NOON, fewest=1, limit=9
+    ),
     "drift of a day": lambda c: executions.drift_series(c, 7, **DAY),
     "violations of a day": lambda c: executions.violation_counts(c, 7, **DAY),
     "quality of a day": lambda c: executions.quality_series(c, 7, **DAY),

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select
 
-from store import captures, executions, retention, windows
+from store import captures, decisions, executions, retention, windows
 from store.records import Deployment, ExecutionKind, Monitor, ObjectKind, RejectCount
+from store.retraining import DecisionReason
 from store.schema import labels
 from tests.clock import HOUR, NOON
 from tests.store import world
@@ -91,6 +92,27 @@ def test_metrics_go_with_the_objects_they_were_made_of(database: Engine) -> None
         newest = executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY)
         assert [one.start for one in newest] == [NOON + 3 * HOUR, NOON + 2 * HOUR]
         assert captures.reject_counts(connection, monitor.id) == {"empty": 1}
+
+
+def test_the_newest_execution_of_all_stays_so_that_no_later_one_has_the_key_of_an_earlier(
+    database: Engine,
+) -> None:
+    """A later one would be taken for decided on, after a silence longer than metrics are kept."""
+    with world.began(database) as (connection, monitor, deployment):
+        _day(connection, monitor, deployment)
+        newest = decisions.newest_execution(connection, monitor.id)
+        assert newest is not None
+        decisions.record(
+            connection, monitor_id=monitor.id, upto_execution_id=newest, reason=DecisionReason.NO_BREACH,
+            words="", seen=(), incident_id=None, run_id=None, config_digest="digest", now=NOON,
+        )  # fmt: skip
+        _forget(connection, monitor, metrics_before=NOON + 900 * HOUR)
+        assert _kept(connection, monitor, deployment)["executions"] == [3]
+        assert decisions.undecided(connection) == frozenset()
+        world.judge(connection, world.window(connection, monitor, deployment, NOON + 1000 * HOUR))
+        assert decisions.undecided(connection) == {monitor.name}
+        _forget(connection, monitor, metrics_before=NOON + 900 * HOUR)
+        assert _kept(connection, monitor, deployment)["executions"] == []
 
 
 def test_segments_that_are_still_to_be_judged_stay_and_those_beside_them_go(database: Engine) -> None:
