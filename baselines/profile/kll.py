@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 K = 2048
 C = 0.64
+_BUCKETS = 10
 _NOTHING: Floats = np.empty(0)
 
 
@@ -105,13 +106,13 @@ class Sketch:
         found = np.minimum(np.searchsorted(cumulated, wanted, side="left"), values.size - 1)
         return np.asarray(values[found])
 
-    def buckets(self, minimum: float, maximum: float, n: int = 10) -> tuple[Bucket, ...]:
-        """`n` equal stretches from minimum to maximum with the sketch's weight in each.
+    def buckets(self, minimum: float, maximum: float) -> tuple[Bucket, ...]:
+        """Ten equal stretches from minimum to maximum with the sketch's weight in each.
 
         A bucket has its lower bound and not its upper one, the last has both (deequ's KLLSketch metric).
         """
         span = maximum - minimum
-        edges = [minimum + span * i / n for i in range(n + 1)]
+        edges = [minimum + span * i / _BUCKETS for i in range(_BUCKETS + 1)]
         values, weights = self.items()
         below = _rank(values, weights, edges, "left")
         below[-1] = _rank(values, weights, edges[-1:], "right")[0]
