@@ -43,6 +43,17 @@ class Bad:
     key: str
     rejects: Rejects
 
+    def sentences(self) -> Iterator[str]:
+        """Each example in a line, then how many of its kind there are beside those; no captured value."""
+        for example in self.rejects.examples:
+            line = f" line {example.line}" if example.line else ""
+            column = f" column {example.column}" if example.column else ""
+            yield f"{self.key}{line}{column}: {example.kind}: {example.detail}"
+        for kind, count in self.rejects.counts.items():
+            shown = sum(example.kind is kind for example in self.rejects.examples)
+            if shown < count:
+                yield f"{self.key}: {kind}: and {count - shown} more"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -16,12 +16,12 @@ from baselines.constraints import Constraints
 from baselines.profile.profile import Profile
 from config.durations import spell
 from config.facts import EndpointFacts
+from config.findings import Finding, fine, noted, wrong
 from config.model import Endpoint
 from config.plurals import counted
 from monitor.capture import layout
 from monitor.capture.decode import Decoded
 from monitor.capture.rejects import RejectKind
-from monitor.findings import Finding, fine, noted, wrong
 
 CAPTURES, CAPTURING, ENDPOINT, LINES, ORDER, LABELS, CLOCK = (
     "captures", "data capture", "endpoint", "a captured object", "column order", "ground truth", "clock"
@@ -152,7 +152,8 @@ def _remedy(entry: Endpoint, around: Surroundings) -> str:
         return f"write variant: {around.variants[0]}, or leave variant out to watch all"
     if around.endpoints and layout.is_variant(around.endpoints[0]):
         return f"name must be the endpoint's, and capture the prefix without it: no /{entry.name} at its end"
-    return "send the endpoint a request and wait some minutes; check the bucket and the prefix of capture"
+    where = "the bucket and the prefix" if entry.capture.startswith("s3://") else "the folder"
+    return f"send the endpoint a request and wait some minutes; check {where} of capture"
 
 
 def _few(names: Sequence[str]) -> str:

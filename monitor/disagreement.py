@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from baselines.checks.names import Check
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
 from config.distance import Distance
-from monitor.checks.names import Check
 from monitor.distances.step import step_cdf
 from monitor.judge import Verdict
 from store.records import CheckRow, Outcome

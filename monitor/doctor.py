@@ -18,6 +18,7 @@ from baselines.profile.profile import Profile
 from baselines.statistics import StatisticsError
 from config.discovery import look_up
 from config.facts import DiscoveryError
+from config.findings import Finding, State, fine, refused, skipped, wrong
 from config.model import Endpoint
 from config.plurals import counted
 from monitor import diagnosis
@@ -25,8 +26,8 @@ from monitor.capture import layout
 from monitor.capture.decode import Decoded, decode
 from monitor.capture.ground_truth import decode_labels, join_ids
 from monitor.capture.schema import SchemaError, schema_of
-from monitor.findings import Finding, State, fine, skipped, wrong
 from monitor.ingest import Found, list_captures, list_labels
+from monitor.notifications import examination
 from objects import Place, PlaceError, S3Client, aws_told, open_place
 
 CREDENTIALS, ROLE, BASELINE, RESULTS = "credentials", "role", "baseline", "results"
@@ -42,6 +43,8 @@ class Instruments:
 
     client: Callable[[str, str | None], Any]
     s3: Callable[[str | None], S3Client]
+    sqs: Callable[[str, str | None], Any]
+    """The client for a queue by its URL, in a role; raises QueueError."""
     now: Callable[[], datetime]
     write: bool = False
     """Whether the results' place may be written to."""
@@ -49,18 +52,21 @@ class Instruments:
 
 def examine(entry: Endpoint, by: Instruments) -> Iterator[Finding]:
     """Every check in order, each as soon as it is made; what rests on one that failed is skipped."""
-    on_aws = entry.capture.startswith("s3://")
-    if on_aws:
+    captured_on_aws = entry.capture.startswith("s3://")
+    if captured_on_aws or entry.retrain is not None:
         for finding in _identity(entry, by):
             yield finding
-            if finding.state is State.WRONG and finding.check in (CREDENTIALS, ROLE):
+            if captured_on_aws and is_nobody(finding):
                 yield skipped("all else", "wants credentials")
                 return
-        yield from _endpoint(entry, by)
     else:
         yield skipped(CREDENTIALS, f"{entry.capture} is a folder of this machine")
+    if captured_on_aws:
+        yield from _endpoint(entry, by)
     captured = _Captured.look(entry, by)
     yield captured.finding
+    if entry.notifications is not None:
+        yield from _announced(entry, entry.notifications, by)
     baseline = _baseline(entry, by)
     decoded: list[Decoded] = []
     if isinstance(baseline, Finding):
@@ -68,12 +74,17 @@ def examine(entry: Endpoint, by: Instruments) -> Iterator[Finding]:
         yield baseline
     else:
         profile, constraints, told = baseline
-        yield from _lines(entry, captured, constraints, decoded, by.now())
+        yield from _lines(entry, captured, constraints, decoded)
         yield told
         if decoded:
             yield diagnosis.of_order(decoded[0], profile, constraints)
     yield _labels(entry, by, decoded)
     yield _results(entry, by)
+
+
+def is_nobody(finding: Finding) -> bool:
+    """Whether it says that there are no credentials to ask AWS with."""
+    return finding.state is State.WRONG and finding.check in (CREDENTIALS, ROLE)
 
 
 def _identity(entry: Endpoint, by: Instruments) -> Iterator[Finding]:
@@ -138,11 +149,6 @@ def _open(entry: Endpoint, by: Instruments, uri: str, kms_key: str | None = None
     return open_place(uri, lambda: by.s3(entry.role), kms_key=kms_key)
 
 
-def _refused(check: str, error: Exception) -> Finding:
-    said, _, change = str(error).partition(": ")
-    return wrong(check, said, change or "see the message")
-
-
 @dataclass(frozen=True, slots=True)
 class _Captured:
     """The captures of an endpoint: what is said of them, and the newest ones."""
@@ -161,7 +167,7 @@ class _Captured:
             newest = inside[-1].ref.key if inside else None
             around = None if inside else surroundings(place, entry)
         except PlaceError as error:
-            return cls(_refused(diagnosis.CAPTURES, error))
+            return cls(refused(diagnosis.CAPTURES, error))
         told = diagnosis.of_captures(entry, len(inside), newest, around, now)
         return cls(told, place, tuple(inside[-_LOOKED_AT:]))
 
@@ -198,6 +204,17 @@ def surroundings(place: Place, entry: Endpoint) -> diagnosis.Surroundings:
     )
 
 
+def _announced(entry: Endpoint, url: str, by: Instruments) -> Iterator[Finding]:
+    told, arn = examination.of_queue(url, lambda: by.sqs(url, entry.role))
+    yield told
+    if arn is None:
+        yield skipped(examination.ANNOUNCED, "wants the queue")
+        return
+    bucket, _, prefix = entry.capture.removeprefix("s3://").partition("/")
+    below = f"{prefix.rstrip('/')}/{entry.name}/".lstrip("/")
+    yield examination.of_announcements(arn, bucket, below, lambda: by.client("s3", entry.role))
+
+
 def _baseline(entry: Endpoint, by: Instruments) -> tuple[Profile, Constraints, Finding] | Finding:
     if entry.baseline is None:
         return skipped(
@@ -208,7 +225,7 @@ def _baseline(entry: Endpoint, by: Instruments) -> tuple[Profile, Constraints, F
         files = folder.read_files(_open(entry, by, entry.baseline))
         profile, constraints = folder.parse(files)
     except PlaceError as error:
-        return _refused(BASELINE, error)
+        return refused(BASELINE, error)
     except (BaselineError, StatisticsError, ConstraintsError) as error:
         return wrong(BASELINE, str(error), "create it again: kedge baseline create DATASET --output DIR")
     features = counted(len(constraints.features), "feature")
@@ -217,7 +234,7 @@ def _baseline(entry: Endpoint, by: Instruments) -> tuple[Profile, Constraints, F
 
 
 def _lines(
-    entry: Endpoint, captured: _Captured, constraints: Constraints, decoded: list[Decoded], now: datetime
+    entry: Endpoint, captured: _Captured, constraints: Constraints, decoded: list[Decoded]
 ) -> Iterator[Finding]:
     if captured.place is None or not captured.newest:
         yield skipped(diagnosis.LINES, "there is none")
@@ -230,7 +247,7 @@ def _lines(
         yield wrong(diagnosis.LINES, str(error), "name the columns of a record under columns, outputs first")
         return
     except PlaceError as error:
-        yield _refused(diagnosis.LINES, error)
+        yield refused(diagnosis.LINES, error)
         return
     told = [diagnosis.of_lines(f.ref.key, d) for f, d in zip(captured.newest, decoded, strict=True)]
     yield next((each for each in told if each.state is State.WRONG), told[-1])
@@ -244,7 +261,7 @@ def _labels(entry: Endpoint, by: Instruments, decoded: list[Decoded]) -> Finding
         found = [each for each in list_labels(place, by.now() - entry.label_horizon) if each.in_layout]
         read = [decode_labels(place.objects.read(each.ref.key)).frame["join_id"] for each in found[-20:]]
     except PlaceError as error:
-        return _refused(diagnosis.LABELS, error)
+        return refused(diagnosis.LABELS, error)
     empty = pl.Series("join_id", [], dtype=pl.String)
     labels = pl.concat([empty, *read])
     records = pl.concat([empty, *(join_ids(each.records) for each in decoded)])
@@ -260,6 +277,6 @@ def _results(entry: Endpoint, by: Instruments) -> Finding:
         place = _open(entry, by, entry.results, entry.results_kms_key)
         place.objects.write(place.key(f"{entry.name}/{_PROBE}"), b"")
     except PlaceError as error:
-        return _refused(RESULTS, error)
+        return refused(RESULTS, error)
     by_key = f", encrypted by {entry.results_kms_key}" if entry.results_kms_key else ""
     return fine(RESULTS, f"{entry.results} takes what is written{by_key}")

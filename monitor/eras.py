@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from baselines.folder import BaselineError
 from config.model import Endpoint
+from config.rollout import SETTLING
 from monitor.windows import EPOCH
 from store import deployments, incidents, runs
 from store.records import Deployment
@@ -80,6 +81,7 @@ def follow(
     """Bring the eras up to date; the first one begins at EPOCH, so that no capture is before it.
 
     While an update shifts traffic, `mixed_until` equals `started_at`; it is set when AWS says InService.
+    The config that a retraining run has just replaced begins none: AWS may tell of it for a while.
     """
     eras = deployments.eras(connection, monitor_id)
     if not eras:
@@ -96,6 +98,8 @@ def follow(
         return eras
     config = now_in_force.endpoint_config
     if what is Change.BEGIN:
+        if runs.has_left(connection, monitor_id, config, last.endpoint_config or "", now - SETTLING):
+            return eras
         began = max(min(now_in_force.since, now), last.started_at + _INSTANT)
         # a retraining run stores the baseline of its model before it rolls it out
         planned = runs.planned_baseline(connection, monitor_id, config)

@@ -8,17 +8,20 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from baselines import versions
 from baselines.constraints import Constraints
 from baselines.profile import codec
 from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
+from config.distance import Distance
 from config.model import Endpoint
-from monitor import evidence
+from monitor import evidence, skew
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
-from store import executions, incidents, windows
+from store import deployments, executions, incidents, windows
 from store.records import (
+    Deployment,
     Execution,
     ExecutionKind,
     ExecutionStatus,
@@ -27,6 +30,9 @@ from store.records import (
     NewExecution,
     Window,
 )
+
+_SMALLER = 50
+"""So many windows that decide nothing are looked at for what they show all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,8 @@ def judge_window(connection: Connection, window: Window, bench: Bench, now: date
     evidence.keep(connection, window, found)
     profile = found.profile
     windows.compact(connection, window.id, codec.encode(profile), profile.rows, found.rejected)
-    return settle(connection, window, judgement(profile, found.rejected, bench), bench.ended, now)
+    hint = skew.scaling(profile, bench.baseline.profile, _inputs(bench))
+    return settle(connection, window, judgement(profile, found.rejected, bench), bench.ended, now, hint)
 
 
 def judgement(profile: Profile, rejected: int, bench: Bench) -> NewExecution:
@@ -62,15 +69,87 @@ def judgement(profile: Profile, rejected: int, bench: Bench) -> NewExecution:
 
 
 def settle(
-    connection: Connection, window: Window, new: NewExecution, ended: bool, now: datetime
+    connection: Connection,
+    window: Window,
+    new: NewExecution,
+    ended: bool,
+    now: datetime,
+    hint: str | None = None,
+    *,
+    compared: bool = True,
 ) -> Execution:
-    """Store a judgement of a window, whoever made it, and bring the window's incidents up to date."""
+    """Store a judgement of a window, whoever made it, and bring the window's incidents up to date.
+
+    `hint` says more of what a skew of it may come from. Where the checks are not all that were compared, but
+    the violations alone, nobody can say that nearly all columns are far off.
+    """
     before = _breaches_before(connection, window)
     execution = executions.record(connection, window, new, now)
     found = breaches(new.checks, new.records, new.rejected)
+    is_skew = compared and _is_skew(connection, execution, new, found)
+    found = _told_apart(found, is_skew, hint)
     _follow_incidents(connection, execution, found, before, ended, now)
     _close_vanished(connection, execution, now)
     return execution
+
+
+def _told_apart(found: tuple[Breach, ...], is_skew: bool, hint: str | None) -> tuple[Breach, ...]:
+    """Skew in place of drift where it begins with the model, drift where it came later."""
+    looks = next((breach for breach in found if breach.kind is IncidentKind.SKEW), None)
+    if looks is None:
+        return found
+    if not is_skew:
+        return tuple(breach for breach in found if breach is not looks)
+    named = replace(looks, summary=f"{looks.summary} {hint}") if hint else looks
+    rest = (breach for breach in found if breach.kind not in (IncidentKind.SKEW, IncidentKind.DRIFT))
+    return (*rest, named)
+
+
+def _is_skew(
+    connection: Connection, execution: Execution, new: NewExecution, found: tuple[Breach, ...]
+) -> bool:
+    """Whether a skew goes on, or begins: in the first window held against a baseline, and no later."""
+    if not any(breach.kind is IncidentKind.SKEW for breach in found):
+        return False
+    key = (execution.monitor_id, execution.variant, execution.deployment_id)
+    skews = {
+        incident.deployment_id: incident
+        for incident in incidents.history(connection, execution.monitor_id)
+        if incident.kind is IncidentKind.SKEW and incident.variant == execution.variant
+    }
+    known = skews.get(execution.deployment_id)
+    if known is not None and known.closed_at is None:
+        return True
+    if not skew.begins(new.checks, new.records):
+        return False
+    if executions.of_records(connection, *key, skew.FEWEST_RECORDS, before=execution.start):
+        return False
+    smaller = executions.before(connection, *key, execution.start, _SMALLER)
+    if any(skew.is_near(executions.checks(connection, each.id), each.records) for each in smaller):
+        return False
+    eras = deployments.eras(connection, execution.monitor_id)
+    era = next(each for each in eras if each.id == execution.deployment_id)
+    for earlier in reversed([each for each in eras if each.started_at < era.started_at]):
+        if not _is_same(connection, earlier, era, new):
+            continue
+        last = executions.of_records(
+            connection, execution.monitor_id, execution.variant, earlier.id, skew.FEWEST_RECORDS
+        )
+        if last is not None:
+            return earlier.id in skews and skews[earlier.id].last_window >= last.start
+    return True
+
+
+def _is_same(connection: Connection, earlier: Deployment, era: Deployment, new: NewExecution) -> bool:
+    """Whether two eras have one baseline, or most columns that are far off now lie near in both of theirs.
+
+    A model that was rolled out in a drifted world may come with its own answers beside the inputs of before.
+    """
+    if earlier.baseline_id is None or era.baseline_id is None or earlier.baseline_id == era.baseline_id:
+        return earlier.baseline_id == era.baseline_id
+    was, now = (versions.load(connection, each) for each in (earlier.baseline_id, era.baseline_id))
+    between = judge(was.profile, now.profile, now.constraints, Distance(new.distance_mode)).checks
+    return skew.are_alike(between, skew.far_columns(new.checks))
 
 
 def _close_vanished(connection: Connection, execution: Execution, now: datetime) -> None:
@@ -104,6 +183,12 @@ def _kept(bench: Bench) -> Constraints:
     constraints = bench.baseline.constraints
     kept = tuple(f for f in constraints.features if f.name not in bench.endpoint.exclude)
     return replace(constraints, features=kept)
+
+
+def _inputs(bench: Bench) -> tuple[str, ...]:
+    """The names of what a model is given, as far as the entry tells them from what it answers."""
+    answers = {bench.endpoint.prediction, *(bench.endpoint.output_columns or ())}
+    return tuple(f.name for f in _kept(bench).features if f.name not in answers)
 
 
 def _width(bench: Bench) -> int:
@@ -141,7 +226,7 @@ def _follow_incidents(
         for incident in incidents.open_ones(connection, execution.monitor_id)
         if (incident.variant, incident.deployment_id) == (execution.variant, execution.deployment_id)
     ]
-    for kind in (IncidentKind.DATA_FAULT, IncidentKind.DRIFT):
+    for kind in (IncidentKind.DATA_FAULT, IncidentKind.SKEW, IncidentKind.DRIFT):
         open_incident = next((incident for incident in mine if incident.kind is kind), None)
         if ended and open_incident is None:
             continue  # what it is about is no longer in force

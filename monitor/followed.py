@@ -149,7 +149,7 @@ def record(
     window = _window(connection, monitor_id, endpoint, eras, hour.hour)
     windows.compact(connection, window.id, codec.encode(told.profile), told.profile.rows)
     ended = any(era.id == window.deployment_id and era.ended_at is not None for era in eras)
-    return _done(connection, executions.settle(connection, window, new, ended, now), now)
+    return _done(connection, executions.settle(connection, window, new, ended, now, compared=False), now)
 
 
 def record_failure(

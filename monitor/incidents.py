@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from baselines.checks.names import DATA_FAULTS, Check
 from config.plurals import counted
-from monitor.checks.names import DATA_FAULTS, Check
+from monitor import skew
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 
 QUIET_WINDOWS = 2
@@ -40,7 +41,11 @@ class Decision(StrEnum):
 
 
 def breaches(checks: Iterable[CheckRow], records: int, rejected: int) -> tuple[Breach, ...]:
-    """The breaches of one window, of each kind at most one."""
+    """The breaches of one window, of each kind at most one.
+
+    Drift of most columns may be skew too: which of the two it is, the windows before it tell.
+    """
+    checks = tuple(checks)
     violated = [check for check in checks if check.outcome is Outcome.VIOLATED]
     faults = [check for check in violated if check.check in DATA_FAULTS]
     drifted = [check for check in violated if check.check == Check.DRIFT]
@@ -50,6 +55,10 @@ def breaches(checks: Iterable[CheckRow], records: int, rejected: int) -> tuple[B
         found.append(_data_fault(faults, lost, rejected))
     if drifted:
         found.append(_drift(drifted))
+    if far := skew.far_columns(checks):
+        features = _features(far)
+        summary = skew.summary(far, _named(features))
+        found.append(Breach(IncidentKind.SKEW, max(map(_distance, far)), features, summary))
     return tuple(found)
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from baselines.checks.completeness import check_completeness
+from baselines.checks.domain import check_domain
+from baselines.checks.names import NOT_COMPARED, OURS_ALONE, Check, insufficient, not_applicable
+from baselines.checks.non_negative import check_non_negative
 from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile
 from config.assumptions import CONSERVATIVE, Assume
 from config.distance import Distance
 from monitor.checks.columns import check_columns
-from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
-from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
-from monitor.checks.names import NOT_COMPARED, OURS_ALONE, Check, insufficient, not_applicable
-from monitor.checks.non_negative import check_non_negative
 from monitor.checks.profiled import unanswered
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome

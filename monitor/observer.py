@@ -1,4 +1,4 @@
-"""One round for one endpoint: ingest what is new, judge what is due, publish, let go."""
+"""The observer's round over an endpoint: ingest what is new, judge what is due, publish, let go."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from monitor.capture.schema import schema_of
 from monitor.digest import Recipe
 from monitor.hooks.postprocess import run_on
 from monitor.hooks.script import Script, read_script
-from monitor.rounds import LEASE, Problem, Round, World, noting
+from monitor.rounds import Problem, Round, World, noting
 from monitor.sweep import SWEEP, sweep
 from monitor.transforms import Transforms
 from monitor.turns import TURN, Backlogs, Bound, Intake
@@ -46,8 +46,6 @@ from store.engine import reading, writing
 from store.lease import Lease, StoppingError, leased
 from store.records import Deployment, Execution, Monitor, ObjectKind
 from store.turns import Standing
-
-__all__ = ["LEASE", "Observer", "Problem", "Round", "World"]
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +142,8 @@ class Observer:
             if monitors.set_problem(connection, lease.key, done.problem, now) and done.problem:
                 log.warning("endpoint_problem", endpoint=endpoint.name, problem=done.problem)
             seen = intake.seen(endpoint, known) if done.problem is None else None
-            stored_turns.conclude(connection, lease.key, seen, *intake.waiting)
+            counted = intake.counted(endpoint.lateness, now) if done.problem is None else None
+            stored_turns.conclude(connection, lease.key, seen, *intake.waiting, counted)
         return done
 
     def _round(

@@ -1,4 +1,4 @@
-"""One round over an endpoint: what it needs from outside, what it did, and what an owner has to mend."""
+"""What a round over an endpoint needs from outside, what it did, and what an owner has to mend."""
 
 from __future__ import annotations
 

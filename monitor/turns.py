@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from config.model import Endpoint
 from monitor.capture import layout
 from monitor.ingest import Found
+from monitor.windows import window_start
 from objects import Place
-from store.records import Deployment, ExecutionKind, ObjectKind, Window
+from store.records import Deployment, ExecutionKind, Monitor, ObjectKind, Window
 from store.turns import Standing
 
 
@@ -114,6 +115,10 @@ class Intake:
                 digest.update(f"{found.name}\0{found.ref.etag}\n".encode())
         return digest.hexdigest()
 
+    def counted(self, lateness: timedelta, now: datetime) -> tuple[datetime, datetime] | None:
+        """Between when all captures are counted, which are listed so far back; None where not all are."""
+        return (now - lateness, now) if self._whole and self.everything is not None else None
+
     @property
     def waiting(self) -> tuple[int, datetime | None]:
         """How many objects were left, and when the oldest of them was begun, as its key says."""
@@ -176,11 +181,23 @@ def has_work(endpoint: Endpoint, standing: Standing, now: datetime, sweep: timed
         return True
     if monitor.problem is not None or standing.listing_seen is None or standing.outlived:
         return True
+    if standing.is_tried and _is_uncounted(endpoint, monitor, now):
+        return True
     if not standing.eras or any(era.baseline_id is None for era in standing.eras):
         return True
     if monitor.swept_at is None or now - monitor.swept_at >= sweep:
         return True
     return monitor.swept_digest != endpoint.digest or _is_behind(endpoint, standing, now - endpoint.grace)
+
+
+def _is_uncounted(endpoint: Endpoint, monitor: Monitor, now: datetime) -> bool:
+    """Whether it is not on record that the last window is over and all that came of it is counted.
+
+    What a queue announces is no proof of that; there the listing that is made now and then is.
+    """
+    over = window_start(now - endpoint.grace, endpoint.window) + endpoint.grace
+    is_listed = endpoint.notifications is None
+    return is_listed and (monitor.counted_until is None or monitor.counted_until < over)
 
 
 def _is_behind(endpoint: Endpoint, standing: Standing, closed: datetime) -> bool:

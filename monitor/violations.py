@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterable
 
+from baselines.checks.names import OURS_ALONE, Check
 from baselines.jackson import quoted
-from monitor.checks.names import OURS_ALONE, Check
 from store.records import CheckRow, Outcome
 
 VIOLATIONS = "constraint_violations.json"

@@ -7,7 +7,7 @@
 Keys use "/" everywhere. What goes wrong is a `PlaceError`: its kind for programs, one sentence for people.
 """
 
-from objects.aws import S3Client, aws_client, aws_session, aws_told, s3_client
+from objects.aws import AwsClient, S3Client, aws_client, aws_session, aws_told, s3_client
 from objects.folder import FolderObjects
 from objects.place import Place, open_place
 from objects.problem import PlaceError, PlaceProblem
@@ -15,6 +15,7 @@ from objects.s3 import S3Objects
 from objects.surface import Names, ObjectRef, Objects
 
 __all__ = [
+    "AwsClient",
     "FolderObjects",
     "Names",
     "ObjectRef",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from objects.problem import PlaceError, PlaceProblem
 
 if TYPE_CHECKING:
     import boto3
     from botocore.config import Config as BotoConfig
+
+AwsClient: TypeAlias = Any
+"""boto3 makes its clients' classes, and what they answer, at run time."""
 
 
 class S3Client(Protocol):
@@ -53,7 +56,7 @@ def s3_client(region: str | None = None, role: str | None = None) -> S3Client:
 
 def aws_client(
     service: str, region: str | None = None, role: str | None = None, config: BotoConfig | None = None
-) -> Any:  # noqa: ANN401 - boto3 makes it at run time
+) -> AwsClient:
     """A boto3 client of a service, in a role where one is given.
 
     Raises:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
+from baselines.checks.names import OURS_ALONE
 from baselines.constraints import Constraints
 from baselines.folder import CONSTRAINTS, STATISTICS
 from baselines.profile.profile import Profile
@@ -19,7 +20,6 @@ from monitor.analysis.outcome import Analysed
 from monitor.analysis.quality import analyse_quality
 from monitor.capture.rejects import RejectKind
 from monitor.capture.schema import in_own_types
-from monitor.checks.names import OURS_ALONE
 from monitor.comparison import Gathered
 from monitor.hooks.postprocess import run_postprocess
 from monitor.hooks.script import read_script

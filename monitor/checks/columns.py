@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.checks.names import Check
+from baselines.checks.names import Check
 from store.records import CheckRow, Outcome
 
 _SENTENCE = (

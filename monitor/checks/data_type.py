@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from baselines.checks.names import Check, insufficient, not_applicable, percent
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.types import DataType, TypeCounts
 from config.assumptions import CONSERVATIVE, Assume
-from monitor.checks.names import Check, insufficient, not_applicable, percent
 from store.records import CheckRow, Outcome
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from baselines.checks.names import NOT_COMPARED, Check, insufficient, not_applicable, printed
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
 from baselines.profile.column import ColumnProfile
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
 from config.distance import Distance
-from monitor.checks.names import NOT_COMPARED, Check, insufficient, not_applicable, printed
 from monitor.distances.chi_squared import chi_squared
 from monitor.distances.l_infinity import l_infinity
 from monitor.distances.robust import correction, robust, shift_in_sd

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from baselines.checks.names import Check
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from monitor.capture.schema import text_columns
-from monitor.checks.names import Check
 
 _AS_NUMBERS = (
     "Its records were profiled as numbers, whose texts are gone, and this baseline takes the feature for "

@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
+from baselines.checks.names import Check, insufficient, not_applicable
 from baselines.profile.column import ColumnProfile
 from baselines.profile.types import DataType
 from config.distance import Distance
 from monitor.checks.drift import BLIND_ABOVE
-from monitor.checks.names import Check, insufficient, not_applicable
 from monitor.distances.robust import correction, robust
 from monitor.distances.simple import simple
 from monitor.distances.step import Floats, StepCdf, step_cdf

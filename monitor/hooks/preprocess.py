@@ -160,9 +160,7 @@ def decode_through(
     return Preprocessed(decoded, found.said, max(0, found.seen - told - decoded.rejects.lost + misfits))
 
 
-def columns_through(
-    script: Script, objects: Iterable[bytes], *, plain: bool = False, limits: Limits = LIMITS
-) -> tuple[str, ...]:
+def columns_through(script: Script, objects: Iterable[bytes], *, plain: bool = False) -> tuple[str, ...]:
     """The keys that the script gives the records of the first lines, in lexicographical order; () for none.
 
     `objects` are objects as stored; they are read until there is a record.
@@ -172,7 +170,7 @@ def columns_through(
     """
     for data in objects:
         for block in blocks(gunzip(data, GIB).data, _PIECE_BYTES):
-            with HookProcess(script, HANDLER, limits) as process:
+            with HookProcess(script, HANDLER, LIMITS) as process:
                 try:
                     answer = _ask(process, _Piece(block.raw, block.first, block.last), False, plain)
                     names = {str(name) for shape in answer["shapes"] for name in shape["names"]}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from objects import FolderObjects, Place, S3Client, open_place
+from objects import FolderObjects, Place, open_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,7 @@ class Script:
         return hashlib.sha256(self.source).hexdigest()
 
 
-def read_script(
-    address: str, s3: S3Client | Callable[[], S3Client] | None = None, place: Place | None = None
-) -> Script:
+def read_script(address: str, place: Place | None = None) -> Script:
     """The script at a path, file:///… or s3://bucket/key.
 
     `place` is its folder, where that is open already.
@@ -42,7 +39,7 @@ def read_script(
     """
     folder, slash, name = address.rpartition("/")
     if place is None:
-        place = open_place(folder + slash if slash else ".", s3)
+        place = open_place(folder + slash if slash else ".")
     objects = place.objects
     inside = str(Path(objects.root).resolve()) if isinstance(objects, FolderObjects) else None
     return Script(address, objects.read(place.key(name)), inside)

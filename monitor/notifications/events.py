@@ -1,7 +1,8 @@
-"""What a message says: S3's event notifications, as they come from S3, EventBridge or SNS."""
+"""What a message says: S3's notifications, from S3, EventBridge or SNS, and SageMaker's from EventBridge."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,9 @@ _ENVELOPES = 3
 """So many envelopes of SNS are opened, one within the other."""
 _LONGEST_KEY = 1024
 """Bytes of a key, of which S3 takes no more."""
+_PACKAGE = re.compile(
+    r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]{1,32}:\d{12}:model-package/[\w./-]{1,256}", re.ASCII
+)
 _LARGEST = 2**63 - 1
 """Bytes of an object, of which a database takes no more."""
 
@@ -27,11 +31,13 @@ class MalformedError(ValueError):
 class Notice:
     """The objects that a message says were written, and what is wrong with the rest of it, if anything.
 
-    Neither means that the message is of no concern: a test, or an object that was deleted.
+    `package` is the ARN of a model package that changed, as SageMaker tells EventBridge. None of them means
+    that the message is of no concern: a test, or an object that was deleted.
     """
 
     objects: tuple[ObjectRef, ...] = ()
     wrong: str | None = None
+    package: str | None = None
 
 
 def read_notice(body: str) -> Notice:
@@ -57,6 +63,8 @@ def _notice(body: object, envelopes: int) -> Notice:
         return Notice()
     if event.get("source") == "aws.s3" and "detail-type" in event:
         return _of_event_bridge(event)
+    if event.get("source") == "aws.sagemaker" and "detail-type" in event:
+        return _of_sagemaker(event)
     if isinstance(event.get("Records"), list):
         return _of_records(event["Records"])
     raise MalformedError("it is neither S3's, EventBridge's nor SNS's")
@@ -67,6 +75,16 @@ def _of_event_bridge(event: dict[str, Any]) -> Notice:
         return Notice()
     # EventBridge leaves keys as they are
     return Notice((_object(event.get("detail"), event.get("time"), quoted=False),))
+
+
+def _of_sagemaker(event: dict[str, Any]) -> Notice:
+    """That a model package changed; what it is now is asked of the registry, since events may overtake."""
+    if event["detail-type"] != "SageMaker Model Package State Change":
+        return Notice()
+    arn = _part(event.get("detail"), "ModelPackageArn")
+    if not isinstance(arn, str) or not _PACKAGE.fullmatch(arn):
+        raise MalformedError("it lacks the ARN of a model package")
+    return Notice(package=arn)
 
 
 def _of_records(records: list[Any]) -> Notice:

@@ -29,6 +29,8 @@ class Fate(StrEnum):
     """An endpoint's; deleted once what it announces is counted."""
     OF_NO_CONCERN = "of_no_concern"
     """A test, or an object that was deleted: deleted."""
+    PASSED_ON = "passed_on"
+    """A model package's: whoever waits for it was told; deleted, since the registry is asked in any case."""
     ELSEWHERE = "elsewhere"
     """An object that is no capture of an endpoint of kedge.yaml: deleted."""
     OVERFLOWED = "overflowed"
@@ -100,6 +102,8 @@ class Inbox:
 
     def put(self, message: Message, notice: Notice, now: float) -> Fate:
         """Take in a message that was received just now; says what is to become of it."""
+        if notice.package is not None:
+            return Fate.PASSED_ON
         if not notice.objects:
             return Fate.OF_NO_CONCERN if notice.wrong is None else Fate.MALFORMED
         with self._lock:

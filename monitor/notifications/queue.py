@@ -74,7 +74,7 @@ class Queue:
 
     def receive(self, wait_seconds: int = LONG_POLL) -> tuple[Message, ...]:
         """Up to ten messages; none after `wait_seconds` without one."""
-        with _faults(self.url):
+        with faults(self.url):
             answer = self.client.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=_BATCH,
@@ -99,7 +99,7 @@ class Queue:
                 {"Id": str(index), "ReceiptHandle": receipt, **more}
                 for index, receipt in enumerate(receipts[at : at + _BATCH])
             ]
-            with _faults(self.url):
+            with faults(self.url):
                 answer = call(QueueUrl=self.url, Entries=entries)
             for failed in answer.get("Failed", ()):
                 log.info("message_not_taken", queue=self.url, code=failed.get("Code"))
@@ -116,7 +116,7 @@ _DENIED = (
 
 
 @contextmanager
-def _faults(url: str) -> Iterator[None]:
+def faults(url: str) -> Iterator[None]:
     """Turn what boto3 raises into `QueueError`."""
     from botocore import exceptions as boto
 

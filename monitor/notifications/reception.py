@@ -32,7 +32,7 @@ class _Box:
     url: str
     inbox: Inbox
     roles: tuple[str | None, ...]
-    """Those of the queue's entries. It is used in one of them, and in the next where that one fails."""
+    """Those of the entries that name it. It is used in one of them, and in the next where that one fails."""
     tried: int = 0
     role: str | None = None
     """In which `queue` was opened."""
@@ -54,6 +54,7 @@ class Reception:
         client: an SQS client for a queue's URL in a role; may raise QueueError.
         count: told of each message's fate.
         visibility: seconds for which a message is held at a time.
+        package: told the ARN of each model package that a message says has changed, as often as it says so.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Reception:
         client: Callable[[str, str | None], SqsClient],
         count: Callable[[Fate], None] = lambda _: None,
         visibility: int = VISIBILITY,
+        package: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._package = package
         self._client = client
         self._count = count
         self._visibility = visibility
@@ -73,13 +76,18 @@ class Reception:
     def follow(self, endpoints: Iterable[Endpoint]) -> None:
         """The endpoints of kedge.yaml, whenever it changed; those without a queue are left out."""
         by_queue: dict[str, list[Endpoint]] = {}
+        roles_of: dict[str, dict[str | None, None]] = {}
         for endpoint in endpoints:
             if endpoint.notifications is not None:
                 by_queue.setdefault(endpoint.notifications, []).append(endpoint)
+            events = endpoint.retrain.events if endpoint.retrain else None
+            for url in filter(None, (endpoint.notifications, events)):
+                by_queue.setdefault(url, [])
+                roles_of.setdefault(url, {})[endpoint.role] = None
         for url in self._boxes.keys() - by_queue.keys():
             self._boxes.pop(url).gone = True
         for url, those in by_queue.items():
-            roles = tuple(dict.fromkeys(endpoint.role for endpoint in those))
+            roles = tuple(roles_of[url])
             box = self._boxes.get(url)
             if box is None:
                 box = _Box(url, Inbox(self._visibility), roles)
@@ -183,7 +191,7 @@ class Reception:
             if fate is Fate.MALFORMED and message.id in box.told:
                 continue
             self._count(fate)
-            if fate in (Fate.OF_NO_CONCERN, Fate.ELSEWHERE):
+            if fate in (Fate.OF_NO_CONCERN, Fate.ELSEWHERE, Fate.PASSED_ON):
                 done.append(message.receipt)
             elif fate is Fate.MALFORMED:
                 self._tell(box, message.id, wrong)
@@ -193,6 +201,8 @@ class Reception:
         """A message's fate, and what is wrong with it; it costs none of those received with it."""
         try:
             notice = read_notice(message.body)
+            if notice.package is not None:
+                self._package(notice.package)
             return box.inbox.put(message, notice, time.monotonic()), notice.wrong
         except Exception:
             if message.id not in box.told:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from baselines.checks.names import Check
 from baselines.constraints import (
     CategoricalDriftMethod,
     Constraints,
@@ -17,7 +18,6 @@ from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType
 from config.assumptions import Assume, ChiSquaredReading
 from config.distance import Distance
-from monitor.checks.names import Check
 from monitor.judge import Verdict, judge
 from store.records import Outcome
 

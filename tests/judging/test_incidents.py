@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.checks.names import Check
+from baselines.checks.names import Check
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 from tests.clock import HOUR, NOON
@@ -79,7 +79,7 @@ class TestBreaches:
 
     def test_each_kind_is_told_once_and_many_features_are_counted(self) -> None:
         drift = [row(Check.DRIFT, 0.3, f"f{i}") for i in range(7)]
-        fault, drifting = breaches([*drift, row(Check.DOMAIN, 0.5, "sex")], 100, 0)
+        fault, drifting, _ = breaches([*drift, row(Check.DOMAIN, 0.5, "sex")], 100, 0)
         assert (fault.kind, drifting.kind) == (IncidentKind.DATA_FAULT, IncidentKind.DRIFT)
         assert "f0, f1, f2, f3, f4 and 2 more" in drifting.summary
         assert len(drifting.features) == 7

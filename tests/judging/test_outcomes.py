@@ -12,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baselines.checks.completeness import check_completeness
+from baselines.checks.domain import check_domain
+from baselines.checks.names import Check
 from baselines.constraints import (
     CategoricalDriftMethod,
     ConfigOverrides,
@@ -27,11 +30,8 @@ from baselines.profile.profile import Profile, profile_frame
 from baselines.profile.types import DataType, TypeCounts
 from config.assumptions import Assume, ChiSquaredReading
 from config.distance import Distance
-from monitor.checks.completeness import check_completeness
 from monitor.checks.data_type import check_data_type
-from monitor.checks.domain import check_domain
 from monitor.checks.drift import check_drift
-from monitor.checks.names import Check
 from monitor.judge import Verdict, judge
 from store.records import CheckRow, Outcome
 from tests.judging.profiles import COLUMNS, CONFIGS, FEATURES, asking, column, numbers, table, texts_of

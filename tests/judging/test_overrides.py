@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from baselines import constraints
+from baselines.checks.names import Check
 from baselines.profile import profile_frame
 from config.distance import Distance
-from monitor.checks.names import Check
 from monitor.judge import judge
 from store.records import Outcome
 

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
+from baselines.checks.names import Check
 from baselines.profile import codec
-from monitor.checks.names import Check
 from monitor.publish import files, folder, publish, schedule_name
 from objects import FolderObjects, Place, open_place
 from store import executions, windows

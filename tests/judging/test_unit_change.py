@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from baselines.checks.names import DATA_FAULTS, Check
 from baselines.constraints import MonitoringConfig, suggest
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import Profile, profile_frame
 from config.distance import Distance
 from demo import survey
-from monitor.checks.names import DATA_FAULTS, Check
 from monitor.checks.unit import check_unit
 from monitor.incidents import breaches
 from monitor.judge import judge

@@ -7,8 +7,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baselines.checks.names import OURS_ALONE, Check
 from baselines.jackson import render
-from monitor.checks.names import OURS_ALONE, Check
 from monitor.violations import completion_message, write
 from store.records import CheckRow, Outcome
 

@@ -107,6 +107,32 @@ def test_what_is_malformed_says_why(body: str, wrong: str) -> None:
     assert wrong in notice.wrong
 
 
+def changed(arn: object, kind: str = "SageMaker Model Package State Change") -> str:
+    """A change of a model package, as EventBridge writes it."""
+    detail = {"ModelPackageArn": arn, "ModelPackageGroupName": "abalone", "ModelApprovalStatus": "Approved"}
+    return json.dumps({"source": "aws.sagemaker", "detail-type": kind, "detail": detail})
+
+
+PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/abalone/3"
+
+
+@pytest.mark.parametrize("body", [changed(PACKAGE), enveloped(changed(PACKAGE))])
+def test_a_model_package_that_changed_is_named(body: str) -> None:
+    assert read_notice(body) == Notice(package=PACKAGE)
+
+
+def test_what_else_sagemaker_tells_is_of_no_concern() -> None:
+    assert read_notice(changed(PACKAGE, "SageMaker Endpoint State Change")) == Notice()
+
+
+@pytest.mark.parametrize(
+    "arn", [None, 3, "", "abalone/3", PACKAGE + "\n", PACKAGE.replace("package/", "card/")]
+)
+def test_a_package_without_its_arn_is_malformed(arn: object) -> None:
+    notice = read_notice(changed(arn))
+    assert (notice.package, notice.wrong) == (None, "it lacks the ARN of a model package")
+
+
 def test_a_bad_record_costs_no_good_one() -> None:
     other = record(key="other")
     notice = read_notice(message(record(), {"eventSource": "aws:sqs"}, other))

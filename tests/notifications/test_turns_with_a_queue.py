@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from config.model import Endpoint
-from monitor.observer import Round
+from monitor.rounds import Round
 from monitor.turns import TURN, Bound
 from store import turns
 from store.engine import writing

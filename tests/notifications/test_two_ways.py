@@ -22,7 +22,8 @@ from config.model import Endpoint
 from monitor.arrivals import Arrivals
 from monitor.notifications.queue import sqs_client
 from monitor.notifications.reception import Reception
-from monitor.observer import Observer, Round
+from monitor.observer import Observer
+from monitor.rounds import Round
 from tests.clock import HOUR, MINUTE, NOON
 from tests.conftest import ROOT
 from tests.faults import Fault, FaultyAws

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 
 from config.model import Endpoint
 from monitor.eras import InForce
-from monitor.observer import Observer, Round, World
+from monitor.observer import Observer
+from monitor.rounds import Round, World
 from objects import S3Client, s3_client
 from store import captures, deployments, executions, incidents, monitors, windows
 from store.engine import reading

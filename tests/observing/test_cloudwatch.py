@@ -19,7 +19,7 @@ from monitor import cloudwatch
 from monitor.cloudwatch import MOST_BYTES, MOST_METRICS, CloudWatchError, requests
 from monitor.delivery import due
 from monitor.metric_values import MetricValue, StatisticSet
-from monitor.observer import Round
+from monitor.rounds import Round
 from store import metrics_outbox
 from store.engine import reading
 from tests.clock import HOUR, MINUTE, NOON
@@ -179,7 +179,7 @@ def test_what_cloudwatch_does_not_take_is_told_and_sent_later(watch: Watch, clie
     assert (first.judged, first.sent) == (1, 0)
     assert watch.monitor().problem == first.problem
     with reading(watch.engine) as connection:
-        assert metrics_outbox.count(connection, watch.monitor().id, due(watched(watch), LATER)) == 1
+        assert len(metrics_outbox.waiting(connection, watch.monitor().id, due(watched(watch), LATER))) == 1
     second = observe(watch, LATER + MINUTE, client)
     assert (second.problem, second.sent) == (None, 1)
     assert watch.monitor().problem is None

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 import service
 from config.model import Endpoint
 from monitor.eras import InForce
-from monitor.observer import World
+from monitor.rounds import World
 from tests.clock import NOON
 from tests.observing.conftest import Watch
 from tests.observing.test_bad_input_through_the_service import refusing

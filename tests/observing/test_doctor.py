@@ -16,9 +16,9 @@ import pytest
 from baselines import constraints as constraints_file
 from baselines import statistics as statistics_file
 from baselines.create import create
+from config.findings import State
 from demo import missing_operations
 from monitor import diagnosis
-from monitor.findings import State
 from tests.capture.events import captured, csv_line
 from tests.clock import MINUTE, NOON
 from tests.commands.line import Ran, kedge
@@ -256,6 +256,71 @@ def test_results_are_written_to_with_write_alone_and_by_the_key(healthy: Clinic)
     assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/kedge")
     healthy.write(results="s3://nobodys-bucket/results")
     assert "there is no bucket nobodys-bucket" in healthy.wrong("--write")["results"]
+
+
+ALL_MADE = ["s3:ObjectCreated:*"]
+
+
+def a_queue(clinic: Clinic, **attributes: str) -> str:
+    """The URL of a queue that the entry names from now on."""
+    sqs = boto3.client("sqs")
+    url = str(sqs.create_queue(QueueName="captures", Attributes=attributes)["QueueUrl"])
+    clinic.write(notifications=url)
+    return url
+
+
+def announcing(events: list[str] = ALL_MADE, prefix: str | None = None) -> None:
+    """Have the bucket announce new objects on the queue."""
+    wanted: dict[str, Any] = {
+        "QueueArn": "arn:aws:sqs:eu-west-1:123456789012:captures",
+        "Events": events,
+    }
+    if prefix is not None:
+        wanted["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+    boto3.client("s3").put_bucket_notification_configuration(
+        Bucket="logs", NotificationConfiguration={"QueueConfigurations": [wanted]}
+    )
+
+
+def test_a_queue_that_announces_captures(healthy: Clinic) -> None:
+    dead = boto3.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
+    arn = boto3.client("sqs").get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+    to = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 10}
+    a_queue(healthy, RedrivePolicy=json.dumps(to))
+    announcing(prefix="capture/")
+    found = healthy.ask()
+    assert (found["queue"]["state"], found["announcements"]["state"]) == ("ok", "ok")
+    assert "to the dead-letter queue after 10 tries" in found["queue"]["said"]
+    assert "below capture/abalone/" in found["announcements"]["said"]
+
+
+def test_a_queue_without_a_dead_letter_queue_is_worth_knowing(healthy: Clinic) -> None:
+    a_queue(healthy)
+    announcing()
+    found = healthy.ask()
+    assert (found["queue"]["state"], found["announcements"]["state"]) == ("note", "ok")
+
+
+def test_a_queue_that_is_not_there(healthy: Clinic) -> None:
+    healthy.write(notifications=a_queue(healthy).replace("captures", "captive"))
+    assert "there is no queue" in healthy.wrong()["queue"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (None, "announces no new object to arn:aws:sqs:eu-west-1:123456789012:captures"),
+        ({"events": ["s3:ObjectRemoved:*"]}, "announces no new object"),
+        ({"prefix": "other/"}, "announces what is made below other/ alone"),
+    ],
+)
+def test_a_bucket_that_does_not_announce_them(
+    healthy: Clinic, given: dict[str, Any] | None, says: str
+) -> None:
+    a_queue(healthy)
+    if given is not None:
+        announcing(**given)
+    assert says in healthy.wrong()["announcements"]
 
 
 def test_a_role_is_assumed_and_named(healthy: Clinic) -> None:

@@ -20,7 +20,8 @@ from sqlalchemy import Engine, select
 
 from config.model import Endpoint
 from demo.clock import StoryClock
-from monitor.observer import Observer, World
+from monitor.observer import Observer
+from monitor.rounds import World
 from objects import s3_client
 from store import executions, monitors
 from store import windows as stored_windows
@@ -313,6 +314,7 @@ def test_two_replicas_that_are_killed_count_as_one_clean_pass(
     postgres.drop(database)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_one_service_that_is_killed_counts_as_one_clean_pass(tmp_path: Path) -> None:
     seeds = range(100, 104)

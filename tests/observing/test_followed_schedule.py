@@ -16,8 +16,8 @@ from config.facts import DiscoveryError
 from config.model import Endpoint
 from config.schedules import FailedExecution, failed_executions, look_up_schedule
 from demo import missing_operations
-from monitor.observer import LEASE, Round
 from monitor.rejudging import past, rejudge
+from monitor.rounds import LEASE, Round
 from store import monitors, windows
 from store.engine import reading, writing
 from store.executions import features

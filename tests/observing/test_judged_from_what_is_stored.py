@@ -13,17 +13,18 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 
 from baselines import constraints, statistics
+from baselines.checks.names import Check
 from baselines.create import create
 from baselines.folder import BaselineFiles
 from baselines.versions import import_files
-from monitor.checks.names import Check
 from monitor.eras import InForce
-from monitor.observer import LEASE
 from monitor.rejudging import past, rejudge
+from monitor.rounds import LEASE
 from store import decisions, executions, incidents, monitors, windows
 from store.engine import reading, writing
 from store.lease import leased
 from store.records import Execution, Outcome
+from store.retraining import DecisionReason
 from store.schema import segments
 from store.schema import windows as windows_table
 from tests.clock import HOUR, MINUTE, NOON
@@ -275,6 +276,25 @@ def test_the_command_says_what_stands_beside_and_what_is_gone(watch: Watch, tmp_
     ]
     told = json.loads(_run(watch, tmp_path, "--baseline", "2", "--json", *since).out)
     assert [(one["revision"], one["baseline"], one["in_force"]) for one in told] == [(3, 2, False)] * 2
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_stands_beside_a_verdict_is_no_news_to_a_policy(watch: Watch, tmp_path: Path) -> None:
+    _month(watch)
+    _stored_version(watch, _of_other_columns())
+    with writing(watch.engine) as connection:
+        monitor = monitors.by_name(connection, "abalone")
+        assert monitor is not None
+        newest = decisions.newest_execution(connection, monitor.id)
+        assert newest is not None
+        decisions.record(
+            connection, monitor_id=monitor.id, upto_execution_id=newest, reason=DecisionReason.NO_BREACH,
+            words="", seen=(), incident_id=None, run_id=None, config_digest="digest", now=NOON,
+        )  # fmt: skip
+    since = ("--start", f"{NOON:%Y-%m-%dT%H:%M}", "--end", f"{NOON + 3 * MINUTE:%Y-%m-%dT%H:%M}")
+    assert "beside the verdict" in _run(watch, tmp_path, "--baseline", "2", *since).out
+    with reading(watch.engine) as connection:
+        assert decisions.undecided(connection) == frozenset()
 
 
 @pytest.mark.usefixtures("clock")

@@ -14,7 +14,8 @@ from sqlalchemy import event, func, select, update
 
 from config.model import Endpoint
 from monitor.eras import InForce
-from monitor.observer import Observer, Round, World
+from monitor.observer import Observer
+from monitor.rounds import Round, World
 from objects import s3_client
 from store import monitors as monitor_rows
 from store.engine import StoreError, reading, writing

@@ -18,7 +18,8 @@ from monitor.arrivals import Arrivals
 from monitor.eras import InForce
 from monitor.ingest import Fold, Found, Work
 from monitor.notifications.inbox import Letters
-from monitor.observer import Observer, Round
+from monitor.observer import Observer
+from monitor.rounds import Round
 from monitor.spark.partial import partial_of, shared
 from monitor.turns import TURN, Bound
 from objects import ObjectRef, PlaceError, PlaceProblem

@@ -128,10 +128,12 @@ def test_metrics_go_after_their_retention_and_nothing_is_counted_again(watch: Wa
     entry = watch.yard.endpoint(retention={"profiles": "3d", "metrics": "10d"})
     watch.fine(entry, NOON + 5 * MINUTE)
     assert len(watch.judged()) == 1
+    later = NOON + 4 * 24 * HOUR
+    watch.yard.capture("abalone", records(2, later))
     for day in (5, 11, 12, 13):
         watch.fine(entry, NOON + day * 24 * HOUR)
-    assert watch.judged() == []
-    assert [window.dirty for window in watch.windows()] == [False]
+    assert [each.start for each in watch.judged()] == [later]
+    assert [window.dirty for window in watch.windows()] == [False, False]
 
 
 def test_a_rewritten_object_leaves_nothing_behind_in_the_window_it_left(watch: Watch) -> None:

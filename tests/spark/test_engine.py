@@ -16,7 +16,7 @@ from sqlalchemy import Engine, update
 from baselines.profile.profile import Profile
 from config.model import Endpoint
 from monitor.ingest import Fold, Found, Work
-from monitor.observer import Round
+from monitor.rounds import Round
 from monitor.spark.engine import SparkEngine
 from monitor.spark.plan import Sizes
 from store.engine import open_engine, writing
