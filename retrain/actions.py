@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from retrain.few_labels import GO_ON
 from store import deployments, incidents, monitors, runs, windows
-from store.records import IncidentKind
 from store.retraining import Run, RunReason, RunState
 
 _BACK = timedelta(days=1)
 """A run asked for by hand without an incident learns from captures of so long ago on."""
 _ALLOWED = {
+    GO_ON: frozenset({RunState.REQUESTED, RunState.WAITING}),
     "approve": frozenset({RunState.REGISTERED}),
     "reject": frozenset({RunState.REGISTERED}),
     "cancel": frozenset(
@@ -24,10 +25,13 @@ _ALLOWED = {
             RunState.WAITING,
             RunState.WON,
             RunState.REGISTERED,
+            RunState.APPROVED,
         }
     ),
 }
 """In which states a person may say what."""
+_TOO_LATE = {"cancel": RunReason.ROLLING_OUT}
+"""Not any more for what reason."""
 
 
 class ActionError(ValueError):
@@ -38,7 +42,14 @@ def possible(run: Run) -> tuple[str, ...]:
     """What a person may say to a run now; nothing once something was said."""
     if run.approval is not None:
         return ()
-    return tuple(word for word, states in _ALLOWED.items() if run.state in states)
+    return tuple(word for word in _ALLOWED if _may_be_told(run, word))
+
+
+def _may_be_told(run: Run, what: str) -> bool:
+    """Whether the run is where it can be told so; only one that asks is told to go on."""
+    if run.reason is _TOO_LATE.get(what):
+        return False
+    return run.state in _ALLOWED[what] and (what != GO_ON or run.reason is RunReason.ASKING)
 
 
 def approve(connection: Connection, name: str) -> Run:
@@ -51,14 +62,19 @@ def reject(connection: Connection, name: str) -> Run:
     return _say(connection, name, "reject")
 
 
+def go_on(connection: Connection, name: str) -> Run:
+    """Let a run that asks go on with the labels that there are."""
+    return _say(connection, name, GO_ON)
+
+
 def cancel(connection: Connection, name: str) -> Run:
-    """Cancel a run, which is possible until its model is rolled out."""
+    """Cancel a run, which is possible until its rollout begins."""
     return _say(connection, name, "cancel")
 
 
 def _say(connection: Connection, name: str, what: str) -> Run:
     run = _listening(connection, name, what)
-    if not runs.say(connection, run.id, what, _ALLOWED[what]):
+    if not runs.say(connection, run.id, what, _ALLOWED[what], _TOO_LATE.get(what)):
         # another word, or the service's next step, came in this very moment
         _listening(connection, name, what)
         raise ActionError(f"{name} changed in this moment: look at it, and say {what} again")
@@ -70,7 +86,7 @@ def _listening(connection: Connection, name: str, what: str) -> Run:
     run = runs.by_name(connection, name)
     if run is None:
         raise ActionError(f"there is no retraining run {name}: 'kedge retrain list' shows those there are")
-    if run.state not in _ALLOWED[what]:
+    if not _may_be_told(run, what):
         raise ActionError(f"{name} is {run.state} and can't be told to {what}: {run.told}")
     if run.approval is not None and run.approval != what:
         raise ActionError(f"{name} was told to {run.approval} already")
@@ -97,10 +113,11 @@ def start(
     if not eras or period is None:
         raise ActionError(f"{endpoint} has no judged window yet: there is nothing to learn from")
     found = incidents.open_ones(connection, monitor.id)
-    fault = next((incident for incident in found if incident.kind is IncidentKind.DATA_FAULT), None)
+    fault = next((incident for incident in found if incident.kind.forbids_retraining), None)
     if fault is not None:
         raise ActionError(
-            f"{endpoint} has an open data fault, and training on it would do harm: {fault.summary}"
+            f"{endpoint} has an open {fault.kind.replace('_', ' ')}, and training on it would do harm: "
+            f"{fault.summary}"
         )
     mine = [each for each in found if each.deployment_id == eras[-1].id and variant in (None, each.variant)]
     drift = next(iter(mine), None)

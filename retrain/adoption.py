@@ -1,21 +1,43 @@
-"""deployed → adopted | rolled_back: the first labelled windows say whether the new model stays."""
+"""deployed → adopted | rolled_back: the first windows say, with labels or without, whether it stays."""
 
 from __future__ import annotations
 
-from retrain import rollout, watching
+from collections.abc import Callable
+from datetime import timedelta
+
+from config.metrics import FRESH
+from config.rollout import SETTLING
+from objects import PlaceError
+from retrain import early_readings, parameters, release, rollout, watching
+from retrain.aws_calls import CallError
 from retrain.bench import Bench, RunFailedError
-from retrain.judging import FRESH, metrics_of
+from retrain.handed import is_scored
+from retrain.judging import metrics_of
+from retrain.parameter_store import ParameterError
+from retrain.readings import FEWEST_LABELLED
 from retrain.watching import Look
 from store import executions, runs
 from store.engine import reading
-from store.records import ExecutionKind, MetricRow
+from store.records import MetricRow
 from store.retraining import Helped, Run, RunReason, RunState, Trial
+
+_FOR_PARAMETERS = timedelta(days=1)
+"""So long a run that could end waits for parameters which do not answer."""
+_NOT_PUT_BACK = "The parameters that name it could not be put back: set them by hand."
+REALISED = "realised"
+"""The name of labelled windows as a data set."""
 
 
 def watch(run: Run, bench: Bench) -> Run | None:
-    """Look at the new era's labelled windows; when they are worse, go back to the earlier config."""
+    """Look at the new era's windows; when they are worse, or show that it fails, go back.
+
+    Labels have the last word on predictions: where they say that the model is good, it is.
+    """
     if run.reason is RunReason.FIRST_WINDOWS_WORSE:
         return _undo(run, bench)
+    if run.reason is RunReason.ROLLOUT_FAILED:
+        return _disown(run, bench)
+    _attempted(parameters.publish, run, bench)
     if bench.policy is None:
         told = f"{bench.without_policy} Whether it helped is not known."
         return bench.move(run, RunState.ADOPTED, RunReason.CANCELLED_BY_HAND, told, helped=Helped.UNKNOWN)
@@ -24,31 +46,98 @@ def watch(run: Run, bench: Bench) -> Run | None:
     # `accept` may ask for another metric by now than the run was judged by
     wanted = metrics_of(bench.retrain.accept)[0]
     before = next((trial for trial in tried if trial.metric == wanted), tried[0] if tried else None)
+    if before is None and not is_scored(run):
+        before = _realised(run, bench, wanted)
+        if before is None:
+            return _watch_alone(run, bench)
     if before is None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
-    windows = _windows(run, bench, before)
-    watch, fewest = bench.retrain.watch, bench.retrain.training.judging
+    windows = _windows(run, bench, before.metric, run.new_deployment_id)
+    watch, fewest = bench.retrain.watch.windows, bench.retrain.training.judging
     found, told = watching.look(before, windows, watch, fewest)
     latest = bench.eras()[-1].endpoint_config
     if latest != run.new_endpoint_config and found is not Look.GOOD:
         return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
+    is_ours = latest == run.new_endpoint_config
+    sign = early_readings.sign(run, bench, labelled=found is not Look.WAITING) if is_ours else None
+    if sign is not None:
+        return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, sign)
     if found is Look.WAITING:
         return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
     helped, why = watching.helped(before, windows, watch, fewest)
-    return bench.move(run, RunState.ADOPTED, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped=helped)
+    return _adopt(run, bench, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped)
 
 
-def _windows(run: Run, bench: Bench, before: Trial) -> tuple[MetricRow, ...]:
+def _adopt(run: Run, bench: Bench, reason: RunReason, told: str, helped: Helped) -> Run | None:
+    """The new model stays; the run does not end while the parameters that are to name it may be written."""
+    if parameters.are_due(bench) and bench.now <= run.updated_at + _FOR_PARAMETERS:
+        return None
+    return bench.move(run, RunState.ADOPTED, reason, told, helped=helped)
+
+
+def _attempted(step: Callable[[Run, Bench], None], run: Run, bench: Bench) -> bool:
+    """Whether the parameters were seen to; where not, it is told: the endpoint does not wait for them."""
+    try:
+        step(run, bench)
+    except (ParameterError, PlaceError) as error:
+        bench.tell_waiting(run, str(error))
+        return False
+    return True
+
+
+def _watch_alone(run: Run, bench: Bench) -> Run | None:
+    """Look at the first windows where nothing labelled is there to hold theirs against."""
+    latest = bench.eras()[-1].endpoint_config
+    if latest != run.new_endpoint_config:
+        return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", Look.WAITING, "")
+    sign = early_readings.sign(run, bench, labelled=False)
+    if sign is not None:
+        return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, sign)
+    if not early_readings.are_over(run, bench) and bench.now <= run.updated_at + bench.endpoint.label_horizon:
+        return None
+    told = (
+        f"The champion had no {bench.retrain.training.judging} labelled records to hold the first windows "
+        "against, and these show no errors, silence or other predictions: whether it helped is not known."
+    )
+    return _adopt(run, bench, RunReason.NO_LABELS, told, Helped.UNKNOWN)
+
+
+def _realised(run: Run, bench: Bench, metric: str) -> Trial | None:
+    """What the champion did in its last labelled windows, where it was not measured beside the challenger.
+
+    Of these count what would count of the challenger's; None where they have fewer labelled records.
+    """
+    newest_first = _windows(run, bench, metric, run.deployment_id, newest_first=True)
+    fewest = bench.retrain.training.judging
+    pooled = watching.pool(metric, watching.first(newest_first, bench.retrain.watch.windows, fewest))
+    if pooled is None or pooled.count < fewest:
+        return None
+    value = pooled.value
+    return Trial(REALISED, metric, value, value, 0.0, pooled.low - value, pooled.high - value, pooled.count)
+
+
+def _windows(
+    run: Run, bench: Bench, metric: str, deployment_id: int | None, *, newest_first: bool = False
+) -> tuple[MetricRow, ...]:
+    """The metric in as many of an era's windows as may count, in each of which one model answered.
+
+    Only the run's variant is looked at; the oldest come first, unless said otherwise.
+    """
+    era = bench.era(deployment_id or 0)
     with reading(bench.world.engine) as connection:
-        judged = executions.latest(connection, run.monitor_id, ExecutionKind.MODEL_QUALITY)
-        mine = sorted(
-            (e for e in judged if e.deployment_id == run.new_deployment_id and e.variant == run.variant),
-            key=lambda execution: execution.start,
+        return executions.measured(
+            connection,
+            run.monitor_id,
+            run.variant,
+            era.id,
+            metric,
+            fewest=FEWEST_LABELLED,
+            limit=watching.most(bench.retrain.watch.windows, bench.retrain.training.judging),
+            since=early_readings.unmixed_since(era, bench.endpoint.window),
+            newest_first=newest_first,
         )
-        rows = [row for e in mine for row in executions.metric_rows(connection, e.id)]
-    return tuple(row for row in rows if row.name == before.metric and row.value is not None)
 
 
 def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run:
@@ -62,12 +151,60 @@ def _wait(run: Run, bench: Bench, short: str) -> Run | None:
     if bench.now <= run.updated_at + bench.endpoint.label_horizon:
         return None
     told = f"The labels of its first windows did not come in time: whether it helped is not known. {short}"
-    return bench.move(run, RunState.ADOPTED, RunReason.NO_LABELS, told, helped=Helped.UNKNOWN)
+    return _adopt(run, bench, RunReason.NO_LABELS, told, Helped.UNKNOWN)
 
 
 def _undo(run: Run, bench: Bench) -> Run | None:
     """Back to the earlier config; its era begins again, with the baseline it had."""
     told = run.told
+    if not bench.effects.is_answered("decline"):  # else it is back, and only parameters are missing
+        try:
+            found = _back(run, bench)
+        except rollout.RolloutError as error:
+            if error.retryable:
+                raise
+            refused = f"{told} The endpoint could not be set back: {error}"
+            return bench.move(run, run.state, RunReason.ROLLOUT_FAILED, refused)
+        if found is None:
+            return None
+        champion = bench.era(run.deployment_id)
+        with bench.lease.transaction() as connection:
+            bench.begin_era(connection, run, found, champion.model_package, champion.baseline_id)
+        told = _declined(run, bench, f"Rolled back to endpoint config {found.config}. {told}", told)
+    is_put_back = _attempted(parameters.put_back, run, bench)
+    if not is_put_back and bench.effects.answered_within("roll_back", _FOR_PARAMETERS):
+        return None
+    told = told if is_put_back else f"{told} {_NOT_PUT_BACK}"
+    return bench.move(run, RunState.ROLLED_BACK, RunReason.FIRST_WINDOWS_WORSE, told, helped=Helped.NOT)
+
+
+def _declined(run: Run, bench: Bench, why: str, told: str) -> str:
+    """What is to be told when the version was rejected with a reason: also that the registry refused to."""
+    try:
+        release.decline(run, bench, why)
+    except CallError as error:
+        if error.retryable:
+            raise
+        return f"{told} Its version in the registry could not be rejected: {error}"
+    return told
+
+
+def _disown(run: Run, bench: Bench) -> Run | None:
+    """The endpoint can't be set back, which people have to see to; nothing else names the model any more."""
+    told = _declined(run, bench, run.told, run.told)
+    is_put_back = _attempted(parameters.put_back, run, bench)
+    if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
+        return None
+    told = told if is_put_back else f"{told} {_NOT_PUT_BACK}"
+    return bench.move(run, RunState.FAILED, RunReason.ROLLOUT_FAILED, told, helped=Helped.NOT)
+
+
+def _back(run: Run, bench: Bench) -> rollout.InService | None:
+    """The endpoint on the earlier config; None while it is on its way there.
+
+    Raises:
+        RolloutError: where AWS refuses, or the endpoint is elsewhere when it should be there.
+    """
     old = run.old_endpoint_config or ""
     sagemaker = bench.world.sagemaker()
 
@@ -82,22 +219,10 @@ def _undo(run: Run, bench: Bench) -> Run | None:
     if isinstance(found, rollout.Updating):
         return None
     is_stale = isinstance(found, rollout.InService) and found.config == run.new_endpoint_config
-    if is_stale and bench.effects.answered_within("roll_back", rollout.SETTLING):
+    if is_stale and bench.effects.answered_within("roll_back", SETTLING):
         return None
     if isinstance(found, rollout.Failed) or found.config != old:
-        raise RunFailedError(
-            RunReason.ROLLOUT_FAILED,
-            f"The endpoint did not go back to {old}: see to it in SageMaker. {told}",
-        )
-    champion = bench.era(run.deployment_id)
-    with bench.lease.transaction() as connection:
-        bench.begin_era(connection, run, found, champion.model_package, champion.baseline_id)
-        return runs.move(
-            connection,
-            run,
-            RunState.ROLLED_BACK,
-            RunReason.FIRST_WINDOWS_WORSE,
-            told,
-            bench.now,
-            helped=Helped.NOT,
-        )
+        where = found.reason if isinstance(found, rollout.Failed) else f"it is on {found.config}"
+        told = f"endpoint {bench.endpoint.name} did not go back to {old} ({where}): see to it in SageMaker"
+        raise rollout.RolloutError(told, False)
+    return found

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-import config.retraining
+import config.targets
 from baselines import versions
 from baselines.versions import LoadedBaseline
 from config.clock import Clock, SystemClock
 from config.model import Endpoint
 from config.retraining import Retrain
+from config.training import Training
 from monitor.capture.columns import Schema
 from monitor.capture.schema import schema_of
-from objects import Place, PlaceError, PlaceProblem, S3Client, open_place
+from objects import AwsClient, Place, PlaceError, PlaceProblem, S3Client, aws_client, open_place
 from retrain.effects import Effects
 from retrain.rollout import InService
 from retrain.targets.base import Target
@@ -28,16 +28,31 @@ from store.records import Deployment
 from store.retraining import Run, RunReason, RunState
 
 _ABSENT = frozenset({PlaceProblem.NO_KEY, PlaceProblem.NO_BUCKET, PlaceProblem.BAD_URI})
+_TOLD_AGAIN = timedelta(hours=1)
+"""Not before is another reason told why a run waits."""
 _INSTANT = timedelta(microseconds=1)
 """No two eras of an endpoint begin at once."""
 
 
 class RunFailedError(Exception):
-    """The run can't go on: it ends as failed, with this sentence."""
+    """The run can't go on: it ends as failed, with this sentence.
 
-    def __init__(self, reason: RunReason, sentence: str) -> None:
+    `registered` is a version that an answer names which is otherwise not to be used.
+    """
+
+    def __init__(self, reason: RunReason, sentence: str, registered: str | None = None) -> None:
         super().__init__(sentence)
         self.reason = reason
+        self.registered = registered
+
+
+def output_of(endpoint: Endpoint, training: Training) -> str:
+    """The address of the folder for training sets, manifests and models."""
+    return training.output or f"{endpoint.results or endpoint.capture}/retraining"
+
+
+def _no_client() -> AwsClient:
+    raise RuntimeError("a world without a client of Systems Manager was asked for one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +63,18 @@ class World:
     clock: Clock
     s3: Callable[[str | None], S3Client]
     """An S3 client in a role, or in the process's own."""
-    sagemaker: Callable[[], Any]
+    sagemaker: Callable[[], AwsClient]
     """A SageMaker client, made when first asked for."""
-    open_target: Callable[[config.retraining.Target, timedelta], Target]
+    open_target: Callable[[config.targets.Target, timedelta], Target]
     """What trains, by what kedge.yaml said of it, and how long it may."""
     replica: str
     lease: timedelta = timedelta(seconds=10)
     stopping: Callable[[], bool] = bool
     """Whether the service is being stopped: runs then rest where they are."""
+    ssm: Callable[[], AwsClient] = _no_client
+    """A client of Systems Manager, made when first asked for."""
+    cloudwatch: Callable[[], AwsClient] = lambda: aws_client("cloudwatch")
+    """A CloudWatch client, made when first asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +112,7 @@ class Bench:
     @property
     def output(self) -> Place:
         """The folder for training sets, manifests and models."""
-        given = self.retrain.training.output
-        return self.place(given or f"{self.endpoint.results or self.endpoint.capture}/retraining")
+        return self.place(output_of(self.endpoint, self.retrain.training))
 
     def read(self, uri: str) -> bytes:
         """The bytes of one object."""
@@ -115,6 +133,15 @@ class Bench:
         """Take the run to a state, in a transaction of its own."""
         with self.lease.transaction() as connection:
             return runs.move(connection, run, state, reason, told, self.now, **changes)
+
+    def tell_waiting(self, run: Run, told: str) -> None:
+        """Put among the run's events what does not answer, once; another reason may follow later."""
+        with self.lease.transaction() as connection:
+            events = runs.events(connection, run.id)
+            before = [event for event in events if event.reason is RunReason.NO_ANSWER]
+            last = before[-1] if before and before[-1].state is run.state else None
+            if last is None or (last.told != told and self.now >= last.at + _TOLD_AGAIN):
+                runs.tell(connection, run, RunReason.NO_ANSWER, told, self.now)
 
     def begin_era(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,6 +38,36 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which records: one era's variant's, inferred in the windows of [start, end) but for some stretches.
+
+    `left_out` are stretches of whole windows in between whose records are not wanted.
+    """
+
+    monitor_id: int
+    variant: str
+    deployment_id: int
+    start: datetime
+    end: datetime
+    left_out: Sequence[Period] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What the ledger alone knows of the chosen records that have a label.
+
+    Attributes:
+        chosen: which they are.
+        rows: as in `Captured`, without inputs, and "@time" is the start of the window.
+        objects: (bucket, key) of what they were captured in, in that order.
+    """
+
+    chosen: Chosen
+    rows: pl.DataFrame
+    objects: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Captured:
     """Labelled records and the objects they came from.
 
@@ -45,10 +75,14 @@ class Captured:
         rows: "@id" (join hash), "@row", "@time" (UTC), the input columns as text, "@prediction" and "@label"
             (Float64; the champion's answer may be null); each (id, row) once, sorted by them.
         sources: those that gave a record, in the order of their keys.
+        duplicates: records that were left out, since one of the same id and place came before them.
+        gone: objects that are not there any more.
     """
 
     rows: pl.DataFrame
     sources: tuple[Source, ...]
+    duplicates: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,81 +96,53 @@ class Truth:
     positions: npt.NDArray[np.int64]
     labels: Floats
     champion: Floats
-    requests: tuple[str, ...]
+    requests: npt.NDArray[np.str_]
     scored: int
 
 
-def captured_rows(
-    connection: Connection,
-    captures: Place,
-    *,
-    monitor_id: int,
-    schema: Schema,
-    variant: str,
-    deployment_id: int,
-    start: datetime,
-    end: datetime,
-    left_out: Sequence[Period] = (),
-    limit_bytes: int = GIB,
-) -> Captured:
-    """The labelled records of one era's variant that were inferred in the windows of [start, end).
+def labelled(connection: Connection, chosen: Chosen) -> Labelled:
+    """Ask the ledger for the chosen records that have a label."""
+    of = chosen
+    known = _labelled(connection, of.monitor_id, of.variant, of.deployment_id, of.start, of.end)
+    objects = counted.keys_between(connection, of.monitor_id, of.start, of.end, of.variant, of.deployment_id)
+    rows = known.filter(_within(of.start, of.end, of.left_out))
+    return Labelled(chosen, rows, tuple((bucket, key) for bucket, key, _ in objects))
+
+
+def captured_rows(captures: Place, known: Labelled, schema: Schema, limit_bytes: int = GIB) -> Captured:
+    """Read labelled records again from where they were captured.
 
     Args:
-        connection: to the ledger.
         captures: where the endpoint's captures lie.
-        monitor_id: the endpoint's.
-        schema: its columns.
-        variant: whose captures.
-        deployment_id: the era's; records of another model are left out.
-        start: the start of the first window.
-        end: the end of the last one.
-        left_out: stretches of whole windows in between whose records are not wanted.
+        known: what the ledger knows of them; records of another model are left out.
+        schema: the endpoint's columns.
         limit_bytes: what an object may weigh unpacked.
 
     Raises:
         PlaceError: where the captures can't be read; an object that is gone is passed over.
     """
-    labelled = labelled_rows(
-        connection,
-        monitor_id=monitor_id,
-        variant=variant,
-        deployment_id=deployment_id,
-        start=start,
-        end=end,
-        left_out=left_out,
-    ).drop("@time")
+    of, rows = known.chosen, known.rows.drop("@time")
     columns = [*RECORD, "@time", *schema.inputs]
     frames = [pl.DataFrame(schema=_record_types(schema))]
     sources = []
-    for bucket, key, _ in counted.keys_between(connection, monitor_id, start, end, variant, deployment_id):
-        for data, etag in _read(captures, key):
-            records = _identified(decode(data, schema, limit_bytes=limit_bytes).records).select(columns)
-            # an object may reach into the hours beside the period
-            inside = records.filter(_within(start, end, left_out))
-            found = inside.join(labelled.select(RECORD), on=RECORD, how="semi")
-            if found.height:
-                frames.append(found)
-                sources.append(Source(bucket, key, etag))
+    gone = 0
+    for bucket, key in known.objects:
+        if (read := _read(captures, key)) is None:
+            gone += 1
+            continue
+        data, etag = read
+        records = _identified(decode(data, schema, limit_bytes=limit_bytes).records).select(columns)
+        # an object may reach into the hours beside the period
+        inside = records.filter(_within(of.start, of.end, of.left_out))
+        found = inside.join(rows.select(RECORD), on=RECORD, how="semi")
+        if found.height:
+            frames.append(found)
+            sources.append(Source(bucket, key, etag))
     # an id that came twice counts where it came first
-    once = (
-        pl.concat(frames).sort("@time", maintain_order=True).unique(RECORD, keep="first", maintain_order=True)
-    )
-    return Captured(once.join(labelled, on=RECORD, how="inner").sort(RECORD), tuple(sources))
-
-
-def labelled_rows(
-    connection: Connection,
-    *,
-    monitor_id: int,
-    variant: str,
-    deployment_id: int,
-    start: datetime,
-    end: datetime,
-    left_out: Sequence[Period] = (),
-) -> pl.DataFrame:
-    """What the ledger alone knows of `captured_rows`: no inputs, and "@time" is the start of the window."""
-    known = _labelled(connection, monitor_id, variant, deployment_id, start, end)
-    return known.filter(_within(start, end, left_out))
+    came = pl.concat(frames)
+    once = came.sort("@time", maintain_order=True).unique(RECORD, keep="first", maintain_order=True)
+    joined = once.join(rows, on=RECORD, how="inner").sort(RECORD)
+    return Captured(joined, tuple(sources), came.height - once.height, gone)
 
 
 def _within(start: datetime, end: datetime, left_out: Sequence[Period]) -> pl.Expr:
@@ -146,13 +152,14 @@ def _within(start: datetime, end: datetime, left_out: Sequence[Period]) -> pl.Ex
     return pl.all_horizontal(time.is_between(start, end, closed="left"), *without)
 
 
-def _read(captures: Place, key: str) -> Iterator[tuple[bytes, str]]:
-    """The bytes of an object and their ETag, or nothing where it is gone."""
+def _read(captures: Place, key: str) -> tuple[bytes, str] | None:
+    """The bytes of an object and their ETag; None where it is gone."""
     try:
-        yield captures.objects.read_with_etag(key)
+        return captures.objects.read_with_etag(key)
     except PlaceError as error:
         if error.kind is not PlaceProblem.NO_KEY:
             raise
+        return None
 
 
 def _record_types(schema: Schema) -> dict[str, pl.DataType]:
@@ -202,6 +209,6 @@ def fresh_truth(
         usable["@position"].cast(pl.Int64).to_numpy(),
         usable["@label"].to_numpy(),
         usable["@prediction"].to_numpy(),
-        tuple(usable["@id"]),
+        usable["@id"].to_numpy().astype(np.str_),
         scored.height,
     )

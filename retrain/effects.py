@@ -25,6 +25,12 @@ class Effects:
         with reading(self.lease.engine) as connection:
             return runs.effect(connection, self.lease.key, name) is not None
 
+    def was_asked_before(self, name: str) -> bool:
+        """Whether the call was written down before this round."""
+        with reading(self.lease.engine) as connection:
+            known = runs.effect(connection, self.lease.key, name)
+        return known is not None and known.asked_at < self.now
+
     def request(self, name: str) -> dict[str, Any] | None:
         """What was written down to be sent, if the call was ever intended."""
         with reading(self.lease.engine) as connection:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
-from config.conditions import Reference, comparisons
 from config.model import Endpoint
-from objects import PlaceError, PlaceProblem, open_place
+from objects import PlaceError, open_place
+from retrain.aws_calls import CallError
 from retrain.bench import World
 from retrain.deciding import decide_endpoint
-from retrain.registry import describe, reference_quality
+from retrain.new_data import look
+from retrain.reference import References
 from retrain.run import advance
-from retrain.sagemaker_calls import CallError
-from store import decisions
+from store import decisions, new_data
 from store.engine import StoreError, reading
-from store.records import Deployment
 
 log = structlog.get_logger(__name__)
 
@@ -27,23 +27,48 @@ class Executor:
     """Decides and acts; it holds nothing but a cache, everything that matters is in the database."""
 
     world: World
-    _quality: dict[str, Mapping[str, float]] = field(default_factory=dict)
+    _references: References = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is asked of anybody yet."""
+        world = self.world
+        self._references = References(world.engine, world.sagemaker, world.s3, world.ssm)
 
     def round(self, endpoints: Sequence[Endpoint]) -> int:
         """Ask each endpoint's policy, then take every run as far as it goes; how many steps were made."""
         wanted = [endpoint for endpoint in endpoints if endpoint.retrain is not None]
         if wanted:
+            for endpoint in wanted:
+                self._look(endpoint)
             with reading(self.world.engine) as connection:
-                undecided = decisions.undecided(connection)
+                undecided = decisions.undecided(connection) | frozenset(
+                    new_data.waiting(connection, _prefixes(wanted))
+                )
             for endpoint in wanted:
                 if endpoint.name in undecided:
                     self._decide(endpoint)
         return advance(self.world, {endpoint.name: endpoint for endpoint in endpoints})
 
+    def _look(self, endpoint: Endpoint) -> None:
+        """See whether new training data came to it; what goes wrong at one endpoint is no other's."""
+        try:
+            look(
+                self.world.engine,
+                endpoint,
+                lambda uri: open_place(uri, lambda: self.world.s3(endpoint.role)),
+                self.world.clock.now(),
+            )
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("new_data_failed", endpoint=endpoint.name)
+
     def _decide(self, endpoint: Endpoint) -> None:
         """Ask its policy; what goes wrong at one endpoint is no other's."""
         try:
-            decide_endpoint(self.world.engine, endpoint, self._reference(endpoint), self.world.clock.now())
+            decide_endpoint(
+                self.world.engine, endpoint, partial(self._references.of, endpoint), self.world.clock.now()
+            )
         except StoreError:
             raise
         except (CallError, PlaceError) as error:
@@ -52,38 +77,7 @@ class Executor:
         except Exception:
             log.exception("decision_failed", endpoint=endpoint.name)
 
-    def _reference(self, endpoint: Endpoint) -> Callable[[Deployment], Mapping[str, float]]:
-        return lambda era: self._quality_of(endpoint, era)
 
-    def _quality_of(self, endpoint: Endpoint, era: Deployment) -> Mapping[str, float]:
-        """What the era's model was registered with; asked once, since a version does not change.
-
-        Raises CallError or PlaceError where it may be known a moment later.
-        """
-        package = era.model_package
-        if package is None or not _asks_for_baseline(endpoint):
-            return {}
-        if package not in self._quality:
-
-            def read(uri: str) -> bytes:
-                folder, _, name = uri.rpartition("/")
-                place = open_place(folder, lambda: self.world.s3(endpoint.role))
-                return place.objects.read(place.key(name))
-
-            try:
-                self._quality[package] = reference_quality(describe(self.world.sagemaker(), package), read)
-            except (CallError, PlaceError) as error:
-                if _may_pass(error):
-                    raise
-                log.warning("reference_unknown", endpoint=endpoint.name, reason=str(error))
-                return {}
-        return self._quality[package]
-
-
-def _asks_for_baseline(endpoint: Endpoint) -> bool:
-    wanted = endpoint.retrain.when if endpoint.retrain else ()
-    return any(each.against is Reference.BASELINE for condition in wanted for each in comparisons(condition))
-
-
-def _may_pass(error: CallError | PlaceError) -> bool:
-    return error.retryable if isinstance(error, CallError) else error.kind is PlaceProblem.UNREACHABLE
+def _prefixes(endpoints: Sequence[Endpoint]) -> dict[str, str]:
+    asking = {each.name: each.retrain.new_data for each in endpoints if each.retrain}
+    return {name: wanted.prefix for name, wanted in asking.items() if wanted}

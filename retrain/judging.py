@@ -13,17 +13,18 @@ from scipy.special import ndtri, stdtrit
 
 from config.conditions import Condition, comparisons
 from config.expressions import Reading, Truth, evaluate
+from config.metrics import FRESH, LOWER_IS_BETTER
 from store.retraining import Trial
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 RESAMPLES: Final = 1000
+SEED: Final = 20_260_101
+"""The bootstrap's: the same records give the same interval."""
 COVERAGE: Final = 0.95
-FRESH: Final = "fresh"
-"""The name of the freshest labelled window as a data set, which decides."""
-TEST: Final = "test"
-"""The name of the original test set, which is told of."""
+_BEYOND = 25
+"""So many resamples lie beyond each end of an interval at least, that it does not hang on a few of them."""
 _CELLS = 2_000_000
 """How many resampled values of one kind are held at once, so that memory stays flat."""
 
@@ -40,34 +41,25 @@ class Judgement(StrEnum):
     WAITING = "waiting"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric of residuals and centred labels along the last axis, and whether smaller is better."""
-
-    of: Callable[[Floats, Floats], Floats]
-    lower_is_better: bool
-
-
 def _rmse(residuals: Floats, labels: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.mean(np.square(residuals), axis=-1)))
+    with np.errstate(over="ignore"):  # what is too large for a number is infinite, and told
+        return np.asarray(np.sqrt(np.mean(np.square(residuals), axis=-1)))
 
 
 def _mae(residuals: Floats, labels: Floats) -> Floats:
-    return np.asarray(np.mean(np.abs(residuals), axis=-1))
+    with np.errstate(over="ignore"):
+        return np.asarray(np.mean(np.abs(residuals), axis=-1))
 
 
 def _r2(residuals: Floats, labels: Floats) -> Floats:
     spread = np.var(labels, axis=-1)
     differ = labels.max(axis=-1) > labels.min(axis=-1)  # the spread of equal labels is seldom exactly 0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.asarray(np.where(differ, 1.0 - np.mean(np.square(residuals), axis=-1) / spread, np.nan))
 
 
-METRICS: Final[dict[str, Metric]] = {
-    "rmse": Metric(_rmse, lower_is_better=True),
-    "mae": Metric(_mae, lower_is_better=True),
-    "r2": Metric(_r2, lower_is_better=False),
-}
+MEASURES: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {"rmse": _rmse, "mae": _mae, "r2": _r2}
+"""Each metric as a function of residuals and centred labels along the last axis."""
 
 
 def metrics_of(accept: Condition) -> tuple[str, ...]:
@@ -79,14 +71,16 @@ def paired(
     labels: Floats,
     champion: Floats,
     challenger: Floats,
-    metric: str = "rmse",
-    seed: int = 0,
+    metric: str,
+    seed: int,
     dataset: str = FRESH,
-    requests: Sequence[str] | None = None,
+    requests: NDArray[np.str_] | None = None,
+    coverage: float = COVERAGE,
 ) -> Trial:
     """The metric of both, and the percentile bootstrap interval of challenger less champion.
 
-    95 %, 1000 resamples of requests, reproducible by `seed`; each resample draws the same ones for both, so
+    Of 95 % or another `coverage`, 1000 resamples of requests or as many as a narrower tail takes,
+    reproducible by `seed`; each resample draws the same ones for both, so
     that what is hard for both cancels out. The three have shape (records,) and one order, and so have
     `requests`, which name the request of each record: the records of one are drawn together, since models err
     alike on them. Without them each record is a request. A record without a label, or without an answer of
@@ -97,13 +91,14 @@ def paired(
     """
     known = _comparable(labels, champion, challenger)
     truth, one, other = labels[known], champion[known], challenger[known]
-    measure = METRICS[metric].of
+    measure = MEASURES[metric]
     centred = truth - truth.mean()
     ours, theirs = float(measure(other - truth, centred)), float(measure(one - truth, centred))
     if not (np.isfinite(ours) and np.isfinite(theirs)):
-        raise JudgingError(f"{metric} can't be told of these {truth.size} labels: they are all alike")
-    together = None if requests is None else _Requests.of(np.asarray(requests, dtype=np.str_)[known])
-    low, high = _interval(measure, centred, one - truth, other - truth, together, seed)
+        why = "they are all alike" if np.ptp(truth) == 0 else "an answer or a label is beyond what adds up"
+        raise JudgingError(f"{metric} can't be told of these {truth.size} labels: {why}")
+    together = None if requests is None else _Requests.of(requests[known])
+    low, high = _interval(metric, centred, one - truth, other - truth, together, seed, coverage)
     return Trial(dataset, metric, theirs, ours, ours - theirs, low, high, int(truth.size))
 
 
@@ -137,72 +132,139 @@ class _Requests:
             return None
         return cls(np.argsort(request, kind="stable"), np.cumsum(sizes) - sizes, sizes)
 
-    def drawn(self, chosen: Places) -> Places:
-        """The places of all records of these requests."""
-        sizes = self.sizes[chosen]
-        ends = np.cumsum(sizes)
-        firsts = np.repeat(self.starts[chosen] - (ends - sizes), sizes)
-        return np.asarray(self.order[firsts + np.arange(ends[-1])])
+    def added(self, values: Floats) -> Floats:
+        """The sum of each request's records."""
+        return np.asarray(np.add.reduceat(values[self.order], self.starts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What a metric takes of the records of each request; all of shape (requests,)."""
+
+    records: Floats
+    absolute: Floats
+    squared: Floats
+    labels: Floats
+    labels_squared: Floats
+    lowest: Floats
+    highest: Floats
+
+    @classmethod
+    def of(cls, residuals: Floats, labels: Floats, requests: _Requests) -> _Sums:
+        ordered = labels[requests.order]
+        return cls(
+            requests.sizes.astype(np.float64),
+            requests.added(np.abs(residuals)),
+            requests.added(np.square(residuals)),
+            requests.added(labels),
+            requests.added(np.square(labels)),
+            np.minimum.reduceat(ordered, requests.starts),
+            np.maximum.reduceat(ordered, requests.starts),
+        )
+
+
+def _rmse_of(sums: _Sums, drawn: Places) -> Floats:
+    return np.asarray(np.sqrt(_mean(sums.squared, sums, drawn)))
+
+
+def _mae_of(sums: _Sums, drawn: Places) -> Floats:
+    return _mean(sums.absolute, sums, drawn)
+
+
+def _r2_of(sums: _Sums, drawn: Places) -> Floats:
+    spread = _mean(sums.labels_squared, sums, drawn) - np.square(_mean(sums.labels, sums, drawn))
+    differ = sums.highest[drawn].max(axis=-1) > sums.lowest[drawn].min(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(np.where(differ, 1.0 - _mean(sums.squared, sums, drawn) / spread, np.nan))
+
+
+def _mean(added: Floats, sums: _Sums, drawn: Places) -> Floats:
+    return np.asarray(added[drawn].sum(axis=-1) / sums.records[drawn].sum(axis=-1))
+
+
+_OF_REQUESTS: Final[dict[str, Callable[[_Sums, Places], Floats]]] = {
+    "rmse": _rmse_of,
+    "mae": _mae_of,
+    "r2": _r2_of,
+}
+"""The same metrics of requests that were drawn whole, by what their records add up to."""
 
 
 def _interval(
-    measure: Callable[[Floats, Floats], Floats],
+    metric: str,
     labels: Floats,
     one: Floats,
     other: Floats,
     requests: _Requests | None,
     seed: int,
+    coverage: float,
 ) -> tuple[float, float]:
-    """The percentiles of the resampled difference, drawn apart as Student's t is wider than the normal.
-
-    A bootstrap mean varies by (n - 1)/n of what means do, and few records show little of the tails, so that
-    plain percentiles let more ties win than they say.
-    """
     size = labels.size if requests is None else requests.sizes.size
     if size < 2:
         return -np.inf, np.inf
+    tail = (1 - coverage) / 2
+    count = max(RESAMPLES, int(np.ceil(_BEYOND / tail)))
+    measure = MEASURES[metric]
     differences = (
-        _resampled(measure, labels, one, other, seed)
+        _resampled(measure, labels, one, other, seed, count)
         if requests is None
-        else _resampled_whole(measure, labels, one, other, requests, seed)
+        else _resampled_whole(metric, labels, one, other, requests, seed, count)
     )
-    tail = (1 - COVERAGE) / 2
+    return widened(differences, float(measure(other, labels) - measure(one, labels)), size, coverage)
+
+
+def widened(differences: Floats, middle: float, size: int, coverage: float = COVERAGE) -> tuple[float, float]:
+    """The percentiles of resampled `differences`, drawn apart about what was measured, the `middle`.
+
+    A bootstrap mean varies by (n - 1)/n of what means of n = `size` do, and few records show little of the
+    tails, so that plain percentiles let more ties win than they say. So each end is moved away as Student's t
+    is wider than the normal: after Hesterberg's expanded percentiles (What Teachers Should Know About the
+    Bootstrap, The American Statistician 69, 2015), by distance where he takes a further percentile.
+    """
+    tail = (1 - coverage) / 2
     low, high = np.nanquantile(differences, [tail, 1 - tail])
-    middle = float(measure(other, labels) - measure(one, labels))
     wider = stdtrit(size - 1, 1 - tail) / ndtri(1 - tail) * np.sqrt(size / (size - 1))
     return middle - float((middle - low) * wider), middle + float((high - middle) * wider)
 
 
 def _resampled(
-    measure: Callable[[Floats, Floats], Floats], labels: Floats, one: Floats, other: Floats, seed: int
+    measure: Callable[[Floats, Floats], Floats],
+    labels: Floats,
+    one: Floats,
+    other: Floats,
+    seed: int,
+    count: int,
 ) -> Floats:
     generator = np.random.default_rng(seed)
     step = max(1, _CELLS // labels.size)
     found = []
-    for done in range(0, RESAMPLES, step):
-        drawn = generator.integers(0, labels.size, (min(step, RESAMPLES - done), labels.size))
+    for done in range(0, count, step):
+        drawn = generator.integers(0, labels.size, (min(step, count - done), labels.size))
         truth = labels[drawn]
         found.append(measure(other[drawn], truth) - measure(one[drawn], truth))
     return np.concatenate(found)
 
 
 def _resampled_whole(
-    measure: Callable[[Floats, Floats], Floats],
+    metric: str,
     labels: Floats,
     one: Floats,
     other: Floats,
     requests: _Requests,
     seed: int,
+    count: int,
 ) -> Floats:
-    """The same, of requests with all of their records: resamples differ in length, so one by one."""
+    """The same, of requests with all of their records."""
+    measure = _OF_REQUESTS[metric]
+    ours, theirs = (_Sums.of(residuals, labels, requests) for residuals in (other, one))
     generator = np.random.default_rng(seed)
-    found = np.empty(RESAMPLES)
-    count = requests.sizes.size
-    for at in range(RESAMPLES):
-        drawn = requests.drawn(generator.integers(0, count, count))
-        truth = labels[drawn]
-        found[at] = measure(other[drawn], truth) - measure(one[drawn], truth)
-    return found
+    size = requests.sizes.size
+    step = max(1, _CELLS // size)
+    found = []
+    for done in range(0, count, step):
+        drawn = generator.integers(0, size, (min(step, count - done), size))
+        found.append(measure(ours, drawn) - measure(theirs, drawn))
+    return np.concatenate(found)
 
 
 def verdict(
@@ -227,8 +289,8 @@ def verdict(
     tried = {(trial.metric, trial.dataset): trial for trial in (*fresh, *test)}
     outcome = evaluate(accept, lambda metric, dataset: _reading(tried.get((metric, dataset or FRESH))))
     leading = tried.get((metrics_of(accept)[0], FRESH), fresh[0])
-    told = f"{_compared(leading)}{_on_test(leading.metric, test)}"
-    if not _beyond(leading, margin):
+    told = f"{compared(leading)}{_on_test(leading.metric, test)}"
+    if not beyond(leading, margin):
         asked = f" by more than {margin:.3g} of the champion's {leading.metric}" if margin else ""
         return Judgement.LOST, f"The challenger is not shown to be better{asked}: {told}."
     if outcome.truth is not Truth.TRUE:
@@ -244,12 +306,14 @@ def _reading(trial: Trial | None) -> Reading | None:
     return Reading(trial.challenger, level + trial.low, level + trial.high, champion=level)
 
 
-def _beyond(trial: Trial, margin: float) -> bool:
+def beyond(trial: Trial, margin: float) -> bool:
+    """Whether the whole interval is better than the champion by more than a part of its metric."""
     needed = margin * abs(trial.champion)
-    return trial.high < -needed if METRICS[trial.metric].lower_is_better else trial.low > needed
+    return trial.high < -needed if trial.metric in LOWER_IS_BETTER else trial.low > needed
 
 
-def _compared(trial: Trial) -> str:
+def compared(trial: Trial) -> str:
+    """A trial's numbers, in words."""
     return (
         f"{trial.metric} {trial.challenger:.3f} against {trial.champion:.3f}, "
         f"a difference of {trial.difference:+.3f} ({trial.low:+.3f} to {trial.high:+.3f}) "
@@ -261,6 +325,6 @@ def _on_test(metric: str, test: Sequence[Trial]) -> str:
     found = next((trial for trial in test if trial.metric == metric), None)
     if found is None:
         return ""
-    worse = found.low > 0 if METRICS[metric].lower_is_better else found.high < 0
-    word = "worse" if worse else "better" if _beyond(found, 0.0) else "no different"
+    worse = found.low > 0 if metric in LOWER_IS_BETTER else found.high < 0
+    word = "worse" if worse else "better" if beyond(found, 0.0) else "no different"
     return f"; on the original test set it is {word}, {found.challenger:.3f} against {found.champion:.3f}"

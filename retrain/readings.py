@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -26,15 +26,21 @@ from store.records import (
 _Row = TypeVar("_Row")
 FEWEST_LABELLED = 20
 """Quality measured on fewer labelled records says nothing: a bootstrap of so few is too narrow."""
-_COMPARED = frozenset({Outcome.OK, Outcome.VIOLATED})
+LOOKED_AT = 50
+"""The newest windows of an era that every decision is given, none between them left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowReadings:
-    """A window and what was measured in it: the metrics of config.metrics, None for what was not."""
+    """A window and what was measured in it: the metrics of config.metrics, None for what was not.
+
+    What lies in a data fault says nothing of the model: `at_fault`.
+    """
 
     start: datetime
     metrics: Metrics
+    length: timedelta = timedelta(hours=1)
+    at_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +73,68 @@ def of_windows(
         return executions.recent(connection, monitor_id, kind, variant, deployment_id, limit)
 
     judged, labelled = recent(ExecutionKind.DATA_QUALITY), recent(ExecutionKind.MODEL_QUALITY)
-    starts = {execution.window_id: execution.start for execution in (*judged, *labelled)}
-    data = _latest(connection, starts, ExecutionKind.DATA_QUALITY)
-    quality = _latest(connection, starts, ExecutionKind.MODEL_QUALITY)
-    ids = [execution.id for execution in data.values()]
-    features, checks = executions.features_of(connection, ids), executions.checks_of(connection, ids)
-    metrics = executions.metrics_of(connection, [execution.id for execution in quality.values()])
+    ids = {execution.window_id for execution in (*judged, *labelled)}
+    data = _latest(connection, ids, ExecutionKind.DATA_QUALITY)
+    quality = _latest(connection, ids, ExecutionKind.MODEL_QUALITY)
+    return assemble(data, quality, rows_of(connection, data.values(), quality.values()), reference)
 
-    def measured(window_id: int) -> Measured:
+
+Stretch = tuple[datetime, datetime]
+"""The starts of the first and the last window of a data fault."""
+
+
+def with_faults(windows: Iterable[WindowReadings], faults: Sequence[Stretch]) -> tuple[WindowReadings, ...]:
+    """The windows, those from the first to the last of a data fault marked as such."""
+    return tuple(
+        replace(window, at_fault=True)
+        if any(first <= window.start <= last for first, last in faults)
+        else window
+        for window in windows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What executions measured, by execution."""
+
+    features: Mapping[int, tuple[FeatureResult, ...]]
+    checks: Mapping[int, tuple[CheckRow, ...]]
+    metrics: Mapping[int, tuple[MetricRow, ...]]
+
+
+def rows_of(connection: Connection, data: Iterable[Execution], quality: Iterable[Execution]) -> Rows:
+    """The rows of executions of either kind."""
+    ids, labelled = [execution.id for execution in data], [execution.id for execution in quality]
+    return Rows(
+        executions.features_of(connection, ids),
+        executions.checks_of(connection, ids),
+        executions.metrics_of(connection, labelled),
+    )
+
+
+def assemble(
+    data: Mapping[int, Execution],
+    quality: Mapping[int, Execution],
+    rows: Rows,
+    reference: Mapping[str, float],
+) -> tuple[WindowReadings, ...]:
+    """The readings of windows, newest first, from one execution of each kind by window."""
+
+    def readings(window_id: int) -> WindowReadings:
         of_data, of_quality = data.get(window_id), quality.get(window_id)
-        return Measured(
+        measured = Measured(
             of_data,
-            {each.feature: each for each in _rows(features, of_data)},
-            tuple(_rows(checks, of_data)),
-            {each.name: each for each in _rows(metrics, of_quality)},
+            {each.feature: each for each in _rows(rows.features, of_data)},
+            tuple(_rows(rows.checks, of_data)),
+            {each.name: each for each in _rows(rows.metrics, of_quality)},
             reference,
         )
+        either = of_data or of_quality
+        assert either is not None  # noqa: S101 (a key of one of the two)
+        return WindowReadings(either.start, partial(reading, measured), either.end - either.start)
 
-    newest_first = sorted(starts, key=lambda window_id: starts[window_id], reverse=True)
-    return tuple(WindowReadings(starts[key], partial(reading, measured(key))) for key in newest_first)
+    found = map(readings, {**data, **quality})
+    return tuple(sorted(found, key=lambda window: window.start, reverse=True))
 
 
 def _latest(connection: Connection, windows: Iterable[int], kind: ExecutionKind) -> dict[int, Execution]:
@@ -129,7 +178,7 @@ def _of_data(measured: Measured, data: Execution, metric: str, argument: str | N
             return sum(_is_violation(row, argument) for row in measured.checks)
         case "drift" | "missing":
             return _of_feature(measured.features.get(argument or ""), metric)
-    compared = [row for row in measured.checks if row.check == DRIFT_CHECK and row.outcome in _COMPARED]
+    compared = [row for row in measured.checks if row.check == DRIFT_CHECK and row.outcome.is_compared]
     drifted = sum(row.outcome is Outcome.VIOLATED for row in compared)
     if not compared:
         return None

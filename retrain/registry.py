@@ -6,22 +6,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeAlias
 
 from botocore.exceptions import ClientError
 
-from baselines import jackson
 from config.asking import Answer, SageMakerClient
-from objects import Place
-from retrain.sagemaker_calls import TAKEN, CallError, calling, code_of
+from config.metrics import FRESH, TEST
+from retrain import evaluation
+from retrain.aws_calls import TAKEN, CallError, calling, code_of, whole
 from store.retraining import Run, Trial
 
 Request: TypeAlias = dict[str, Any]
@@ -31,9 +28,13 @@ JSON, CSV = "application/json", "text/csv"
 RUN_KEY = "kedge-run"
 """The metadata key that names the run which registered a version."""
 
+ANSWERS_KEY = "kedge-answers"
+"""The metadata key that names the answers and labels behind a version's evaluation."""
+
 _LONGEST_TOKEN = 36
 _LONGEST_VALUE = 256
 _LONGEST_WORDS = 1024
+_MOST_TRIALS = 15  # two properties each, beside some twenty others, of the 50 that SageMaker takes
 _NEWEST = 100  # versions looked through for one that was registered a moment before a crash
 _REPLACED = frozenset({"Image", "ImageDigest", "ModelDataUrl", "ModelDataSource", "ModelDataETag"})
 
@@ -52,19 +53,23 @@ class PackageStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The addresses of what a version is registered with.
+    """The addresses of what a version is registered with, and what is told of it.
 
-    `quality` is of `write_quality`, `statistics` and `constraints` of the new baseline, `manifest` of the
-    training set; `handle` is the target's name for what it ran.
+    `quality` and `quality_constraints` are of `quality_files.write`, `statistics` and `constraints` of the
+    new baseline, `manifest` of the training set; `handle` is the target's name for what it ran. `card` is
+    the model card's content, `told` goes into the metadata: name and text.
     """
 
     model_data: str
     image: str
     quality: str
+    quality_constraints: str
     statistics: str
     constraints: str
     manifest: str
     handle: str
+    card: str = "{}"
+    told: tuple[tuple[str, str], ...] = ()
 
 
 def package_request(
@@ -88,7 +93,10 @@ def package_request(
             types, instance types and environment over. Without one it speaks CSV.
     """
     drift = {"Statistics": _source(evidence.statistics), "Constraints": _source(evidence.constraints)}
-    quality = {"Statistics": _source(evidence.quality)}
+    quality = {
+        "Statistics": _source(evidence.quality),
+        "Constraints": _source(evidence.quality_constraints),
+    }
     return {
         "ModelPackageGroupName": group,
         "ModelPackageDescription": f"Trained by {run.name} for the endpoint {endpoint}"[:_LONGEST_WORDS],
@@ -96,6 +104,7 @@ def package_request(
         "InferenceSpecification": _inference(champion, evidence.image, evidence.model_data),
         "ModelMetrics": {"ModelQuality": quality, "ModelDataQuality": drift},
         "DriftCheckBaselines": {"ModelQuality": quality, "ModelDataQuality": drift},
+        "ModelCard": {"ModelCardContent": evidence.card, "ModelCardStatus": "PendingReview"},
         "CustomerMetadataProperties": _metadata(run, endpoint, evidence, trials),
         "ClientToken": client_token(run.name),
     }
@@ -118,19 +127,28 @@ def _inference(champion: Mapping[str, Any] | None, image: str, model_data: str) 
     return {**known, "Containers": [{**kept, "Image": image, "ModelDataUrl": model_data}]}
 
 
-def _metadata(run: Run, endpoint: str, evidence: Evidence, trials: Sequence[Trial]) -> dict[str, str]:
-    found = {
+def origin(run: Run, endpoint: str, handle: str) -> dict[str, str]:
+    """Where a version comes from, as its metadata say: run, endpoint, variant, and what the target ran."""
+    return {
         RUN_KEY: run.name,
         "kedge-endpoint": endpoint,
         "kedge-variant": run.variant,
+        "kedge-execution": handle,
+    }
+
+
+def _metadata(run: Run, endpoint: str, evidence: Evidence, trials: Sequence[Trial]) -> dict[str, str]:
+    found = {
+        **origin(run, endpoint, evidence.handle),
         "kedge-reason": run.reason.value,
         "kedge-incident": "" if run.incident_id is None else str(run.incident_id),
-        "kedge-execution": evidence.handle,
         "kedge-manifest": evidence.manifest,
         "kedge-judged-from": run.judged_start.isoformat() if run.judged_start else "",
         "kedge-judged-to": run.judged_end.isoformat() if run.judged_end else "",
     }
-    for trial in trials:
+    found |= dict(evidence.told)
+    # slices may be many, and are told in the card: SageMaker takes 50 properties
+    for trial in [trial for trial in trials if trial.dataset in (FRESH, TEST)][:_MOST_TRIALS]:
         found[f"kedge-{trial.dataset}-{trial.metric}-champion"] = f"{trial.champion:.6g}"
         found[f"kedge-{trial.dataset}-{trial.metric}-challenger"] = f"{trial.challenger:.6g}"
     return {name: _value(text) for name, text in found.items() if text}
@@ -150,33 +168,6 @@ def client_token(run_name: str) -> str:
     if len(run_name) <= _LONGEST_TOKEN:
         return run_name
     return f"kedge-{hashlib.sha256(run_name.encode()).hexdigest()[:30]}"
-
-
-def model_quality(trials: Sequence[Trial], start: datetime, end: datetime, dataset: str = "fresh") -> bytes:
-    """The challenger's metrics on one data set, as Model Monitor writes model-quality statistics.
-
-    `start` and `end` are the judged period. Standard deviations are "NaN": an interval of the difference is
-    what was measured, and it is in the run.
-    """
-    judged = [trial for trial in trials if trial.dataset == dataset]
-    metrics: dict[str, jackson.Json] = {
-        trial.metric: {"value": float(trial.challenger), "standard_deviation": math.nan} for trial in judged
-    }
-    count = max((trial.count for trial in judged), default=0)
-    about: dict[str, jackson.Json] = {"item_count": count, "start_time": _time(start), "end_time": _time(end)}
-    value: dict[str, jackson.Json] = {"version": 0.0, "dataset": about, "regression_metrics": metrics}
-    return jackson.render(value).encode()
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def write_quality(output: Place, run_name: str, statistics: bytes) -> str:
-    """Put model-quality statistics below `<output>/<run name>/`; the address. Raises PlaceError."""
-    name = f"{run_name}/model_quality/statistics.json"
-    output.objects.write(output.key(name), statistics, JSON)
-    return f"{output.uri.rstrip('/')}/{name}"
 
 
 def ensure_group(sagemaker: SageMakerClient, group: str, description: str) -> None:
@@ -251,8 +242,7 @@ def describe(sagemaker: SageMakerClient, arn: str) -> Answer:
         RegistryError: where there is no such version, or AWS refuses.
     """
     with calling("DescribeModelPackage", f"model package {arn}", RegistryError):
-        answer: Answer = sagemaker.describe_model_package(ModelPackageName=arn)
-    return answer
+        return whole(sagemaker.describe_model_package(ModelPackageName=arn), "ModelPackageArn")
 
 
 def status(sagemaker: SageMakerClient, arn: str) -> PackageStatus:
@@ -288,39 +278,34 @@ def _say(sagemaker: SageMakerClient, arn: str, said: PackageStatus, words: str) 
         )
 
 
+def note(sagemaker: SageMakerClient, arn: str, notes: Mapping[str, str]) -> None:
+    """Write metadata on a version that somebody else registered; twice is once. Raises RegistryError."""
+    kept = {name: _value(text) for name, text in notes.items() if text}
+    with calling("UpdateModelPackage", f"model package {arn}", RegistryError):
+        sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties=kept)
+
+
+def quality_uri(package: Answer) -> str | None:
+    """The address of the evaluation that a version was registered with; None where it has none."""
+    metrics = package.get("ModelMetrics") or {}
+    uri = ((metrics.get("ModelQuality") or {}).get("Statistics") or {}).get("S3Uri")
+    return None if uri is None else str(uri)
+
+
 def reference_quality(package: Answer, read: Callable[[str], bytes]) -> dict[str, float]:
     """The metrics a version was registered with, such as {"rmse": 2.04}; {} where it has none.
-
-    Read are {"regression_metrics": {"rmse": {"value": 2.04}}}, those of classifiers
-    (`binary_classification_metrics`) and the same without the outer key, each metric
-    an object with a value or a bare number. What is no finite number is left out.
 
     Args:
         package: DescribeModelPackage's answer.
         read: the bytes of an address such as s3://bucket/evaluation.json; may raise PlaceError.
 
     Raises:
-        RegistryError: where the evaluation is no JSON object.
+        RegistryError: where the evaluation is none that `evaluation.read` knows.
     """
-    metrics = package.get("ModelMetrics") or {}
-    uri = ((metrics.get("ModelQuality") or {}).get("Statistics") or {}).get("S3Uri")
-    return {} if uri is None else _metrics_of(read(uri), uri)
-
-
-def _metrics_of(data: bytes, uri: str) -> dict[str, float]:
+    uri = quality_uri(package)
+    if uri is None:
+        return {}
     try:
-        found = json.loads(data)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise RegistryError(f"the evaluation {uri} is no JSON object: write regression_metrics there", False)
-    nested = next((value for key, value in found.items() if key.endswith("_metrics")), None)
-    values = {name: _number(value) for name, value in (nested if isinstance(nested, dict) else found).items()}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _number(value: object) -> float | None:
-    inner = value.get("value") if isinstance(value, dict) else value
-    if isinstance(inner, bool) or not isinstance(inner, int | float):
-        return None
-    return float(inner) if math.isfinite(inner) else None
+        return dict(evaluation.read(read(uri), uri).metrics)
+    except evaluation.EvaluationError as error:
+        raise RegistryError(str(error), False) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import polars as pl
@@ -11,22 +10,30 @@ from baselines import constraints, statistics
 from baselines.create import create
 from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
 from baselines.versions import import_files
-from config.retraining import Approval, RolloutKind
-from retrain import registry, rollout
+from config.retraining import Approval
+from config.rollout import SETTLING, RolloutKind
+from retrain import alarms, evidence, own_evaluation, parameters, registry, rollout, tables
 from retrain.bench import Bench, RunFailedError
-from retrain.registry import Evidence, PackageStatus
+from retrain.handed import folder, format_of, handed, home, is_scored
+from retrain.registry import PackageStatus
 from retrain.scored import predictions
-from retrain.training_run import folder, home, outputs
+from retrain.training_run import outputs
 from store import deployments, runs
 from store.engine import reading
 from store.retraining import Helped, Run, RunReason, RunState
 
+_WAITING = {Approval.ALWAYS: "", Approval.AUTOMATIC: "", Approval.MANUAL: "; it waits for approval"}
+"""What a version waits for that has won by Kedge's judging."""
+
 
 def register(run: Run, bench: Bench) -> Run | None:
     """Write the new baseline beside the model, and register the challenger with all it was judged by."""
+    if not is_scored(run):
+        return own_evaluation.register(run, bench)
     files = _write_baseline(run, bench)
     if arn := outputs(run).get("model_package_arn"):
-        told = "The workflow registered the model; it waits for approval."
+        evidence.write_quality(run, bench)
+        told = f"The workflow registered the model{_WAITING[bench.retrain.approval]}."
         return bench.move(
             run, RunState.REGISTERED, RunReason.WAITING_FOR_APPROVAL, told, model_package=str(arn)
         )
@@ -42,7 +49,8 @@ def register(run: Run, bench: Bench) -> Run | None:
         lambda: _package(run, bench, files),
         lambda request: {"arn": registry.register(sagemaker, request, look_first=again)},
     )
-    told = f"Registered as {found['arn']}, with {len(tried)} comparisons; it waits for approval."
+    waiting = _WAITING[bench.retrain.approval]
+    told = f"Registered as {found['arn']}, with {len(tried)} comparisons{waiting}."
     return bench.move(
         run, RunState.REGISTERED, RunReason.WAITING_FOR_APPROVAL, told, model_package=found["arn"]
     )
@@ -51,27 +59,11 @@ def register(run: Run, bench: Bench) -> Run | None:
 def _package(run: Run, bench: Bench, files: BaselineFiles) -> dict[str, Any]:
     with reading(bench.world.engine) as connection:
         tried = runs.trials_of(connection, run.id)
-    answer = outputs(run)
-    assert run.judged_start is not None  # noqa: S101 (set before the target was started)
-    assert run.judged_end is not None  # noqa: S101
-    quality = registry.write_quality(
-        home(run, bench), run.name, registry.model_quality(tried, run.judged_start, run.judged_end)
-    )
-    base = folder(run)
-    evidence = Evidence(
-        model_data=answer["model_data"],
-        image=answer["image"],
-        quality=quality,
-        statistics=f"{files.source}/{STATISTICS}",
-        constraints=f"{files.source}/{CONSTRAINTS}",
-        manifest=f"{base}/manifest.json",
-        handle=run.handle or "",
-    )
     return registry.package_request(
         group=bench.retrain.registry,
         run=run,
         endpoint=bench.endpoint.name,
-        evidence=evidence,
+        evidence=evidence.gather(run, bench, files, tried),
         trials=tried,
         champion=_champion_specification(run, bench),
     )
@@ -91,16 +83,18 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
 
     Columns that nothing looks at are in it too: captured records are read by its columns' places.
     """
+    if not is_scored(run):
+        return own_evaluation.write_baseline(run, bench)
     answer = outputs(run)
     base = folder(run)
-    captured = bench.read(f"{base}/captured.csv")
+    uri = str(handed(run)["score"]["captured"])
     answers = predictions(bench, answer["predictions"]["captured"])
     schema = bench.schema(bench.era(run.deployment_id))
-    inputs = pl.read_csv(io.BytesIO(captured), infer_schema=False)
+    inputs = tables.read(bench.read(uri), format_of(run), uri)
     if inputs.height != len(answers):
         raise RunFailedError(
             RunReason.BAD_OUTPUT,
-            f"predictions.captured has {len(answers)} rows where captured.csv has {inputs.height}: "
+            f"predictions.captured has {len(answers)} rows where the captured records have {inputs.height}: "
             "score every row, in order",
         )
     label = bench.endpoint.prediction or schema.names[0]
@@ -125,12 +119,15 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
         told = "Declined by hand."
         bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, arn, told))
         return bench.move(run, RunState.DECLINED, RunReason.DECLINED_BY_HAND, told)
-    automatic = bench.retrain.approval is Approval.AUTOMATIC
+    insisted = bench.retrain.approval is Approval.ALWAYS
+    automatic = insisted or (bench.retrain.approval is Approval.AUTOMATIC and is_scored(run))
     if automatic or run.approval == "approve":
         reason = RunReason.APPROVED_AUTOMATICALLY if automatic else RunReason.APPROVED_BY_HAND
         told = "Approved automatically: the challenger won." if automatic else "Approved by hand."
         bench.effects.once("approve", dict, lambda _: registry.approve(sagemaker, arn, told))
-        return bench.move(run, RunState.APPROVED, reason, told)
+        # the word is acted on: until the rollout begins another may be said
+        heard = {"approval": None} if run.approval == "approve" else {}
+        return bench.move(run, RunState.APPROVED, reason, told, **heard)
     if outputs(run).get("model_package_arn"):
         told = f"Registered by the workflow of {run.name}: it waits for a person's approval."
         bench.effects.once("pend", dict, lambda _: registry.withdraw_approval(sagemaker, arn, told))
@@ -151,9 +148,9 @@ def package_of(run: Run) -> str | None:
     return run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
 
 
-def decline(run: Run, bench: Bench, told: str) -> None:
-    """Reject the challenger's version, where there is one."""
-    package = package_of(run)
+def decline(run: Run, bench: Bench, told: str, registered: str | None = None) -> None:
+    """Reject the challenger's version, where there is one: `registered`, or the one that is on record."""
+    package = registered or package_of(run)
     if package:
         sagemaker = bench.world.sagemaker()
         bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, package, told))
@@ -164,6 +161,8 @@ def overtaken(run: Run, bench: Bench) -> str | None:
 
     That its owner deployed the challenger itself overtakes nobody.
     """
+    if run.state is RunState.STARTED and not is_scored(run):
+        return None  # such a workflow may deploy by itself, and what it made is known once it has ended
     latest, package = bench.eras()[-1], package_of(run)
     if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
         return None
@@ -178,11 +177,31 @@ def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
     )
 
 
+def _is_left_to_its_owner(run: Run, bench: Bench) -> bool:
+    """Whether others deploy, or have deployed already."""
+    return bench.retrain.rollout.kind is RolloutKind.NONE or (
+        not is_scored(run) and own_evaluation.deployed_already(run, bench, run.model_package)
+    )
+
+
 def deploy(run: Run, bench: Bench) -> Run | None:
     """Roll the model out; once it is in service, its era begins with its baseline, in one transaction."""
-    if not bench.effects.is_answered("plan") and bench.retrain.rollout.kind is RolloutKind.NONE:
+    # a rollout that is planned is seen through, also where kedge.yaml has no policy any more
+    if not bench.effects.is_answered("plan") and _is_left_to_its_owner(run, bench):
         return _left_to_its_owner(run, bench)
+    try:
+        return _deploy(run, bench)
+    except rollout.RolloutError as error:
+        if error.retryable:
+            raise
+        raise _undeployed(run, bench, str(error)) from error
+
+
+def _deploy(run: Run, bench: Bench) -> Run | None:
     sagemaker = bench.world.sagemaker()
+    if not bench.effects.is_intended("plan"):
+        # nothing is made while an alarm is missing, which fails the run, or in ALARM, which is waited out
+        alarms.require(bench.world.cloudwatch(), bench.retrain.rollout.alarms, quiet=True)
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
     champion = bench.era(run.deployment_id).endpoint_config
@@ -204,9 +223,16 @@ def deploy(run: Run, bench: Bench) -> Run | None:
     return _in_service(run, bench, plan)
 
 
+def _undeployed(run: Run, bench: Bench, told: str) -> RunFailedError:
+    """The challenger does not come into force: its version is rejected, with the reason."""
+    decline(run, bench, told)
+    return RunFailedError(RunReason.ROLLOUT_FAILED, told)
+
+
 def _left_to_its_owner(run: Run, bench: Bench) -> Run:
     """Store the new baseline: whoever notices that the model was deployed finds it."""
     files = _write_baseline(run, bench)
+    parameters.publish(run, bench)
     latest = bench.eras()[-1]
     with bench.lease.transaction() as connection:
         version = import_files(connection, run.monitor_id, files, bench.now)
@@ -252,24 +278,27 @@ def _prepare_era(run: Run, bench: Bench, plan: rollout.Plan) -> Run:
             old_endpoint_config=plan.old_config,
             new_endpoint_config=plan.new_config,
             new_baseline_id=version.id,
+            approval=None,  # a cancel that came in this very moment is too late
         )
 
 
 def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
     found = rollout.state(bench.world.sagemaker(), bench.endpoint.name)
     if isinstance(found, rollout.Failed):
-        raise RunFailedError(RunReason.ROLLOUT_FAILED, f"The endpoint failed: {found.reason}")
+        told = (
+            f"The endpoint failed on its way from {plan.old_config} to {plan.new_config}: {found.reason}. "
+            "See to it in SageMaker: Kedge does not touch an endpoint that can't be updated."
+        )
+        raise _undeployed(run, bench, told)
     if isinstance(found, rollout.Updating):
         return None
-    is_stale = found.config == plan.old_config and found.failure is None
-    if is_stale and bench.effects.answered_within("update", rollout.SETTLING):
+    # what failed before the update is no word about it
+    failure = None if found.since.isoformat() == plan.since else found.failure
+    is_stale = found.config == plan.old_config and failure is None
+    if is_stale and bench.effects.answered_within("update", SETTLING):
         return None
     if found.config != plan.new_config:
-        why = found.failure or "somebody else deployed another config"
-        raise RunFailedError(
-            RunReason.ROLLOUT_FAILED,
-            f"The endpoint is on {found.config}, not on {plan.new_config}: {why}",
-        )
+        raise _undeployed(run, bench, _not_there(plan, found.config, failure))
     with bench.lease.transaction() as connection:
         era = bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
         return runs.move(
@@ -281,3 +310,11 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
             bench.now,
             new_deployment_id=era,
         )
+
+
+def _not_there(plan: rollout.Plan, config: str, failure: str | None) -> str:
+    """Why the endpoint is not on the new config, although no update is under way."""
+    if config == plan.old_config and failure:
+        return f"SageMaker took the rollout back, the endpoint is on {config} as before: {failure}"
+    why = failure or "somebody else deployed another config"
+    return f"The endpoint is on {config}, not on {plan.new_config}: {why}"

@@ -9,23 +9,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 import structlog
 from botocore.exceptions import ClientError
 
 from config.asking import Answer, SageMakerClient
-from config.retraining import Rollout, RolloutKind
-from retrain.sagemaker_calls import TAKEN, UNKNOWN, CallError, calling, code_of
+from config.rollout import Rollout, RolloutKind, Traffic
+from retrain.aws_calls import TAKEN, UNKNOWN, CallError, calling, code_of, whole
 
 log = structlog.get_logger(__name__)
 
 Request: TypeAlias = dict[str, Any]
 """The arguments of a call, which JSON can hold."""
 
-SETTLING = timedelta(minutes=10)
-"""So long after an accepted update DescribeEndpoint may tell of the config before it."""
 _MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 
 
@@ -110,11 +108,11 @@ def plan(
     answer = _endpoint(sagemaker, endpoint)
     old = _config_of(answer, endpoint)
     with calling("DescribeEndpointConfig", f"endpoint config {old}", RolloutError):
-        present = sagemaker.describe_endpoint_config(EndpointConfigName=old)
+        present = whole(sagemaker.describe_endpoint_config(EndpointConfigName=old), "EndpointConfigName")
     config = config_request(run_name, present, variants, config_parameters(sagemaker))
     model_name = _model_of(present, variants, endpoint)
     with calling("DescribeModel", f"model {model_name}", RolloutError):
-        described = sagemaker.describe_model(ModelName=model_name)
+        described = whole(sagemaker.describe_model(ModelName=model_name), "ModelName")
     environment = _environment(sagemaker, model_name, described, package)
     model = model_request(run_name, package, described, environment)
     config |= _tagged(sagemaker, present.get("EndpointConfigArn"))
@@ -174,7 +172,7 @@ def _environment(sagemaker: SageMakerClient, name: str, present: Answer, package
 
 def _containers(sagemaker: SageMakerClient, package: str) -> list[Request]:
     with calling("DescribeModelPackage", f"model package {package}", RolloutError):
-        described: Answer = sagemaker.describe_model_package(ModelPackageName=package)
+        described = whole(sagemaker.describe_model_package(ModelPackageName=package), "ModelPackageArn")
     found: list[Request] = (described.get("InferenceSpecification") or {}).get("Containers") or []
     return found
 
@@ -229,21 +227,29 @@ def update_request(endpoint: str, config: str, rollout: Rollout) -> Request | No
     """UpdateEndpoint, keeping the instances, weights and capture rate it has now; None to deploy nothing."""
     if rollout.kind is RolloutKind.NONE:
         return None
+    policy = {
+        "TrafficRoutingConfiguration": _routing(rollout.traffic),
+        "TerminationWaitInSeconds": int(rollout.termination_wait.total_seconds()),
+        "MaximumExecutionTimeoutInSeconds": int(rollout.time_limit.total_seconds()),
+    }
+    alarms = [{"AlarmName": name} for name in rollout.alarms]
     return {
         "EndpointName": endpoint,
         "EndpointConfigName": config,
         "RetainAllVariantProperties": True,
-        "DeploymentConfig": {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": _routing(rollout)}},
+        "DeploymentConfig": {"BlueGreenUpdatePolicy": policy}
+        | ({"AutoRollbackConfiguration": {"Alarms": alarms}} if alarms else {}),
     }
 
 
-def _routing(rollout: Rollout) -> Request:
-    if rollout.percent is None or rollout.wait is None:
+def _routing(traffic: Traffic) -> Request:
+    if traffic.percent is None or traffic.wait is None:
         return {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    size = {"Type": "CAPACITY_PERCENT", "Value": traffic.percent}
     return {
-        "Type": "CANARY",
-        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": rollout.percent},
-        "WaitIntervalInSeconds": int(rollout.wait.total_seconds()),
+        "Type": traffic.kind.name,
+        ("CanarySize" if traffic.kind is RolloutKind.CANARY else "LinearStepSize"): size,
+        "WaitIntervalInSeconds": int(traffic.wait.total_seconds()),
     }
 
 
@@ -256,7 +262,7 @@ def create_model(sagemaker: SageMakerClient, request: Request) -> None:
     name = request["ModelName"]
 
     def found() -> Answer:
-        answer: Answer = sagemaker.describe_model(ModelName=name)
+        answer = whole(sagemaker.describe_model(ModelName=name), "ModelName")
         # one container may be told as the primary one
         return {"Containers": [answer.get("PrimaryContainer")], **answer}
 
@@ -272,8 +278,7 @@ def create_config(sagemaker: SageMakerClient, request: Request) -> None:
     name = request["EndpointConfigName"]
 
     def found() -> Answer:
-        answer: Answer = sagemaker.describe_endpoint_config(EndpointConfigName=name)
-        return answer
+        return whole(sagemaker.describe_endpoint_config(EndpointConfigName=name), "EndpointConfigName")
 
     what = f"endpoint config {name}"
     _create("CreateEndpointConfig", what, request, sagemaker.create_endpoint_config, found)
@@ -382,7 +387,7 @@ def roll_back(
     Raises:
         RolloutError: as `update`.
     """
-    back = update_request(endpoint, old_config, Rollout(RolloutKind.ALL_AT_ONCE))
+    back = update_request(endpoint, old_config, Rollout(traffic=Traffic(RolloutKind.ALL_AT_ONCE)))
     assert back is not None  # noqa: S101 (only a rollout of kind none has no request)
     update(sagemaker, back, instead_of=new_config)
 
@@ -398,8 +403,7 @@ def state(sagemaker: SageMakerClient, endpoint: str) -> State:
 
 def _endpoint(sagemaker: SageMakerClient, name: str) -> Answer:
     with calling("DescribeEndpoint", f"endpoint {name}", RolloutError):
-        answer: Answer = sagemaker.describe_endpoint(EndpointName=name)
-    return answer
+        return whole(sagemaker.describe_endpoint(EndpointName=name), "EndpointName")
 
 
 def state_of(answer: Answer) -> State:

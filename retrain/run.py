@@ -12,12 +12,13 @@ from baselines.datasets import DatasetError
 from baselines.folder import BaselineError
 from baselines.statistics import StatisticsError
 from config.model import Endpoint
-from config.retraining import Training
+from config.training import Training
 from monitor.capture.schema import SchemaError
 from objects import PlaceError, PlaceProblem
-from retrain import adoption, release, training_run, trial_run
+from retrain import adoption, few_labels, release, training_run, trial_run
+from retrain.aws_calls import CallError
 from retrain.bench import Bench, RunFailedError, World
-from retrain.sagemaker_calls import CallError
+from retrain.tables import TableError
 from retrain.targets.base import ElsewhereError, TargetError
 from store import monitors, runs
 from store.engine import StoreError, reading
@@ -41,16 +42,13 @@ STEPS: Mapping[RunState, Step] = {
 }
 _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 """Where a run waits for people or for labels: nobody knows since when something does not answer."""
-_CANCELLABLE = frozenset(STEPS) - {RunState.APPROVED, RunState.DEPLOYED}
 _TO_CANCEL = timedelta(minutes=1)
 """The machine that a run is on has so long to end it."""
-_BEFORE_ROLLOUT = _CANCELLABLE | {RunState.APPROVED}
+_BEFORE_ROLLOUT = frozenset(STEPS) - {RunState.DEPLOYED}
 _STARTING = frozenset({"start"})
 _NO_ACCESS = frozenset({PlaceProblem.DENIED, PlaceProblem.BAD_URI, PlaceProblem.NO_BUCKET})
 """What does not pass by itself."""
-_TOLD_AGAIN = timedelta(hours=1)
-"""Not before is another reason told why a run waits."""
-_BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError)
+_BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError, TableError)
 
 
 def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
@@ -92,8 +90,10 @@ def _step(bench: Bench) -> Run | None:
     if run is None or run.state.is_end:
         return None
     try:
-        if run.approval == "cancel" and run.state in _CANCELLABLE and _may_end(run, bench):
+        if run.approval == "cancel" and run.state in _BEFORE_ROLLOUT and _may_end(run, bench):
             return _cancel(run, bench, "Cancelled by hand.")
+        if run.approval == few_labels.GO_ON:
+            return few_labels.go_on(run, bench)
         if bench.policy is None and run.state in _BEFORE_ROLLOUT and _may_end(run, bench, _STARTING):
             return _cancel(run, bench, bench.without_policy)
         if run.state in _BEFORE_ROLLOUT and _may_end(run, bench) and (told := release.overtaken(run, bench)):
@@ -101,19 +101,19 @@ def _step(bench: Bench) -> Run | None:
             return bench.move(run, RunState.FAILED, RunReason.OVERTAKEN, told)
         return STEPS[run.state](run, bench)
     except RunFailedError as error:
-        return bench.move(run, RunState.FAILED, error.reason, str(error))
+        return _fail(run, bench, error.reason, str(error), error.registered)
     except ElsewhereError as error:
         return _leave(run, bench, str(error))
     except (TargetError, CallError) as error:
         if not error.retryable:
-            return bench.move(run, RunState.FAILED, _blamed(run), str(error))
+            return _give_up(run, bench, _blamed(run), str(error))
         return _wait(run, bench, str(error))
     except PlaceError as error:
         if error.kind in _NO_ACCESS:
-            return bench.move(run, RunState.FAILED, RunReason.NO_ACCESS, str(error))
+            return _give_up(run, bench, RunReason.NO_ACCESS, str(error))
         return _wait(run, bench, str(error))
     except _BROKEN as error:
-        return bench.move(run, RunState.FAILED, RunReason.BAD_TRAINING_SET, str(error))
+        return _fail(run, bench, RunReason.BAD_TRAINING_SET, str(error))
     except (LeaseLostError, StoppingError, StoreError):
         raise
     except Exception as error:
@@ -128,15 +128,46 @@ def _blamed(run: Run) -> RunReason:
     return RunReason.TARGET_FAILED if early else RunReason.ROLLOUT_FAILED
 
 
+def _give_up(run: Run, bench: Bench, reason: RunReason, told: str) -> Run | None:
+    """End a run as failed by what did not answer as it should: it may still train."""
+    try:
+        told = training_run.given_up(run, bench, told)
+    except (LeaseLostError, StoppingError, StoreError):
+        raise
+    except Exception:  # Kedge's own fault must not keep the run, nor the others that wait behind it
+        log.exception("stop_crashed", run=run.name)
+        told = f"{told} It may still train: look for {run.name} where it trains, and stop it there."
+    return _fail(run, bench, reason, told)
+
+
+def _fail(run: Run, bench: Bench, reason: RunReason, told: str, registered: str | None = None) -> Run | None:
+    """End a run as failed; what is registered of it is rejected before, unless it may answer by now.
+
+    A registry that does not answer is waited for, as long as anything is; one that refuses is told.
+    """
+    if not bench.effects.is_intended("update"):  # until then the endpoint is as it was
+        try:
+            release.decline(run, bench, told, registered)
+        except CallError as error:
+            if error.retryable and _may_wait(run, bench):
+                return _wait(run, bench, f"{told} Its version is to be rejected: {error}")
+            told = f"{told} Its version in the registry could not be rejected: {error}"
+    return bench.move(run, RunState.FAILED, reason, told)
+
+
 def _wait(run: Run, bench: Bench, told: str) -> Run | None:
     """What does not answer may answer later; not for ever, but where a run may rest for any time."""
     log.warning("run_waits", run=run.name, reason=told)
+    if _may_wait(run, bench):
+        bench.tell_waiting(run, told)
+        return None
+    return _give_up(run, bench, RunReason.OUT_OF_TIME, told)
+
+
+def _may_wait(run: Run, bench: Bench) -> bool:
     training = bench.policy.training if bench.policy else Training()
     last = max(run.deadline, run.updated_at + training.wait) + training.time_limit
-    if bench.now <= last or run.state in _RESTING:
-        _tell(run, bench, told)
-        return None
-    return bench.move(run, RunState.FAILED, RunReason.OUT_OF_TIME, told)
+    return bench.now <= last or run.state in _RESTING or run.reason is RunReason.ASKING
 
 
 def _leave(run: Run, bench: Bench, told: str) -> Run | None:
@@ -156,15 +187,6 @@ def _leave(run: Run, bench: Bench, told: str) -> Run | None:
     )
 
 
-def _tell(run: Run, bench: Bench, told: str) -> None:
-    """Put among the run's events why it waits, once; another reason may follow later."""
-    with bench.lease.transaction() as connection:
-        before = [event for event in runs.events(connection, run.id) if event.reason is RunReason.NO_ANSWER]
-        last = before[-1] if before and before[-1].state is run.state else None
-        if last is None or (last.told != told and bench.now >= last.at + _TOLD_AGAIN):
-            runs.tell(connection, run, RunReason.NO_ANSWER, told, bench.now)
-
-
 def _may_end(run: Run, bench: Bench, besides: Collection[str] = ()) -> bool:
     """Whether nothing stands in the way: a call that may have been made, and a rollout, are seen through.
 
@@ -172,7 +194,8 @@ def _may_end(run: Run, bench: Bench, besides: Collection[str] = ()) -> bool:
     """
     with reading(bench.world.engine) as connection:
         calls = runs.all_effects(connection, run.id)
-    pending = any(call.answer is None and call.name not in ("decline", *besides) for call in calls)
+    let_be = ("decline", "look", *besides)  # what was only to be looked at need not be seen any more
+    pending = any(call.answer is None and call.name not in let_be for call in calls)
     return not pending and not any(call.name == "plan" for call in calls)
 
 

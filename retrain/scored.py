@@ -1,4 +1,4 @@
-"""The predictions that a workflow wrote: one column, a row for each row it was given."""
+"""What a workflow scored: its predictions, a row for each row it was given, and the truth about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from retrain.bench import Bench, RunFailedError
-from store.retraining import RunReason
+from retrain.captured import Truth, fresh_truth
+from retrain.handed import folder
+from store.engine import reading
+from store.retraining import Run, RunReason
 
 
 def predictions(bench: Bench, uri: str) -> NDArray[np.float64]:
@@ -26,3 +29,20 @@ def predictions(bench: Bench, uri: str) -> NDArray[np.float64]:
     if column.null_count():
         raise RunFailedError(RunReason.BAD_OUTPUT, f"{uri} has rows without a prediction: score every row")
     return column.to_numpy()
+
+
+def fresh_labels(run: Run, bench: Bench) -> Truth:
+    """The judging window's labels and the champion's predictions, as they are known now."""
+    assert run.judged_start is not None  # noqa: S101 (set before the target was started)
+    assert run.judged_end is not None  # noqa: S101
+    ids = bench.read(f"{folder(run)}/judging_ids.csv")
+    with reading(bench.world.engine) as connection:
+        return fresh_truth(
+            connection,
+            monitor_id=run.monitor_id,
+            variant=run.variant,
+            deployment_id=run.deployment_id,
+            start=run.judged_start,
+            end=run.judged_end,
+            ids=ids,
+        )

@@ -6,62 +6,57 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
+from baselines.constraints import Constraints
+from config.plurals import counted
+from config.training import LearnsFrom, TrainingFormat
+from monitor.capture.schema import text_columns
 from objects import Place
-from retrain.captured import (
-    RECORD,
-    Captured,
-    Period,
-    Source,
-    Truth,
-    captured_rows,
-    fresh_truth,
-    labelled_rows,
-)
+from retrain import data_checks, tables
+from retrain.captured import RECORD, Period, Source
+from retrain.data_checks import Finding, TrainingSetError
 
-__all__ = [
-    "Captured",
-    "Period",
-    "Source",
-    "Split",
-    "TooFew",
-    "TrainingSet",
-    "TrainingSetError",
-    "Truth",
-    "Written",
-    "build",
-    "captured_rows",
-    "fresh_truth",
-    "labelled_rows",
-    "require_disjoint",
-    "split",
-    "write",
-]
-
-TRAINING, FRESH, CAPTURED = "training.csv", "fresh.csv", "captured.csv"
+FEWEST_REQUESTS: Final = 10
+"""So many requests are wanted to judge by, however many records one brings."""
+TRAINING, FRESH, CAPTURED = "training", "fresh", "captured"
+"""Their endings are those of the format."""
 JUDGING_IDS, MANIFEST = "judging_ids.csv", "manifest.json"
-
-
-class TrainingSetError(Exception):
-    """A training set that must not be used, in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """Labelled records (`Captured.rows`) to train on, and the newest, of [start, end), to judge on.
 
-    Those to judge on were all answered by the champion.
+    Those to judge on were all answered by the champion; `unanswered` were not, and are left out.
     """
 
     training: pl.DataFrame
     judging: pl.DataFrame
     start: datetime
     end: datetime
+    unanswered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which records are trained on, since when they were inferred, and in which format they are written."""
+
+    learns_from: LearnsFrom
+    since: datetime | None
+    format: TrainingFormat
+
+    def told(self) -> dict[str, str | None]:
+        """As the manifest has it."""
+        return {"records": self.learns_from.value, "since": _at(self.since)}
+
+
+_USUAL = Recipe(LearnsFrom.CHANGE, None, TrainingFormat.CSV)
+_NONE = Constraints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +71,23 @@ class TrainingSet:
     """The files of a run; the same records give the same bytes.
 
     Attributes:
-        training_csv: header of the label and the features; the original set, then the captured records.
-        fresh_csv: the judging window's features alone.
-        captured_csv: the features of the captured training records: what the new baseline is made of.
-        judging_ids: "@id" (join hash) and "@row" of each line of `fresh_csv`; not handed to the target.
+        training: the label and the features; the original set, then the captured records.
+        fresh: the judging window's features alone.
+        captured: what the new baseline is made of: the features of the captured training records, or, where
+            none is trained on, of the original set.
+        judging_ids: CSV of "@id" (join hash) and "@row" of each row of `fresh`; not handed to the target.
         manifest: JSON.
+        format: of the first three, CSV with a header or Parquet.
+        warnings: what is odd about the training set, and does not forbid to use it.
     """
 
-    training_csv: bytes
-    fresh_csv: bytes
-    captured_csv: bytes
+    training: bytes
+    fresh: bytes
+    captured: bytes
     judging_ids: bytes
     manifest: bytes
+    format: TrainingFormat = TrainingFormat.CSV
+    warnings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,44 +101,76 @@ class Written:
     manifest: str
 
 
-def split(rows: pl.DataFrame, *, window: timedelta, minimum: int, judging: int) -> Split | TooFew:
+def split(
+    rows: pl.DataFrame,
+    *,
+    window: timedelta,
+    minimum: int,
+    judging: int,
+    requests: int = FEWEST_REQUESTS,
+) -> Split | TooFew:
     """Take the newest whole windows that hold at least `judging` records off; the rest is to train on.
 
     A record that the champion did not answer can be trained on and has nothing to be judged by.
 
     Args:
-        rows: labelled records, as `Captured.rows` or as `labelled_rows` has them.
+        rows: labelled records, as `Captured.rows` or `Labelled.rows` has them.
         window: the length of the endpoint's windows.
         minimum: so many must be left to train on.
         judging: so many are wanted to judge on.
+        requests: of so many requests at least; of fewer than two nothing can be shown.
     """
+    requests = min(requests, judging)
     answered = rows.filter(pl.col("@prediction").is_finite())
-    start, end = _judging_window(answered, window, judging)
+    start, end = _judging_window(answered, window, judging, requests)
     older = rows.filter(pl.col("@time") < start) if start else rows.clear()
     if start is None or end is None or older.height < minimum:
-        return TooFew(_too_few(rows.height, answered.height, older.height, minimum, judging))
-    return Split(older, answered.filter(pl.col("@time") >= start), start, end)
+        counts = _Counts(rows.height, answered.height, answered["@id"].n_unique(), older.height)
+        return TooFew(_too_few(counts, minimum, judging, requests))
+    newer = answered.filter(pl.col("@time") >= start)
+    return Split(older, newer, start, end, rows.height - older.height - newer.height)
 
 
 def _judging_window(
-    rows: pl.DataFrame, window: timedelta, wanted: int
+    rows: pl.DataFrame, window: timedelta, wanted: int, fewest: int
 ) -> tuple[datetime | None, datetime | None]:
-    """The shortest newest stretch of whole windows with so many records; (None, None) where there is none."""
+    """The shortest newest stretch of whole windows with so many records; (None, None) where there is none.
+
+    The records of one request err alike, so what few requests bring shows nothing, however many they are.
+    """
     starts = pl.col("@time").dt.truncate(f"{int(window.total_seconds())}s").alias("@window")
-    counts = rows.group_by(starts).len().sort("@window", descending=True)
-    enough = counts.filter(pl.col("len").cum_sum() >= wanted)
+    numbers = pl.len().alias("records"), pl.col("@id").n_unique().alias("requests")
+    counts = rows.group_by(starts).agg(*numbers).sort("@window", descending=True)
+    records, requests = (pl.col(name).cum_sum() for name in ("records", "requests"))
+    enough = counts.filter((records >= wanted) & (requests >= fewest))
     if enough.is_empty():
         return None, None
     return enough["@window"][0], counts["@window"][0] + window
 
 
-def _too_few(count: int, answered: int, rest: int, minimum: int, judging: int) -> str:
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Labelled records: all, those that the champion answered and their requests, those to train on."""
+
+    labelled: int
+    answered: int
+    requests: int
+    older: int
+
+
+def _too_few(found: _Counts, minimum: int, judging: int, requests: int) -> str:
     wanted = f"{minimum} to train on and {judging} to judge on are wanted"
-    if count < minimum + judging:
-        return f"{count} captured records have a label so far: {wanted}"
-    if answered < judging:
-        return f"the champion answered only {answered} of {count} labelled records: {wanted}"
-    return f"only {rest} of {count} labelled records are older than the windows to judge on: {wanted}"
+    if found.labelled < minimum + judging:
+        return f"{found.labelled} captured records have a label so far: {wanted}"
+    if found.answered < judging:
+        return f"the champion answered only {found.answered} of {found.labelled} labelled records: {wanted}"
+    if found.requests < requests:
+        return (
+            f"the {found.answered} labelled records came in {counted(found.requests, 'request')}, and the "
+            f"records of one err alike: {requests} requests are wanted to judge by"
+        )
+    older = f"only {found.older} of {found.labelled} labelled records"
+    return f"{older} are older than the windows to judge on: {wanted}"
 
 
 def require_disjoint(training: pl.DataFrame, judging: pl.DataFrame) -> None:
@@ -174,6 +206,9 @@ def build(
     left_out: Sequence[Period] = (),
     original: bytes | None = None,
     original_uri: str | None = None,
+    recipe: Recipe = _USUAL,
+    constraints: Constraints = _NONE,
+    duplicates: int = 0,
 ) -> TrainingSet:
     """Make the files of a run.
 
@@ -186,29 +221,67 @@ def build(
         left_out: the stretches whose records a data fault touched, for the manifest.
         original: the champion's own training set: CSV with a header of the label and the features.
         original_uri: its address.
+        recipe: what is wanted of them.
+        constraints: of the baseline that judges the champion; the training set is held against them.
+        duplicates: records that came twice and were left out, for the manifest.
 
     Raises:
-        TrainingSetError: where the parts overlap, or the original has not these columns.
+        TrainingSetError: where the parts overlap, the original has not these columns, or the training set
+            has a fault that no model should learn from.
     """
-    require_disjoint(parts.training, parts.judging)
+    without = recipe.learns_from is LearnsFrom.ORIGINAL
+    used = replace(parts, training=parts.training.clear()) if without else parts
+    require_disjoint(used.training, used.judging)
     columns = [label, *features]
     first = _original(original, original_uri, columns)
-    captured = _labelled(parts.training, label, features)
-    training_csv, fresh_csv = _csv(pl.concat([first, captured])), _csv(parts.judging.select(features))
-    captured_csv, judging_ids = _csv(captured.select(features)), _csv(parts.judging.select(RECORD))
-    files = {TRAINING: training_csv, FRESH: fresh_csv, CAPTURED: captured_csv, JUDGING_IDS: judging_ids}
+    captured = _labelled(used.training, label, features)
+    training = pl.concat([first, captured])
+    warnings = data_checks.require_sound(training, label, constraints)
+    fresh = used.judging.select(features)
+    text = text_columns(constraints.features)
+    both, alone = (tables.types_of(frames, text) for frames in ([training, fresh], [training]))
+    # an odd value that is only to be judged makes no text of what is learnt from
+    types = {name: alone[name] if kind is pl.String else kind for name, kind in both.items()}
+
+    def written(frame: pl.DataFrame) -> bytes:
+        return tables.write(frame, recipe.format, types)
+
+    ending = recipe.format.value
+    learnt = first if without else captured
+    made = TrainingSet(
+        training=written(training),
+        fresh=tables.write(fresh, recipe.format, both),
+        captured=written(learnt.select(features)),
+        judging_ids=tables.write(used.judging.select(pl.col(RECORD).cast(pl.String)), TrainingFormat.CSV),
+        manifest=b"",
+        format=recipe.format,
+        warnings=warnings,
+    )
+    files = {
+        f"{TRAINING}.{ending}": made.training,
+        f"{FRESH}.{ending}": made.fresh,
+        f"{CAPTURED}.{ending}": made.captured,
+        JUDGING_IDS: made.judging_ids,
+    }
     manifest = {
         "run": run_name,
         "label": label,
         "features": list(features),
-        "training": _told(parts.training),
-        "judging": _told(parts.judging) | {"start": _at(parts.start), "end": _at(parts.end)},
+        "from": recipe.told(),
+        "training": _told(used.training),
+        "judging": _told(used.judging) | {"start": _at(parts.start), "end": _at(parts.end)},
         "original": None if original is None else _told_original(original, original_uri, first.height),
         "left_out": [{"start": _at(start), "end": _at(end), "why": "data fault"} for start, end in left_out],
+        "dropped": {
+            "duplicates": duplicates,
+            "unanswered": parts.unanswered,
+            "not_trained_on": parts.training.height - used.training.height,
+        },
+        "warnings": [asdict(finding) for finding in warnings],
         "objects": [asdict(source) for source in sources],
         "files": {name: {"sha256": _digest(data), "bytes": len(data)} for name, data in files.items()},
     }
-    return TrainingSet(training_csv, fresh_csv, captured_csv, judging_ids, _json(manifest))
+    return replace(made, manifest=_json(manifest))
 
 
 def _labelled(rows: pl.DataFrame, label: str, features: Sequence[str]) -> pl.DataFrame:
@@ -259,10 +332,6 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _csv(frame: pl.DataFrame) -> bytes:
-    return frame.write_csv().encode()
-
-
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, indent=2, ensure_ascii=False).encode()
 
@@ -274,14 +343,15 @@ def write(output: Place, run_name: str, files: TrainingSet) -> Written:
         PlaceError: where they can't be written.
     """
 
-    def put(name: str, data: bytes, content_type: str = "text/csv") -> str:
+    def put(name: str, data: bytes, content_type: str) -> str:
         output.objects.write(output.key(f"{run_name}/{name}"), data, content_type)
         return f"{output.uri.rstrip('/')}/{run_name}/{name}"
 
+    ending, kind = files.format.value, tables.CONTENT_TYPES[files.format]
     return Written(
-        put(TRAINING, files.training_csv),
-        put(FRESH, files.fresh_csv),
-        put(CAPTURED, files.captured_csv),
-        put(JUDGING_IDS, files.judging_ids),
+        put(f"{TRAINING}.{ending}", files.training, kind),
+        put(f"{FRESH}.{ending}", files.fresh, kind),
+        put(f"{CAPTURED}.{ending}", files.captured, kind),
+        put(JUDGING_IDS, files.judging_ids, "text/csv"),
         put(MANIFEST, files.manifest, "application/json"),
     )

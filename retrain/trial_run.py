@@ -3,72 +3,77 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from config.metrics import TEST
 from config.retraining import Retrain
-from retrain import judging
+from retrain import few_labels, guarding, judging, own_evaluation, slicing, tables
 from retrain.bench import Bench, RunFailedError
-from retrain.captured import fresh_truth
-from retrain.judging import Judgement, JudgingError, metrics_of, paired
+from retrain.defects import Facts, findings
+from retrain.guarding import Guard, Judged
+from retrain.handed import format_of, handed, is_scored
+from retrain.judging import SEED, Judgement, JudgingError, metrics_of, paired
 from retrain.registry import decline
-from retrain.scored import predictions
-from retrain.training_run import folder, handed, outputs
+from retrain.scored import fresh_labels, predictions
+from retrain.slicing import SlicingError
+from retrain.training_run import outputs
 from store import runs
-from store.engine import reading
 from store.retraining import Run, RunReason, RunState, Trial
 
-SEED = 20_260_101
-"""The bootstrap's: the same records give the same interval."""
+_FEWEST = 2
+"""So many labelled records are judged by where a person said to go on with those there are."""
 
 
 def judge(run: Run, bench: Bench) -> Run | None:
     """Compare on the judging window and on the original test set, and say who wins."""
+    if not is_scored(run):
+        return own_evaluation.judge(run, bench)
+    looked = own_evaluation.seen(run, bench)
     try:
-        fresh, counted = _on_fresh(run, bench)
+        judged = _judged(run, bench)
+        wanted = _FEWEST if few_labels.is_told(run, bench) else bench.retrain.training.judging
+        fresh = _on_fresh(bench, judged) if judged.of.labels.size >= wanted else ()
         test = _on_test(run, bench)
         judgement, told = judging.verdict(
-            fresh, test, bench.retrain.accept, bench.retrain.margin, bench.retrain.training.judging, counted
+            fresh, test, bench.retrain.accept, bench.retrain.margin, wanted, judged.of.labels.size
         )
+        sliced = Guard() if judgement is Judgement.WAITING else _on_slices(run, bench, judged)
+        judgement, told = guarding.held(judgement, told, sliced)
     except JudgingError as error:
         raise RunFailedError(RunReason.BAD_OUTPUT, str(error)) from error
+    except SlicingError as error:
+        raise RunFailedError(RunReason.BAD_TRAINING_SET, str(error)) from error
     if judgement is Judgement.WAITING:
-        return _wait(run, bench, told)
+        failing = "The labels to judge by did not come in time"
+        return few_labels.for_labels(run, bench, RunState.WAITING, told, failing)
     won = judgement is Judgement.WON
-    package = outputs(run).get("model_package_arn")
+    package = looked.package
     if package and not won:
-        bench.effects.once("decline", dict, lambda _: decline(bench.world.sagemaker(), str(package), told))
+        bench.effects.once("decline", dict, lambda _: decline(bench.world.sagemaker(), package, told))
     state = RunState.WON if won else RunState.LOST
     reason = RunReason.BETTER if won else RunReason.NOT_BETTER
+    deployed = own_evaluation.deployed_already(run, bench, package)
+    found = findings(Facts(package, looked.approved, deployed))
     with bench.lease.transaction() as connection:
-        runs.set_trials(connection, run.id, (*fresh, *test))
+        own_evaluation.tell(run, bench, connection, found)
+        runs.set_trials(connection, run.id, (*fresh, *sliced.trials, *test))
         return runs.move(connection, run, state, reason, told, bench.now)
 
 
-def _wait(run: Run, bench: Bench, told: str) -> Run | None:
-    if bench.now > run.requested_at + bench.retrain.training.wait:
-        raise RunFailedError(RunReason.NO_LABELS, f"The labels to judge by did not come in time: {told}")
-    if run.state is RunState.WAITING:
-        return None
-    return bench.move(run, RunState.WAITING, RunReason.WAITING_FOR_LABELS, told)
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The judging window's labelled records, and their places in what was scored."""
+
+    of: Judged
+    positions: NDArray[np.int64]
 
 
-def _on_fresh(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], int]:
-    assert run.judged_start is not None  # noqa: S101 (set before the target was started)
-    assert run.judged_end is not None  # noqa: S101
-    ids = bench.read(f"{folder(run)}/judging_ids.csv")
-    with reading(bench.world.engine) as connection:
-        truth = fresh_truth(
-            connection,
-            monitor_id=run.monitor_id,
-            variant=run.variant,
-            deployment_id=run.deployment_id,
-            start=run.judged_start,
-            end=run.judged_end,
-            ids=ids,
-        )
+def _judged(run: Run, bench: Bench) -> _Window:
+    truth = fresh_labels(run, bench)
     answers = predictions(bench, outputs(run)["predictions"]["fresh"])
     if answers.size != truth.scored:
         off = "fewer" if answers.size < truth.scored else "more"
@@ -77,13 +82,30 @@ def _on_fresh(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], int]:
             f"predictions.fresh has {answers.size} rows, {off} than fresh.csv's {truth.scored}: "
             "score every row, in order",
         )
-    if not truth.labels.size:  # they were there when the run began, and were taken back
-        return (), 0
-    trials = tuple(
-        paired(truth.labels, truth.champion, answers[truth.positions], metric, SEED, requests=truth.requests)
+    of = Judged(truth.labels, truth.champion, answers[truth.positions], truth.requests)
+    return _Window(of, truth.positions)
+
+
+def _on_fresh(bench: Bench, judged: _Window) -> tuple[Trial, ...]:
+    of = judged.of
+    return tuple(
+        paired(of.labels, of.champion, of.challenger, metric, SEED, requests=of.requests)
         for metric in _metrics(bench.retrain)
     )
-    return trials, int(truth.labels.size)
+
+
+def _on_slices(run: Run, bench: Bench, judged: _Window) -> Guard:
+    """The slices that must not lose, cut where the training set says, by the metric that decides."""
+    wanted = bench.retrain.slices
+    if not wanted:
+        return Guard()
+    given = handed(run)
+    training, fresh = (
+        tables.read(bench.read(uri), format_of(run), uri)
+        for uri in (given["training"]["data"], given["score"]["fresh"])
+    )
+    cuts = slicing.cut(training, fresh[judged.positions], wanted)
+    return guarding.guard(judged.of, cuts, _metrics(bench.retrain)[0], SEED)
 
 
 def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
@@ -94,7 +116,7 @@ def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
     labels = _test_labels(bench, uri)
     champion, challenger = predictions(bench, found["champion_test"]), predictions(bench, found["test"])
     return tuple(
-        paired(labels, champion, challenger, metric, SEED, judging.TEST) for metric in _metrics(bench.retrain)
+        paired(labels, champion, challenger, metric, SEED, TEST) for metric in _metrics(bench.retrain)
     )
 
 

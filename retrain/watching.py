@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
 
-from retrain.judging import COVERAGE, METRICS
+from config.metrics import LOWER_IS_BETTER
+from retrain.judging import COVERAGE
 from retrain.readings import FEWEST_LABELLED
 from store.records import MetricRow
 from store.retraining import Helped, Trial
@@ -45,7 +46,7 @@ def look(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) 
     the whole interval of them together is worse than the champion was; GOOD when all windows are there too
     and it is not; WAITING until then.
     """
-    pooled = pool(before.metric, _first(windows, wanted, fewest))
+    pooled = pool(before.metric, first(windows, wanted, fewest))
     if pooled is None:
         return Look.WAITING, f"No labelled window yet since the rollout, {wanted} are wanted."
     told = _told(before, pooled)
@@ -58,8 +59,11 @@ def look(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) 
     return Look.GOOD, f"The first windows are good: {told}."
 
 
-def _first(windows: Sequence[MetricRow], wanted: int, fewest: int) -> list[MetricRow]:
-    """The windows that count, of those with labels enough to say anything."""
+def first(windows: Sequence[MetricRow], wanted: int, fewest: int) -> list[MetricRow]:
+    """The windows that count, of those with labels enough to say anything.
+
+    The first `wanted` of them, and as many more as it takes to have `fewest` labelled records.
+    """
     found: list[MetricRow] = []
     for window in windows:
         if len(found) >= wanted and sum(row.count for row in found) >= fewest:
@@ -69,13 +73,18 @@ def _first(windows: Sequence[MetricRow], wanted: int, fewest: int) -> list[Metri
     return found
 
 
+def most(wanted: int, fewest: int) -> int:
+    """So many windows at most are counted by `first`: each has labels enough to say anything."""
+    return max(wanted, -(-fewest // FEWEST_LABELLED))
+
+
 def helped(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) -> tuple[Helped, str]:
     """Whether the realised quality came back: the whole interval better than the champion was, or not better.
 
     The sentence goes with that of `look`, which has the numbers.
     UNKNOWN without labels, or where the value is better and its interval includes the champion's.
     """
-    pooled = pool(before.metric, _first(windows, wanted, fewest))
+    pooled = pool(before.metric, first(windows, wanted, fewest))
     if pooled is None:
         return Helped.UNKNOWN, "Whether it helped is unknown: no labels came after the rollout."
     if _is_better(before, pooled.low, pooled.high):
@@ -123,12 +132,12 @@ class _Point:
 
 
 def _is_worse(before: Trial, pooled: Pooled) -> bool:
-    lower = METRICS[before.metric].lower_is_better
+    lower = before.metric in LOWER_IS_BETTER
     return pooled.low > before.champion if lower else pooled.high < before.champion
 
 
 def _is_better(before: Trial, low: float, high: float) -> bool:
-    return high < before.champion if METRICS[before.metric].lower_is_better else low > before.champion
+    return high < before.champion if before.metric in LOWER_IS_BETTER else low > before.champion
 
 
 def _told(before: Trial, pooled: Pooled) -> str:

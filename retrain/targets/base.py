@@ -20,6 +20,16 @@ class Succeeded:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """It ended well and has no answer of its own: that lies in the run's folder, or elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """Nobody can be asked: that it ended, and how, is told by a file in the run's folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """It ended badly: `error` is a name for programs, `cause` a sentence (it may be empty)."""
 
@@ -37,7 +47,7 @@ class Cancelled:
     """Somebody ended it."""
 
 
-Status = Running | Succeeded | Failed | TimedOut | Cancelled
+Status = Running | Awaited | Succeeded | Unanswered | Failed | TimedOut | Cancelled
 
 
 class TargetError(Exception):
@@ -68,10 +78,14 @@ class Target(Protocol):
         A start that was meant for one place must not be made good in another.
         """
 
+    def look(self) -> str:
+        """See that it is there, and say what it is; nothing is started by it."""
+
     def start(self, name: str, input: str) -> str:
         """Start the run called `name` on this JSON and give its handle; starting twice is starting once.
 
-        A run of that name with another input is an error.
+        A run of that name with another input is an error. Where AWS has no means for either, the target says
+        so and whoever acts on it has to see to it.
         """
 
     def status(self, handle: str) -> Status:

@@ -30,7 +30,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from retrain.targets import local_runner
+from retrain.targets import local_command, local_runner
 from retrain.targets.base import (
     Cancelled,
     ElsewhereError,
@@ -68,6 +68,10 @@ class LocalTarget:
             if not mark.exists():
                 _write_first(mark, secrets.token_hex(8))
             return mark.read_text()
+
+    def look(self) -> str:
+        """See `Target.look`: whether this machine has the command, and the script that it names."""
+        return local_command.found(self._split())
 
     def start(self, name: str, input: str) -> str:
         """See `Target.start`; the handle is the run's name and the folder's mark."""

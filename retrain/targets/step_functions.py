@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from retrain.aws_calls import code_of
+from retrain.targets.aws import calling
 from retrain.targets.base import (
     Cancelled,
     Failed,
@@ -18,7 +20,12 @@ from retrain.targets.base import (
 )
 
 MAX_INPUT_BYTES = 262_144  # of StartExecution, as UTF-8
+_SERVICE = "Step Functions"
+_FOLLOWED = "STANDARD"
 _MAX_CAUSE = 32_768  # of StopExecution, characters
+_MAX_TOLD = 1000
+_REASONS = ("FailureReason", "ExitMessage")
+"""Where SageMaker's description of a job says why it failed, and a processing job's own words."""
 
 
 class Client(Protocol):
@@ -26,6 +33,7 @@ class Client(Protocol):
 
     start_execution: Callable[..., Any]
     describe_execution: Callable[..., Any]
+    describe_state_machine: Callable[..., Any]
     stop_execution: Callable[..., Any]
 
 
@@ -40,6 +48,19 @@ class StepFunctionsTarget:
     def place(self) -> None:
         """See `Target.place`: every replica sees the same executions."""
 
+    def look(self) -> str:
+        """See `Target.look`; executions of an EXPRESS machine can't be followed, so it is an error."""
+        with calling(f"find the state machine {self._machine}", _SERVICE):
+            found = self._client.describe_state_machine(stateMachineArn=self._machine)
+            kind = str(found["type"])
+        if kind != _FOLLOWED:
+            message = (
+                f"the state machine {self._machine} is {kind}, whose executions can't be followed: make one "
+                f"of type {_FOLLOWED}"
+            )
+            raise TargetError(message, retryable=False)
+        return f"the state machine {self._machine} is there"
+
     def start(self, name: str, input: str) -> str:
         """See `Target.start`; the handle is the execution's ARN."""
         size = len(input.encode())
@@ -49,11 +70,11 @@ class StepFunctionsTarget:
                 "watch fewer features, or use a local target"
             )
             raise TargetError(message, retryable=False)
-        with _faults(f"start run {name} on {self._machine}"):
+        with calling(f"start run {name} on {self._machine}", _SERVICE):
             try:
                 started = self._client.start_execution(stateMachineArn=self._machine, name=name, input=input)
             except Exception as error:
-                if _code(error) != "ExecutionAlreadyExists":
+                if code_of(error) != "ExecutionAlreadyExists":
                     raise
                 return self._started_before(name, input)
             return str(started["executionArn"])
@@ -72,12 +93,12 @@ class StepFunctionsTarget:
 
     def status(self, handle: str) -> Status:
         """See `Target.status`."""
-        with _faults(f"describe {handle}"):
+        with calling(f"describe {handle}", _SERVICE):
             return _status(self._client.describe_execution(executionArn=handle))
 
     def cancel(self, handle: str, reason: str) -> None:
         """See `Target.cancel`."""
-        with _faults(f"stop {handle}"):
+        with calling(f"stop {handle}", _SERVICE):
             self._client.stop_execution(executionArn=handle, error="Cancelled", cause=reason[:_MAX_CAUSE])
 
 
@@ -88,7 +109,7 @@ def _status(described: dict[str, Any]) -> Status:
         case "SUCCEEDED":
             return Failed("NoOutput", "Step Functions does not show the execution's output")
         case "FAILED":
-            return Failed(described.get("error") or "Failed", described.get("cause") or "")
+            return Failed(described.get("error") or "Failed", _cause(described.get("cause") or ""))
         case "TIMED_OUT":
             return TimedOut()
         case "ABORTED":
@@ -97,53 +118,11 @@ def _status(described: dict[str, Any]) -> Status:
             return Running()
 
 
-# ExecutionDoesNotExist: DescribeExecution is eventually consistent, so a new one may not be seen yet.
-_PASSING = {
-    "ExecutionDoesNotExist", "ExecutionLimitExceeded", "ExpiredToken", "ExpiredTokenException",
-    "InternalServerError", "RequestExpired", "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable",
-    "Throttling", "ThrottlingException", "TooManyRequestsException",
-}  # fmt: skip
-_TOO_MANY = 429
-_SERVER_ERROR = 500
-
-
-@contextmanager
-def _faults(what: str) -> Iterator[None]:
-    """Turn what boto3 raises into `TargetError`; `what` says what could not be done."""
-    from botocore import exceptions as boto
-
+def _cause(cause: str) -> str:
+    """A cause in words: of a failed job of SageMaker's a state machine passes its whole description on."""
     try:
-        yield
-    except boto.ClientError as error:
-        code, status = _code(error), _http_status(error)
-        passing = code in _PASSING or status == _TOO_MANY or status >= _SERVER_ERROR
-        advice = "it is tried again" if passing else "check the ARN, the region and the IAM policy"
-        message = f"cannot {what}, Step Functions answered {code or status}: {advice}"
-        raise TargetError(message, retryable=passing) from error
-    except (boto.NoCredentialsError, boto.PartialCredentialsError) as error:
-        message = f"cannot {what} without AWS credentials: give them in the environment or a profile"
-        raise TargetError(message, retryable=False) from error
-    except boto.ParamValidationError as error:
-        message = f"cannot {what}, the request has a wrong form: check the ARN and the name"
-        raise TargetError(message, retryable=False) from error
-    except KeyError as error:  # botocore takes an answer that broke off for one without its members
-        message = (
-            f"cannot {what}, Step Functions' answer has no {error}: it is tried again; check the network"
-        )
-        raise TargetError(message, retryable=True) from error
-    except (boto.BotoCoreError, boto.HTTPClientError) as error:
-        message = f"cannot {what} ({type(error).__name__}): it is tried again; check the network"
-        raise TargetError(message, retryable=True) from error
-
-
-def _code(error: Exception) -> str:
-    return str(_response(error).get("Error", {}).get("Code", ""))
-
-
-def _http_status(error: Exception) -> int:
-    return int(_response(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _response(error: Exception) -> dict[str, Any]:
-    """What AWS answered; nothing where no answer came."""
-    return getattr(error, "response", None) or {}
+        job = json.loads(cause)
+    except ValueError:
+        job = None
+    reasons = [job[name] for name in _REASONS if job.get(name)] if isinstance(job, dict) else []
+    return ": ".join(map(str, reasons or [cause]))[:_MAX_TOLD]

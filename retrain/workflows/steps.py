@@ -15,6 +15,7 @@ import polars as pl
 from objects import PlaceError, PlaceProblem, S3Client, S3Objects
 
 BAD_INPUT: Final = "BadInput"
+WORKER_ERROR: Final = "WorkerError"
 TRAIN_ERROR: Final = "TrainError"
 SCORE_ERROR: Final = "ScoreError"
 _ABSENT = {PlaceProblem.NO_KEY, PlaceProblem.NO_BUCKET, PlaceProblem.BAD_URI}
@@ -66,21 +67,47 @@ def do_step(trainer: Trainer, s3: S3Client, message: dict[str, Any]) -> dict[str
             raise StepError(BAD_INPUT, f"there is no step {step!r}: see that the worker is of this version")
 
 
+def do_all(trainer: Trainer, s3: S3Client, given: dict[str, Any]) -> dict[str, Any]:
+    """Both steps on a run's whole input, one after the other; gives the run's output.
+
+    Raises:
+        StepError: BadInput, TrainError or ScoreError.
+    """
+    with _shape():
+        train = {name: given[name] for name in ("run", "training", "output")}
+        score = {name: given[name] for name in ("run", "score", "champion", "output")}
+    trained = do_step(trainer, s3, {"step": "train"} | train)
+    scored = do_step(trainer, s3, {"step": "score", "model_data": trained["model_data"]} | score)
+    return trained | scored
+
+
 def _train(trainer: Trainer, s3: S3Client, message: dict[str, Any]) -> dict[str, Any]:
     with _shape():
         run, output = str(message["run"]), str(message["output"])
         training = message["training"]
         data, label, features = str(training["data"]), str(training["label"]), list(training["features"])
-    csv = _read(s3, data, TRAIN_ERROR)
-    _require_columns(csv, data, [label, *features])
-    with _trainers_faults(TRAIN_ERROR):
-        trained = trainer.train(csv, label, features, run)
+    trained = trained_on(trainer, _read(s3, data, TRAIN_ERROR), data, label, features, run)
     evaluation = json.dumps(trained.evaluation).encode()
     return {
         "model_data": _write(s3, f"{output}/model.tar.gz", trained.archive, "application/gzip", TRAIN_ERROR),
         "image": trained.image,
         "evaluation": _write(s3, f"{output}/evaluation.json", evaluation, "application/json", TRAIN_ERROR),
     }
+
+
+def trained_on(
+    trainer: Trainer, csv: bytes, where: str, label: str, features: list[str], seed_of: str
+) -> Trained:
+    """What the trainer makes of a training set whose columns are there; `where` names it in errors.
+
+    Raises:
+        StepError: BadInput or TrainError.
+    """
+    _require_columns(csv, where, [label, *features])
+    with _trainers_faults(TRAIN_ERROR):
+        trained = trainer.train(csv, label, features, seed_of)
+        evaluation = json.loads(json.dumps(trained.evaluation))  # what is no JSON is the trainer's fault too
+        return Trained(bytes(trained.archive), str(trained.image), evaluation)
 
 
 def _score(trainer: Trainer, s3: S3Client, message: dict[str, Any]) -> dict[str, Any]:
@@ -102,30 +129,39 @@ def _score(trainer: Trainer, s3: S3Client, message: dict[str, Any]) -> dict[str,
 
 
 def _predictions(trainer: Trainer, s3: S3Client, model: str, data: str) -> bytes:
-    """A CSV of one column, `prediction`, for the rows of `data`."""
     csv = _read(s3, data, SCORE_ERROR)
-    rows = _table(csv, data).height
-    archive = _read(s3, model, SCORE_ERROR)
+    table(csv, data)  # what can't be read is told before a model is fetched for it
+    return predictions_csv(trainer, _read(s3, model, SCORE_ERROR), csv, data)
+
+
+def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) -> bytes:
+    """A CSV of one column, `prediction`: the archive's answers to the rows of `csv`, which `where` names.
+
+    Raises:
+        StepError: BadInput, or ScoreError where an answer is missing or no finite number.
+    """
+    rows = table(csv, where).height
     with _trainers_faults(SCORE_ERROR):
         column = pl.Series("prediction", trainer.score(archive, csv), dtype=pl.Float64)
     if len(column) != rows:
         raise StepError(
-            SCORE_ERROR, f"the trainer gave {len(column)} predictions for the {rows} rows of {data}"
+            SCORE_ERROR, f"the trainer gave {len(column)} predictions for the {rows} rows of {where}"
         )
     if not column.is_finite().all():
-        raise StepError(SCORE_ERROR, f"the trainer's predictions for {data} are not all finite numbers")
+        raise StepError(SCORE_ERROR, f"the trainer's predictions for {where} are not all finite numbers")
     return column.to_frame().write_csv().encode()
 
 
 def _require_columns(csv: bytes, uri: str, wanted: list[str]) -> None:
-    table = _table(csv, uri)
-    if missing := [name for name in wanted if name not in table.columns]:
+    found = table(csv, uri)
+    if missing := [name for name in wanted if name not in found.columns]:
         raise StepError(BAD_INPUT, f"{uri} has no column {missing[0]!r}: see that its header names it")
-    if not table.height:
+    if not found.height:
         raise StepError(BAD_INPUT, f"{uri} has a header and no rows: nothing can be learnt from it")
 
 
-def _table(csv: bytes, uri: str) -> pl.DataFrame:
+def table(csv: bytes, uri: str) -> pl.DataFrame:
+    """A CSV with a header as columns of text; raises StepError (BadInput) where it is none."""
     try:
         return pl.read_csv(io.BytesIO(csv), infer_schema=False)
     except pl.exceptions.PolarsError as error:
@@ -178,7 +214,12 @@ def _trainers_faults(name: str) -> Iterator[None]:
     except TrainerError as error:
         raise StepError(name, str(error)) from error
     except Exception as error:
-        raise StepError(name, f"the trainer failed with {type(error).__name__}{_place(error)}") from error
+        raise StepError(name, f"the trainer {failed_with(error)}") from error
+
+
+def failed_with(error: Exception) -> str:
+    """An exception in words that hold none of the data: its kind and place."""
+    return f"failed with {type(error).__name__}{_place(error)}"
 
 
 def _place(error: Exception) -> str:

@@ -19,7 +19,17 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Any
 
-from retrain.workflows.steps import StepError, Trained, Trainer, TrainerError, do_step
+from objects import AwsClient
+from retrain.workflows.jobs.here import PROCESSING, TRAINING, JobsHere
+from retrain.workflows.steps import (
+    WORKER_ERROR,
+    StepError,
+    Trained,
+    Trainer,
+    TrainerError,
+    do_step,
+    failed_with,
+)
 
 __all__ = ["Trained", "Trainer", "TrainerError", "Worker"]
 
@@ -54,21 +64,26 @@ class Worker:
 
     def __init__(
         self,
-        sqs: Any,  # noqa: ANN401 - boto3 makes its clients' classes as it goes
-        stepfunctions: Any,  # noqa: ANN401
-        s3: Any,  # noqa: ANN401
+        sqs: AwsClient,
+        stepfunctions: AwsClient,
+        s3: AwsClient,
         queue_url: str,
         trainer: Trainer,
         *,
         beat_seconds: float = 20.0,
         poll_seconds: int = 20,
+        jobs: JobsHere | None = None,
     ) -> None:
-        """Take the clients; a sign of life goes out every `beat_seconds`, a poll waits `poll_seconds`."""
+        """Take the clients; a sign of life goes out every `beat_seconds`, a poll waits `poll_seconds`.
+
+        With `jobs` it also does those of the state machine of SageMaker jobs.
+        """
         self._sqs = sqs
         self._stepfunctions = stepfunctions
         self._s3 = s3
         self._queue_url = queue_url
         self._trainer = trainer
+        self._jobs = jobs
         self._beat_seconds = beat_seconds
         self._poll_seconds = poll_seconds
         self._answered: deque[str] = deque(maxlen=_REMEMBERED)  # their messages may come once more
@@ -124,14 +139,30 @@ class Worker:
     def _do(self, task: _Task) -> None:
         try:
             with self._alive(task):
-                output = do_step(self._trainer, self._s3, task.message)
+                output = self._done(task.message)
         except StepError as error:
             _LOG.warning("%s failed (%s): %s", task.told, error.name, error)
             self._answer(
                 self._stepfunctions.send_task_failure, task, error=error.name, cause=str(error)[:_MAX_CAUSE]
             )
         else:
-            self._answer(self._stepfunctions.send_task_success, task, output=json.dumps(output))
+            self._answer(self._stepfunctions.send_task_success, task, output=output)
+
+    def _done(self, message: dict[str, Any]) -> str:
+        """The step's output as JSON; whatever goes wrong in it ends the step, and not the worker."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return json.dumps(self._output_of(message))
+        except (StepError, BotoCoreError, ClientError):
+            raise
+        except Exception as error:
+            raise StepError(WORKER_ERROR, f"the worker {failed_with(error)}") from error
+
+    def _output_of(self, message: dict[str, Any]) -> dict[str, Any]:
+        if self._jobs is not None and message.get("step") in (PROCESSING, TRAINING):
+            return self._jobs.run(message)
+        return do_step(self._trainer, self._s3, message)
 
     def _answer(self, send: Callable[..., Any], task: _Task, **answer: str) -> None:
         """Give the answer, again where a fault lies in the way: the work behind it may be hours."""

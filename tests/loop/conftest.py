@@ -17,7 +17,9 @@ from tests.loop.rig import Rig
 def rig(tmp_path: Path, database_url: str, faulty_aws: FaultyAws) -> Iterator[Rig]:
     """An endpoint without traffic; once on each kind of database."""
     engine = open_engine(database_url)
-    yield Rig(engine, tmp_path, faulty_aws)
+    rig = Rig(engine, tmp_path, faulty_aws)
+    yield rig
+    rig.end()
     engine.dispose()
 
 
@@ -33,7 +35,8 @@ def breached(_shared: Path, migrated_sqlite: Path, faulty_aws: FaultyAws) -> Ite
     What that leaves in the folder and the database is made once, and put back for each test.
     """
     now, kept = _shared / "now", _shared / "kept"
-    shutil.rmtree(now, ignore_errors=True)
+    if now.exists():
+        shutil.rmtree(now)
     is_first = not kept.exists()
     now.mkdir() if is_first else shutil.copytree(kept, now)
     if is_first:
@@ -47,4 +50,5 @@ def breached(_shared: Path, migrated_sqlite: Path, faulty_aws: FaultyAws) -> Ite
     else:
         rig.breached()
     yield rig
+    rig.end()
     engine.dispose()

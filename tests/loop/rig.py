@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,14 @@ from baselines.create import create
 from config.model import Endpoint
 from monitor.eras import InForce
 from monitor.observer import Observer
-from monitor.observer import World as Observed
+from monitor.rounds import World as Observed
 from objects import s3_client
 from retrain.bench import World
 from retrain.executor import Executor
 from retrain.targets import open_target
-from store import decisions, deployments, monitors, runs
+from retrain.targets.base import Running
+from retrain.targets.local import LocalTarget
+from store import decisions, deployments, monitors, runs, turns
 from store.engine import reading, writing
 from store.records import Deployment
 from store.retraining import Decision, Run, RunState
@@ -105,6 +107,8 @@ class Rig:
         usual: dict[str, Any] = {
             "s3": partial(s3_client, None),
             "sagemaker": lambda: self.aws.client("sagemaker"),
+            "ssm": lambda: self.aws.client("ssm"),
+            "cloudwatch": lambda: self.aws.client("cloudwatch"),
             "open_target": lambda target, time_limit: open_target(
                 target, self.aws.client, self.folder / "runs", time_limit
             ),
@@ -156,12 +160,25 @@ class Rig:
 
     def _in_force(self, _: Endpoint, _era: int | None) -> InForce:
         found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
-        return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package)
+        return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package or None)
 
-    def pass_hours(self, *kinds: str, rows: int = ROWS, labels: int | None = None, unit: float = 1.0) -> None:
+    def pass_hours(
+        self,
+        *kinds: str,
+        rows: int = ROWS,
+        labels: int | None = None,
+        unit: float = 1.0,
+        failing: int = 0,
+        said: str = "Internal error",
+        wide: int = 0,
+        seen: bool = True,
+    ) -> None:
         """Hours of a "quiet" or a "changed" world are captured, labelled and judged; so many labelled.
 
-        `unit` is what the lengths are multiplied by on their way to the capture.
+        Where they are not `seen`, Kedge was away: whoever acts next does so before the endpoint's turn.
+
+        `unit` is what the lengths are multiplied by on their way to the capture. The last `failing` requests
+        of each are answered by `said`; the inputs of the first `wide` have a column too many.
         """
         for kind in kinds:
             hour = self._hour(len(self.hours), kind, rows)
@@ -170,14 +187,19 @@ class Rig:
                 [found[at] for since, found in each if since <= moment][-1]
                 for at, moment in enumerate(hour.times)
             ]
-            seen = replace(hour, inputs=(hour.inputs * [unit, 1.0]).round(4))
+            sent = replace(hour, inputs=(hour.inputs * [unit, 1.0]).round(4))
             day = f"{hour.start:%Y/%m/%d/%H}"
-            self.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", seen.captured(answered))
+            lines = sent.captured(answered).splitlines(keepends=True)
+            for at in range(rows - failing, rows):
+                lines[at] = lines[at].replace(f"{answered[at]:.6f}".encode(), said.encode())
+            lines[:wide] = map(_widened, lines[:wide])
+            self.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", b"".join(lines))
             if labels is None or labels:
                 self.write(f"labels/{day}/00-00-000-a.jsonl", hour.labelled(labels))
             self.hours.append(hour)
             self.clock.at = hour.start + HOUR + GRACE
-            self.observe()
+            if seen:
+                self.observe()
 
     def _hour(self, at: int, kind: str, rows: int = ROWS) -> world.Hour:
         return world.hour(5, NOON + at * HOUR, shifted=kind == "changed", rows=rows)
@@ -228,6 +250,16 @@ class Rig:
         assert done is not None
         assert done.problem is None
 
+    def turn(self) -> None:
+        """The endpoint's turn, as the service takes it: where nothing asks for a round there is none."""
+        now = datetime.now(UTC)
+        with writing(self.engine) as connection:
+            turns.enrol(connection, {ENDPOINT: self.endpoint.digest}, self.clock.now())
+            (standing,) = turns.take(connection, now, now, 1, named=[ENDPOINT])
+        done = self._observer.turn(self.endpoint, standing)
+        assert done is not None
+        assert done.problem is None
+
     def act(self, executor: Executor | None = None) -> int:
         """One round of the acting half."""
         return (executor or self.executor).round([self.endpoint])
@@ -246,6 +278,14 @@ class Rig:
             assert time.monotonic() < deadline, found[:1]
             time.sleep(0.02)
 
+    def end(self) -> None:
+        """Nothing that its runs started here goes on: the folder is another test's next."""
+        target = LocalTarget("", self.folder / "runs", HOUR)
+        for started in (self.folder / "runs").glob("*/started"):
+            name = started.parent.name
+            target.cancel(name, "the test is over")
+            assert until(partial(_is_over, target, name)), name
+
     def breach(self) -> None:
         """A quiet world that changes, with labels enough for a run."""
         self.pass_hours(*_BREACH)
@@ -255,10 +295,21 @@ class Rig:
         self.hours = [self._hour(at, kind) for at, kind in enumerate(_BREACH)]
         self.clock.at = self.hours[-1].start + HOUR + GRACE
 
-    def answered_by_challenger(self, *, error: float = 0.0) -> None:
-        """From now on the newest run's model answers, so far from what it learnt."""
+    def answered_by_challenger(self, *, error: float = 0.0, mirrored: bool = False) -> None:
+        """From now on the newest run's model answers, so far from what it learnt.
+
+        `mirrored` it answers much where little is right, and its answers are distributed as before.
+        """
         lines = (self.folder / "output" / self.runs()[0].name / "model.csv").read_text().splitlines()
-        self._answering.append((self.clock.now(), np.add([*map(float, lines)], [0.0, 0.0, error])))
+        learnt = np.array([*map(float, lines)])
+        if mirrored:
+            middle = float(np.array([*world.CHANGED_MEANS, 1.0]) @ learnt)
+            learnt, error = -learnt, error + 2 * middle
+        self._answering.append((self.clock.now(), np.add(learnt, [0.0, 0.0, error])))
+
+    def champion_answers(self, *, more: float) -> None:
+        """From now on what answers is the champion, by so much more."""
+        self._answering.append((self.clock.now(), np.add(self._answering[0][1], [0.0, 0.0, more])))
 
     def say(self, what: Callable[..., Run]) -> Run:
         """What a person says of the newest run."""
@@ -293,6 +344,16 @@ class Rig:
     def endpoint_config(self) -> str:
         found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
         return str(found["EndpointConfigName"])
+
+
+def _is_over(target: LocalTarget, run: str) -> bool:
+    return target.status(run) != Running()
+
+
+def _widened(line: bytes) -> bytes:
+    event = json.loads(line)
+    event["captureData"]["endpointInput"]["data"] += ",1.0"
+    return json.dumps(event).encode() + b"\n"
 
 
 def _deployed(sagemaker: Any, models: str) -> str:

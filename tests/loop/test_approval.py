@@ -6,6 +6,8 @@ import pytest
 
 from retrain import actions
 from retrain.targets.base import Cancelled
+from store import runs
+from store.engine import reading
 from store.retraining import RunReason, RunState
 from tests.clock import HOUR
 from tests.faults import Fault
@@ -126,8 +128,9 @@ def registered_as_approved(breached: Rig) -> str:
             "SupportedResponseMIMETypes": ["text/csv"],
         },
     )
-    breached.trainer = created["ModelPackageArn"]
-    return breached.trainer
+    arn = str(created["ModelPackageArn"])
+    breached.trainer = f"registered {arn}"
+    return arn
 
 
 @pytest.mark.parametrize("fault", [None, Fault.DROP, Fault.THROTTLE])
@@ -144,6 +147,10 @@ def test_a_version_that_the_workflow_approved_waits_for_a_person(
     )
     assert breached.act() == 0
     assert breached.endpoint_config() == OLD_CONFIG
+    with reading(breached.engine) as connection:
+        events = runs.events(connection, breached.runs()[0].id)
+    (defect,) = (event.told for event in events if event.reason is RunReason.DEFECT)
+    assert defect.startswith(f"The workflow registered {registered_as_approved} as approved before it was")
     say_in_the_registry(breached, "Approved")
     assert breached.until(RunState.DEPLOYED).model_package == registered_as_approved
 

@@ -9,12 +9,13 @@ from moto.sagemaker.models import sagemaker_backends
 
 from objects import PlaceError, PlaceProblem, S3Client
 from retrain.executor import Executor
+from retrain.targets.local import LocalTarget
 from store import runs
 from store.engine import reading, writing
 from store.retraining import RunReason, RunState
 from tests.clock import HOUR
 from tests.faults import Fault
-from tests.loop.rig import ENDPOINT, Rig
+from tests.loop.rig import ENDPOINT, ROLE, Rig
 
 _PASSING = [Fault.THROTTLE, Fault.FAIL, Fault.REFUSE, Fault.DROP, Fault.LATE_FAIL]
 
@@ -46,6 +47,31 @@ def test_a_call_that_goes_wrong_takes_effect_once(breached: Rig, operation: str,
         calls = runs.all_effects(connection, run.id)
     assert " ".join(call.name for call in calls) == "start register approve plan model config update"
     assert all(call.answer is not None for call in calls)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "DescribeModelPackage",
+        "DescribeEndpoint",
+        "DescribeEndpointConfig",
+        "DescribeModel",
+        "CreateModelPackage",
+    ],
+)
+def test_an_answer_that_breaks_off_changes_nothing_of_what_is_done(breached: Rig, operation: str) -> None:
+    breached.until(RunState.STARTED)
+    breached.aws.meets(operation, Fault.CUT, Fault.CUT)
+    run = breached.until(RunState.DEPLOYED)
+    assert breached.packages() == {run.model_package: "Approved"}
+    sagemaker = breached.aws.direct.client("sagemaker")
+    made = sagemaker.describe_model(ModelName=run.name)
+    assert made["ExecutionRoleArn"] == ROLE
+    assert sagemaker.describe_endpoint_config(EndpointConfigName=run.name)["DataCaptureConfig"]
+    with reading(breached.engine) as connection:
+        told = [event.told for event in runs.events(connection, run.id)]
+    assert any(each.startswith(f"{operation} of ") and "was answered without" in each for each in told)
+    assert not any("please report it" in each for each in told), "it is no crash"
 
 
 def test_a_version_is_found_again_when_sagemaker_has_forgotten_its_token(breached: Rig) -> None:
@@ -99,6 +125,28 @@ def test_what_never_answers_is_given_up(breached: Rig) -> None:
     breached.clock.at += timedelta(days=2)
     assert breached.act() == 1
     assert (breached.runs()[0].state, breached.runs()[0].reason) == (RunState.FAILED, RunReason.OUT_OF_TIME)
+
+
+@pytest.mark.parametrize("calls", [("start",), ("status", "cancel")])
+def test_a_target_that_crashes_kedge_ends_the_run_when_its_time_is_over(
+    breached: Rig, calls: tuple[str, ...]
+) -> None:
+    def crash(*_: object) -> str:
+        raise ValueError("a bug")
+
+    if "start" not in calls:
+        breached.trainer = "endless"
+        breached.until(RunState.STARTED)
+    with pytest.MonkeyPatch.context() as patched:
+        for call in calls:
+            patched.setattr(LocalTarget, call, crash)
+        assert breached.act() == 0
+        breached.clock.at = breached.runs()[0].deadline + timedelta(days=9)
+        assert breached.act() == 1
+    run = breached.runs()[0]
+    assert (run.state, run.reason) == (RunState.FAILED, RunReason.OUT_OF_TIME)
+    assert "Kedge failed on this run (ValueError)" in run.told
+    assert run.told.endswith("look for kedge-abalone-1 where it trains, and stop it there.")
 
 
 def test_a_champion_that_somebody_else_replaced_meanwhile_is_not_overwritten(breached: Rig) -> None:
@@ -164,6 +212,22 @@ def test_why_a_run_waits_is_told_once(breached: Rig) -> None:
     assert (asked.reason, asked.told) == (run.reason, run.told)
     assert (waits.state, waits.reason) == (RunState.REQUESTED, RunReason.NO_ANSWER)
     assert waits.told == "s3://models/retraining can't be used: see to it"
+
+
+def test_a_run_that_asked_for_days_is_not_ended_by_what_does_not_answer(breached: Rig) -> None:
+    asks = {"labels": "ask", "minimum": 200, "judging": 100}
+    breached.training = asks
+    asked = breached.until(RunState.REQUESTED)
+    assert asked.reason is RunReason.ASKING
+    breached.pass_hours("changed", "changed")
+    breached.clock.at = asked.deadline + timedelta(days=4)
+    executor = elsewhere(breached, PlaceProblem.UNREACHABLE)
+    breached.training = {**asks, "output": "s3://models/retraining"}
+    assert breached.act(executor) == 0
+    with reading(breached.engine) as connection:
+        assert runs.events(connection, asked.id)[-1].reason is RunReason.NO_ANSWER
+    breached.training = asks
+    assert breached.until(RunState.STARTED).id == asked.id
 
 
 def test_another_reason_to_wait_is_told_too_and_not_one_after_the_other(breached: Rig) -> None:

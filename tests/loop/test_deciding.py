@@ -8,14 +8,16 @@ from datetime import timedelta
 import pytest
 
 from retrain import actions
+from retrain.deciding import decide_endpoint
 from store import incidents, monitors
 from store.engine import reading, writing
-from store.records import IncidentKind
+from store.records import Deployment, IncidentKind
 from store.retraining import DecisionReason, RunState
 from tests.clock import HOUR, NOON
 from tests.faults import Fault
 from tests.loop import world
 from tests.loop.rig import ENDPOINT, VARIANT, Rig
+from web import judging
 
 
 def reasons(rig: Rig) -> list[DecisionReason]:
@@ -130,6 +132,31 @@ def test_the_registry_is_not_asked_for_what_no_condition_asks_for(breached: Rig)
     breached.aws.meets("DescribeModelPackage", Fault.THROTTLE)
     breached.act()
     assert reasons(breached) == [DecisionReason.BREACH]
+
+
+def test_nobody_is_asked_about_an_era_without_traffic(rig: Rig) -> None:
+    """The hours before it were judged once more, which is news, and leaves nothing to decide on."""
+    rig.pass_hours("quiet")
+    rig.act()
+    rig.deploy("abalone-config-2")
+    rig.clock.at += HOUR
+    rig.observe()
+    assert len(rig.eras()) == 2
+    assert judging.mark(rig.engine, ENDPOINT, None, None)
+    rig.observe()
+    asked: list[Deployment] = []
+
+    def registry(era: Deployment) -> dict[str, float]:
+        asked.append(era)
+        return {}
+
+    assert not decide_endpoint(rig.engine, rig.endpoint, registry, rig.clock.at)
+    assert asked == []
+    assert reasons(rig) == [DecisionReason.NO_BREACH]
+    rig.pass_hours("quiet", "quiet", "quiet")
+    decide_endpoint(rig.engine, rig.endpoint, registry, rig.clock.at)
+    assert asked == [rig.eras()[-1]]
+    assert len(rig.decided()) == 2
 
 
 def beside(rig: Rig, variant: str, hours: int) -> None:

@@ -105,7 +105,7 @@ def test_a_run_whose_model_was_replaced_is_over(breached: Rig) -> None:
 
 def test_a_model_that_was_replaced_before_it_showed_worse_is_not_gone_back_from(breached: Rig) -> None:
     breached.until(RunState.DEPLOYED)
-    breached.answered_by_challenger(error=9.0)
+    breached.answered_by_challenger(mirrored=True)
     breached.pass_hours("changed")
     deployed(breached)
     run = breached.until(RunState.ADOPTED)
@@ -113,10 +113,37 @@ def test_a_model_that_was_replaced_before_it_showed_worse_is_not_gone_back_from(
     assert breached.endpoint_config() == THEIRS
 
 
+@pytest.mark.parametrize("minutes", [9, 11])
+def test_an_answer_from_before_the_rollout_ends_no_watch(breached: Rig, minutes: int) -> None:
+    breached.retrain = {"watch": 2}
+    breached.until(RunState.DEPLOYED)
+    breached.observe()
+    with breached.stale_answer(OLD_CONFIG):
+        breached.clock.at += minutes * MINUTE
+        breached.observe()
+    breached.act()
+    run = breached.runs()[0]
+    if minutes == 9:
+        assert run.state is RunState.DEPLOYED
+        assert [era.endpoint_config for era in breached.eras()] == [OLD_CONFIG, run.name]
+    else:  # it is no old answer then, but what somebody has set
+        assert (run.state, run.reason) == (RunState.ADOPTED, RunReason.OVERTAKEN)
+
+
+def test_an_answer_from_before_the_way_back_begins_no_era(breached: Rig) -> None:
+    breached.until(RunState.DEPLOYED)
+    breached.answered_by_challenger(mirrored=True)
+    breached.pass_hours("changed")
+    run = breached.until(RunState.ROLLED_BACK)
+    with breached.stale_answer(run.name):
+        breached.observe()
+    assert [era.endpoint_config for era in breached.eras()] == [OLD_CONFIG, run.name, OLD_CONFIG]
+
+
 @pytest.mark.parametrize("minutes", [0, 9])
 def test_an_answer_from_before_the_way_back_ends_nothing(breached: Rig, minutes: int) -> None:
     breached.until(RunState.DEPLOYED)
-    breached.answered_by_challenger(error=9.0)
+    breached.answered_by_challenger(mirrored=True)
     breached.pass_hours("changed")
     breached.aws.meets("DescribeEndpoint", None, Fault.THROTTLE)  # of its update, of its wait
     run = breached.until_so(lambda run: run.reason is RunReason.FIRST_WINDOWS_WORSE)
@@ -129,14 +156,18 @@ def test_an_answer_from_before_the_way_back_ends_nothing(breached: Rig, minutes:
 
 def test_an_endpoint_that_stays_on_the_new_config_fails_the_way_back(breached: Rig) -> None:
     breached.until(RunState.DEPLOYED)
-    breached.answered_by_challenger(error=9.0)
+    breached.answered_by_challenger(mirrored=True)
     breached.pass_hours("changed")
     breached.aws.meets("DescribeEndpoint", None, Fault.THROTTLE)  # of its update, of its wait
     run = breached.until_so(lambda run: run.reason is RunReason.FIRST_WINDOWS_WORSE)
     assert until(lambda: breached.endpoint_config() == OLD_CONFIG)
     with breached.stale_answer(run.new_endpoint_config or ""):
         breached.clock.at += 11 * MINUTE
-        assert "did not go back" in breached.until(RunState.FAILED).told
+        run = breached.until(RunState.FAILED)
+    assert f"did not go back to {OLD_CONFIG} (it is on {run.name}): see to it in SageMaker" in run.told
+    assert "The new model is worse than the one before" in run.told
+    assert run.helped is Helped.NOT
+    assert breached.packages() == {run.model_package: "Rejected"}
 
 
 def test_an_answer_from_before_an_update_that_took_long_to_be_made_ends_nothing(breached: Rig) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
+from retrain import actions
 from store import runs
 from store.engine import reading
 from store.retraining import Helped, RunReason, RunState
 from tests.clock import HOUR, MINUTE
 from tests.faults import Fault
 from tests.loop import world
-from tests.loop.rig import ENDPOINT, OLD_CONFIG, ROWS, Rig
+from tests.loop.rig import ENDPOINT, GROUP, OLD_CONFIG, ROWS, Rig
 from tests.observing.replica import until
 
 BEFORE_THE_ERA = 27
@@ -70,6 +71,59 @@ def test_a_pipeline_that_goes_wrong_fails_the_run_with_its_cause(
     assert untouched(breached)
 
 
+@pytest.fixture
+def registering(breached: Rig) -> Rig:
+    """A workflow that registers its version itself, approved."""
+    containers = [{"Image": world.IMAGE, "ModelDataUrl": breached.uri("models/1/model.csv")}]
+    created = breached.aws.direct.client("sagemaker").create_model_package(
+        ModelPackageGroupName=GROUP,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": containers,
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    breached.trainer = f"registered {created['ModelPackageArn']}"
+    return breached
+
+
+@pytest.mark.parametrize("wrong", ["too few rows", "no answers"])
+def test_what_a_workflow_registered_is_rejected_where_its_answer_is_none(
+    registering: Rig, wrong: str
+) -> None:
+    registering.trainer = f"{wrong} {registering.trainer}"
+    registering.aws.meets("UpdateModelPackage", Fault.THROTTLE)
+    assert registering.until(RunState.FAILED).reason is RunReason.BAD_OUTPUT
+    assert list(registering.packages().values()) == ["Rejected"]
+
+
+def test_what_a_workflow_registered_is_rejected_where_labels_never_come(registering: Rig) -> None:
+    asked = registering.until(RunState.STARTED)
+    registering.write(f"labels/{registering.hours[-1].start:%Y/%m/%d/%H}/00-00-000-a.jsonl", b"")
+    registering.observe()
+    registering.until(RunState.WAITING)
+    registering.clock.at = asked.requested_at + timedelta(days=2, minutes=1)
+    assert registering.until(RunState.FAILED).reason is RunReason.NO_LABELS
+    assert list(registering.packages().values()) == ["Rejected"]
+
+
+def test_what_is_approved_is_rejected_where_its_baseline_cant_be_made(registering: Rig) -> None:
+    registering.retrain = {"approval": "manual"}
+    run = registering.until(RunState.REGISTERED)
+    (registering.folder / "output" / run.name / "captured-predictions.csv").unlink()
+    registering.retrain = {}
+    registering.say(actions.approve)
+    run = registering.until(RunState.FAILED)
+    assert list(registering.packages().values()) == ["Rejected"], run.told
+
+
+def test_a_version_that_the_registry_does_not_know_is_told_beside_what_failed(breached: Rig) -> None:
+    breached.trainer = f"too few rows registered {breached.package}0"
+    run = breached.until(RunState.FAILED)
+    assert untouched(breached), run.told
+
+
 def test_a_training_set_of_the_owner_that_is_not_there_fails_the_run(breached: Rig) -> None:
     breached.training = {"original": breached.uri("nowhere/set.csv")}
     run = breached.until(RunState.FAILED)
@@ -88,6 +142,15 @@ def test_training_that_takes_too_long_is_stopped(breached: Rig) -> None:
     assert run.reason is RunReason.OUT_OF_TIME
     assert f"{started.deadline:%Y-%m-%d %H:%M} UTC" in run.told
     assert (breached.folder / "runs" / run.name / "cancel").exists()
+    assert untouched(breached)
+
+
+def test_a_target_that_runs_out_of_its_own_time_has_timed_out(breached: Rig) -> None:
+    breached.trainer = "endless"
+    breached.training = {"time_limit": "1s"}
+    run = breached.until(RunState.TIMED_OUT)
+    assert run.reason is RunReason.TARGET_TIMED_OUT
+    assert run.told == "The target ran out of its time."
     assert untouched(breached)
 
 
@@ -207,7 +270,7 @@ def test_a_rollout_of_none_ends_with_an_approved_version(breached: Rig) -> None:
 def test_first_windows_that_are_worse_bring_the_earlier_config_and_baseline_back(rig: Rig) -> None:
     rig.breach()
     deployed = rig.until(RunState.DEPLOYED)
-    rig.answered_by_challenger(error=9.0)
+    rig.answered_by_challenger(mirrored=True)
     rig.pass_hours("changed")
     run = rig.until(RunState.ROLLED_BACK)
     assert (run.reason, run.helped) == (RunReason.FIRST_WINDOWS_WORSE, Helped.NOT)
@@ -227,7 +290,7 @@ def test_first_windows_that_are_worse_bring_the_earlier_config_and_baseline_back
 
 def test_a_service_that_notices_the_way_back_first_changes_nothing(breached: Rig) -> None:
     breached.until(RunState.DEPLOYED)
-    breached.answered_by_challenger(error=9.0)
+    breached.answered_by_challenger(mirrored=True)
     breached.pass_hours("changed")
     breached.until_so(lambda run: run.reason is RunReason.FIRST_WINDOWS_WORSE)
     breached.clock.at += HOUR
@@ -264,7 +327,7 @@ def test_a_few_labels_do_not_say_that_it_is_good(breached: Rig) -> None:
 
 def test_a_few_labels_do_not_bring_the_earlier_config_back(breached: Rig) -> None:
     breached.until(RunState.DEPLOYED)
-    breached.answered_by_challenger(error=9.0)
+    breached.answered_by_challenger(mirrored=True)
     breached.pass_hours("changed", labels=BEFORE_THE_ERA + 30)
     assert breached.act() == 0
     breached.pass_hours("changed", labels=30)

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from monitor import eras
 from monitor.eras import InForce
-from monitor.observer import Observer, World
+from monitor.observer import Observer
+from monitor.rounds import World
 from objects import s3_client
 from store import deployments
 from store.engine import writing

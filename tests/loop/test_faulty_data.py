@@ -6,13 +6,15 @@ import json
 from typing import Any
 
 import polars as pl
+import pytest
 
+from retrain import actions
 from store import incidents, monitors
-from store.engine import reading
+from store.engine import reading, writing
 from store.records import Incident, IncidentKind
-from store.retraining import Run, RunReason, RunState
+from store.retraining import DecisionReason, Run, RunReason, RunState
 from tests.clock import HOUR, MINUTE
-from tests.loop.rig import ENDPOINT, Rig
+from tests.loop.rig import ENDPOINT, VARIANT, Rig
 
 INCHES = 25.4
 BEYOND = 50.0
@@ -72,9 +74,10 @@ def test_a_run_waits_while_the_data_is_at_fault_and_leaves_out_what_it_touched(r
 
 def test_a_data_fault_that_outlasts_the_wait_ends_the_run(rig: Rig) -> None:
     rig.training = {"wait": "6h"}
-    asked = waiting(rig)
+    waiting(rig)
     rig.label_all()
-    rig.clock.at = asked.requested_at + 6 * HOUR
+    (fault,) = faults(rig)
+    rig.clock.at = fault.opened_at + 6 * HOUR
     rig.act()
     assert rig.runs()[0].reason is RunReason.DATA_FAULT
     rig.clock.at += MINUTE
@@ -82,6 +85,23 @@ def test_a_data_fault_that_outlasts_the_wait_ends_the_run(rig: Rig) -> None:
     assert run.reason is RunReason.DATA_FAULT
     assert "was still at fault" in run.told
     assert not (rig.folder / "output" / run.name).exists()
+
+
+def test_a_run_that_asked_for_long_waits_for_a_data_fault_as_any_other(breached: Rig) -> None:
+    breached.training = {"labels": "ask", "minimum": 250, "wait": "6h"}
+    asked = breached.until(RunState.REQUESTED)
+    assert asked.reason is RunReason.ASKING
+    breached.pass_hours(*["changed"] * 7, labels=0)
+    breached.act()
+    assert breached.runs()[0].reason is RunReason.ASKING
+    breached.pass_hours("changed", unit=INCHES)
+    assert breached.clock.at > asked.requested_at + 6 * HOUR
+    breached.act()
+    (waits,) = breached.runs()
+    assert (waits.state, waits.reason) == (RunState.REQUESTED, RunReason.DATA_FAULT)
+    breached.pass_hours("changed", "changed")
+    breached.label_all()
+    assert breached.until(RunState.STARTED).id == asked.id
 
 
 def test_a_data_fault_that_came_and_went_before_the_run_is_left_out(rig: Rig) -> None:
@@ -105,3 +125,39 @@ def test_a_window_that_was_not_judged_yet_is_not_used(breached: Rig) -> None:
     run = breached.until(RunState.DEPLOYED)
     assert spoilt(breached, run) == 0
     assert run.judged_start == breached.hours[-2].start
+
+
+def skewed(rig: Rig) -> None:
+    """A skew is open on the endpoint, as the observing half opens one on a model of more columns."""
+    with writing(rig.engine) as connection:
+        monitor = monitors.by_name(connection, ENDPOINT)
+        assert monitor is not None
+        incidents.add(
+            connection,
+            monitor_id=monitor.id,
+            deployment_id=rig.eras()[-1].id,
+            variant=VARIANT,
+            kind=IncidentKind.SKEW,
+            window=rig.hours[0].start,
+            severity=0.6,
+            features=("length",),
+            summary="Train/serve skew: nearly every column.",
+            execution_id=None,
+            now=rig.clock.now(),
+        )
+
+
+def test_nothing_is_retrained_while_training_and_serving_differ(breached: Rig) -> None:
+    skewed(breached)
+    assert breached.act() == 0
+    assert breached.runs() == ()
+    decision = breached.decided()[0]
+    assert decision.reason is DecisionReason.DATA_FAULT
+    assert decision.words.startswith(
+        "No retraining while training and serving differ, since 2026-03-02 12:00"
+    )
+    with (
+        writing(breached.engine) as connection,
+        pytest.raises(actions.ActionError, match="has an open skew, and training on it would do harm"),
+    ):
+        actions.start(connection, ENDPOINT, variant=None, time_limit=HOUR, now=breached.clock.now())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.retraining import Target
+from config.targets import Target
 from retrain import actions
 from retrain.executor import Executor
 from retrain.targets.base import TargetError
@@ -31,7 +31,7 @@ def on(rig: Rig, folder: Path, kind: type[LocalTarget] = LocalTarget) -> Executo
     """A replica on a machine whose runs are in this folder."""
 
     def opened(target: Target, time_limit: timedelta) -> LocalTarget:
-        return kind(target.address, folder, time_limit)
+        return kind(str(target.local), folder, time_limit)
 
     return rig.another(folder.name, open_target=opened)
 

@@ -13,6 +13,7 @@ from tests.observing.replica import Replica
 from tests.postgresql import PostgresServer
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_two_replicas_on_postgresql(tmp_path: Path, postgres: PostgresServer) -> None:
     database = postgres.migrated_database()

@@ -21,6 +21,8 @@ LABEL = "rings"
 NOISE = 1.0
 ROWS = 120
 IMAGE = "registry/linear:1"
+CHANGED_MEANS = (6.5, 3.0)
+"""Of the inputs of the changed world, which lie symmetrically about them."""
 _BEFORE, _SINCE = np.array([4.0, 3.0]), np.array([4.0, -3.0])
 
 

@@ -67,6 +67,8 @@ class Answering:
     """Who answers: the model behind the endpoint's config, from the moment that it was seen there."""
 
     aws: LocalAws
+    off: float = 0.0
+    """How far the answers of every model but the first are from what it learnt."""
     _models: list[tuple[str, datetime, bytes]] = field(default_factory=list)
 
     def look(self, now: datetime) -> None:
@@ -76,7 +78,10 @@ class Answering:
             self._models.append((config, now, self._behind(config)))
 
     def answers(self, hour: world.Hour) -> list[float]:
-        each = [(since, _answers(archive, hour.inputs)) for _, since, archive in self._models]
+        each = [
+            (since, [answer + self.off * (at > 0) for answer in _answers(archive, hour.inputs)])
+            for at, (_, since, archive) in enumerate(self._models)
+        ]
         return [
             [found[at] for since, found in each if since <= moment or since is each[0][0]][-1]
             for at, moment in enumerate(hour.times)
@@ -173,10 +178,12 @@ class Yard:
                 connection, monitor.id, due
             ):
                 return "has windows to look at again"
+            run = next(iter(runs.history(connection, monitor.id)), None)
+            if run is not None and run.state is RunState.ROLLED_BACK:
+                return None  # an era that has no window yet is not decided on
             newest = decisions.newest_execution(connection, monitor.id)
             if decisions.decided_upto(connection, monitor.id) != (newest or 0):
                 return "has not decided on all that it judged"
-            run = next(iter(runs.history(connection, monitor.id)), None)
             watched = sum(
                 execution.records > 0
                 for execution in measured

@@ -27,6 +27,7 @@ EARLY = [
     RunState.WAITING,
     RunState.WON,
     RunState.REGISTERED,
+    RunState.APPROVED,
 ]
 
 

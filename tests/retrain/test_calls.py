@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, CredentialRetrievalError, NoCredentialsError
 
-from retrain.sagemaker_calls import CallError, calling
+from retrain.aws_calls import CallError, calling, whole
 
 
 def told(raised: Exception) -> CallError:
@@ -35,3 +35,16 @@ def test_credentials_that_can_not_be_had_for_a_moment_are_asked_for_again() -> N
 @pytest.mark.parametrize("raised", [NoCredentialsError(), refused("AccessDeniedException")])
 def test_what_will_not_pass_is_not_tried_again(raised: Exception) -> None:
     assert not told(raised).retryable
+
+
+def test_an_answer_that_broke_off_is_asked_for_again() -> None:
+    with (
+        pytest.raises(CallError, match="answered without 'ModelName'") as caught,
+        calling("DescribeModel", "model abalone", CallError),
+    ):
+        whole({}, "ModelName")
+    assert caught.value.retryable
+
+
+def test_a_whole_answer_is_given_as_it_is() -> None:
+    assert whole({"ModelName": "m", "Tags": []}, "ModelName") == {"ModelName": "m", "Tags": []}

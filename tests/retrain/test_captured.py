@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,45 @@ def test_a_record_delivered_twice_counts_once(endpoint: Endpoint) -> None:
     found = endpoint.rows(*DAY)
     assert sorted(found.rows["a"]) == ["0.5", "1.5", "2.5", "3.5", "4.5"]
     assert len(found.sources) == 2
+
+
+@pytest.mark.parametrize("later", [MINUTE, 62 * MINUTE])
+@pytest.mark.parametrize("objects", [1, 2])
+def test_one_id_that_was_answered_in_two_ways_is_nobodys(
+    endpoint: Endpoint, later: timedelta, objects: int
+) -> None:
+    """Nobody can tell which of the two requests the label is of."""
+    twice = [Inferred("x", NOON, a="1", answer="5"), Inferred("x", NOON + later, a="2", answer="7")]
+    other = Inferred("y", NOON, a="3", answer="6")
+    if objects == 1:
+        endpoint.capture([*twice, other])
+    else:
+        endpoint.capture([twice[1], other])
+        endpoint.capture(twice[:1], name="30-00-000-b")
+    labelled(endpoint, [twice[0], other])
+    endpoint.ingest()
+    found = endpoint.rows(*DAY).rows
+    assert found.select("a", "@prediction").rows() == [("3", 6.0)]
+    ids = found.select("@id", "@row").write_csv().encode()
+    assert endpoint.truth(*DAY, ids).champion.tolist() == [6.0]
+
+
+def test_a_request_that_was_sent_again_for_want_of_an_answer_has_one(endpoint: Endpoint) -> None:
+    endpoint.capture([Inferred("x", NOON, answer=""), Inferred("x", NOON + MINUTE, answer="7")])
+    labelled(endpoint, [Inferred("x", NOON)])
+    endpoint.ingest()
+    assert endpoint.rows(*DAY).rows["@prediction"].to_list() == [7.0]
+
+
+def test_objects_that_are_gone_are_counted(endpoint: Endpoint) -> None:
+    requests = inferred(4, NOON)
+    endpoint.capture(requests[:2])
+    gone = endpoint.capture(requests[2:], name="30-00-000-b")
+    labelled(endpoint, requests)
+    endpoint.ingest()
+    (endpoint.folder / "captures" / gone).unlink()
+    found = endpoint.rows(*DAY)
+    assert (found.rows.height, found.gone, len(found.sources)) == (2, 1, 1)
 
 
 def test_records_of_a_settled_window_are_found(endpoint: Endpoint) -> None:

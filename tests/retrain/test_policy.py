@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from config.expressions import Reading
 from config.retraining import Retrain
 from retrain.policy import Facts, Verdict, decide
-from retrain.readings import WindowReadings
+from retrain.readings import WindowReadings, with_faults
 from store.records import Incident, IncidentKind
 from store.retraining import DecisionReason
 from tests.clock import HOUR, NOON
@@ -23,7 +23,7 @@ BAD = Reading(3.4, 3.2, 3.6, baseline=BASELINE)
 GOOD = Reading(2.1, 1.9, 2.3, baseline=BASELINE)
 DOUBTFUL = Reading(2.4, 2.2, 2.6, baseline=BASELINE)
 UNLABELLED = None
-OF_LETTER = {"B": BAD, "g": GOOD, "d": DOUBTFUL, "-": UNLABELLED}
+OF_LETTER = {"B": BAD, "g": GOOD, "d": DOUBTFUL, "-": UNLABELLED, "F": BAD}
 
 
 def policy(*when: str, lasting: str = "3 of 4", limit: str = "3 per 7d", cooldown: str = "24h") -> Retrain:
@@ -40,13 +40,15 @@ def policy(*when: str, lasting: str = "3 of 4", limit: str = "3 per 7d", cooldow
 
 
 def windows(letters: str, drift: float | None = None) -> tuple[WindowReadings, ...]:
-    """A window for each letter, newest first: Breach, good, doubtful, - without labels."""
+    """A window for each letter, newest first: Breach, good, doubtful, - without labels, Fault of its data."""
 
     share = None if drift is None else Reading(drift)
-    return tuple(
+    every = [
         measured(at + 1, {"rmse": OF_LETTER[letter], "drifted_features_share": share})
         for at, letter in enumerate(letters)
-    )
+    ]
+    faults = [(each.start, each.start) for each, letter in zip(every, letters, strict=True) if letter == "F"]
+    return with_faults(every, faults)
 
 
 def measured(hours_ago: int, found: dict[str, Reading | None]) -> WindowReadings:
@@ -86,6 +88,9 @@ SPENT = Facts(recent_runs=hours(30, 60, 90))
         ("BBB", DecisionReason.BREACH),  # three of the three there are
         ("-BBgB", DecisionReason.BREACH),  # a window without labels has no say
         ("--B--BB---g", DecisionReason.BREACH),
+        ("FFFF", DecisionReason.UNKNOWN),  # nor has one whose data is at fault, however bad
+        ("gFFFg", DecisionReason.NO_BREACH),
+        ("BFgFBB", DecisionReason.BREACH),
         ("BBgg", DecisionReason.NOT_LASTING),
         ("BB", DecisionReason.NOT_LASTING),
         ("gBBgBB", DecisionReason.NOT_LASTING),
@@ -213,6 +218,32 @@ def test_joined_conditions_must_hold_in_the_same_window() -> None:
     assert decide(both, windows("BBBB"), Facts(), NOW).reason is DecisionReason.UNKNOWN
 
 
+def half_labelled(letters: str, shares: Sequence[float]) -> tuple[WindowReadings, ...]:
+    """Newest first: labels come later than the rest, so the newest windows have the drift alone."""
+    return tuple(
+        measured(at + 1, {"rmse": OF_LETTER[letter], "drifted_features_share": Reading(share)})
+        for at, (letter, share) in enumerate(zip(letters, shares, strict=True))
+    )
+
+
+@pytest.mark.parametrize("joined", ["and", "or"])
+@pytest.mark.parametrize(
+    ("letters", "shares", "reason"),
+    [
+        # quiet hours among the unlabelled ones would push the labelled ones out of the last four
+        ("------BBBB", (0.5, 0.0) * 3 + (0.5,) * 4, DecisionReason.BREACH),
+        # loud hours among them, however far apart, would be the only ones of them that count
+        ("------gggg", (0.5, 0.0) * 3 + (0.0,) * 4, DecisionReason.NO_BREACH),
+        ("------", (0.5,) * 6, DecisionReason.UNKNOWN),
+    ],
+)
+def test_a_joined_condition_has_a_say_where_all_of_it_is_known(
+    joined: str, letters: str, shares: Sequence[float], reason: DecisionReason
+) -> None:
+    retrain = policy(f"rmse > 1.15 * baseline {joined} drifted_features_share > 0.3")
+    assert decide(retrain, half_labelled(letters, shares), Facts(), NOW).reason is reason
+
+
 def told(letters: str, facts: Facts = Facts(), retrain: Retrain | None = None) -> Verdict:  # noqa: B008
     return decide(retrain or policy(), windows(letters), facts, NOW)
 
@@ -252,6 +283,13 @@ BREACH = "rmse 3.4 (3.2 to 3.6) is above 1.15 × baseline 2 = 2.3: so in 3 of 4 
         ),
         ("--", Facts(), "Nothing is known yet. rmse was not measured in 2 windows."),
         ("", Facts(), "Nothing is known yet. No window was judged."),
+        ("F", Facts(), "Nothing is known yet. No window was judged, beside 1 window of a data fault."),
+        (
+            "gFgggF",
+            Facts(),
+            "Nothing to retrain for. rmse 2.1 (1.9 to 2.3) is not above 1.15 × baseline 2 = 2.3: "
+            "so in 0 of 4 windows, beside 1 window of a data fault.",
+        ),
     ],
 )
 def test_the_words(letters: str, facts: Facts, words: str) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, Engine
 
+from baselines.checks.names import Check
 from config.expressions import Reading
 from config.metrics import METRICS
-from monitor.checks.names import Check
 from retrain.readings import FEWEST_LABELLED, WindowReadings, of_windows
 from store.records import (
     CheckRow,

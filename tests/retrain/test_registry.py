@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.exceptions import NoCredentialsError
 
+from baselines.quality import constraints as quality_constraints
+from baselines.quality import statistics as quality_statistics
+from baselines.quality.constraints import Bound, Operator
 from objects import open_place
-from retrain import registry
+from retrain import quality_files, registry
 from retrain.registry import Evidence, PackageStatus, RegistryError
 from store.retraining import Run, RunReason, RunState, Trial
 from tests.clock import HOUR, NOON
@@ -22,10 +25,12 @@ EVIDENCE = Evidence(
     model_data="s3://logs/retraining/kedge-1/model.tar.gz",
     image="tensorflow-inference:2.21-cpu",
     quality="s3://logs/retraining/kedge-1/model_quality/statistics.json",
+    quality_constraints="s3://logs/retraining/kedge-1/model_quality/constraints.json",
     statistics="s3://logs/retraining/kedge-1/baseline/statistics.json",
     constraints="s3://logs/retraining/kedge-1/baseline/constraints.json",
     manifest="s3://logs/retraining/kedge-1/manifest.json",
     handle="arn:aws:states:eu-west-1:123456789012:execution:abalone:kedge-1",
+    told=(("kedge-code-version", "a1b2c3d"), ("kedge-breach", "rmse 3.41 (3.2 to 3.6) is above 2.35")),
 )
 TRIALS = (
     Trial("fresh", "rmse", 3.4, 2.1, -1.3, -1.5, -1.1, 240),
@@ -103,7 +108,12 @@ def test_a_version_waits_for_approval_with_its_evidence(faulty_aws: FaultyAws) -
     }
     assert package["ModelMetrics"]["ModelDataQuality"] == drift
     assert package["DriftCheckBaselines"]["ModelDataQuality"] == drift
-    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"] == EVIDENCE.quality
+    quality = {
+        "Statistics": {"ContentType": "application/json", "S3Uri": EVIDENCE.quality},
+        "Constraints": {"ContentType": "application/json", "S3Uri": EVIDENCE.quality_constraints},
+    }
+    assert package["ModelMetrics"]["ModelQuality"] == quality
+    assert package["DriftCheckBaselines"]["ModelQuality"] == quality
     metadata = package["CustomerMetadataProperties"]
     assert metadata == {
         "kedge-run": NAME,
@@ -115,6 +125,8 @@ def test_a_version_waits_for_approval_with_its_evidence(faulty_aws: FaultyAws) -
         "kedge-manifest": EVIDENCE.manifest,
         "kedge-judged-from": "2026-03-02T12:00:00+00:00",
         "kedge-judged-to": "2026-03-02T14:00:00+00:00",
+        "kedge-code-version": "a1b2c3d",
+        "kedge-breach": "rmse 3.41 _3.2 to 3.6_ is above 2.35",
         "kedge-fresh-rmse-champion": "3.4",
         "kedge-fresh-rmse-challenger": "2.1",
         "kedge-test-rmse-champion": "2",
@@ -143,6 +155,15 @@ def test_metadata_is_what_sagemaker_takes() -> None:
     assert metadata["kedge-manifest"].startswith("s3://logs/år _1_/it_s_100_xxx")
     assert all(1 <= len(value) <= 256 for value in metadata.values())
     assert all(re.fullmatch(r"[\w .:/=+\-@]+", value) for value in metadata.values())
+
+
+def test_metadata_has_no_more_properties_than_sagemaker_takes() -> None:
+    """However many slices there are and metrics the owner asks for: slices are told in the card."""
+    slices = [Trial(f"fresh:sex={n}", "rmse", 3.4, 2.1, -1.3, -1.5, -1.1, 40) for n in range(60)]
+    many = [Trial("fresh", f"metric{n}", 3.4, 2.1, -1.3, -1.5, -1.1, 40) for n in range(40)]
+    metadata = request(trials=(*many, *slices))["CustomerMetadataProperties"]
+    assert len(metadata) <= 50
+    assert not any("sex" in name for name in metadata)
 
 
 def test_a_run_by_hand_names_no_incident() -> None:
@@ -247,18 +268,21 @@ def test_quality_is_written_as_model_monitor_writes_it_and_read_back(faulty_aws:
     s3, sagemaker = faulty_aws.client("s3"), faulty_aws.client("sagemaker")
     s3.create_bucket(Bucket="logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     output = open_place("s3://logs/retraining", s3)
-    data = registry.model_quality(TRIALS, NOON, NOON + timedelta(hours=2))
-    assert json.loads(data) == {
-        "version": 0.0,
-        "dataset": {
-            "item_count": 240,
-            "start_time": "2026-03-02T12:00:00Z",
-            "end_time": "2026-03-02T14:00:00Z",
-        },
-        "regression_metrics": {"rmse": {"value": 2.1, "standard_deviation": "NaN"}},
-    }
-    uri = registry.write_quality(output, NAME, data)
+    labels = np.array([9.0, 11.0, 8.0, 10.0])
+    files = quality_files.of_regression(labels + np.array([1.0, -1.0, 1.0, -1.0]), labels, NOON)
+    told = quality_statistics.read(files.statistics, "statistics.json")
+    assert (told.item_count, told.evaluation_time) == (4, NOON)
+    assert {name: each.value for name, each in told.quality.metrics.items()} == pytest.approx(
+        {"mae": 1.0, "mse": 1.0, "rmse": 1.0, "r2": 0.2}
+    )
+    bounds = quality_constraints.read(files.constraints, "constraints.json").bounds
+    assert bounds["rmse"] == Bound(1.0, Operator.GREATER_THAN)
+    assert bounds["r2"].operator is Operator.LESS_THAN
+    places = quality_files.write(output, NAME, files, with_pairs=True)
+    uri = places.statistics
     assert uri == f"s3://logs/retraining/{NAME}/model_quality/statistics.json"
+    pairs = s3.get_object(Bucket="logs", Key=f"retraining/{NAME}/model_quality/baseline.csv")["Body"].read()
+    assert pairs.startswith(b"prediction,label\n10.0,9.0\n10.0,11.0\n")
     quality = Evidence(**{**{name: getattr(EVIDENCE, name) for name in Evidence.__slots__}, "quality": uri})
     arn = registry.register(sagemaker, request(evidence=quality))
 
@@ -266,7 +290,9 @@ def test_quality_is_written_as_model_monitor_writes_it_and_read_back(faulty_aws:
         place = open_place(address, s3)
         return place.objects.read(place.prefix)
 
-    assert registry.reference_quality(registry.describe(sagemaker, arn), read) == {"rmse": 2.1}
+    assert registry.reference_quality(registry.describe(sagemaker, arn), read) == pytest.approx(
+        {"mae": 1.0, "mse": 1.0, "rmse": 1.0, "r2": 0.2}
+    )
 
 
 @pytest.mark.parametrize(

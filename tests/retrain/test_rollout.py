@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from config.retraining import Rollout
+from config.rollout import Rollout
 from demo import missing_operations
 from retrain import rollout
 from retrain.rollout import Failed, InService, Plan, RolloutError, Updating

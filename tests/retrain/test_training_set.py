@@ -16,13 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from config.training import LearnsFrom, TrainingFormat
 from objects import open_place
 from retrain.captured import Source
+from retrain.data_checks import TrainingSetError
 from retrain.training_set import (
+    Recipe,
     Split,
     TooFew,
     TrainingSet,
-    TrainingSetError,
     build,
     require_disjoint,
     split,
@@ -36,7 +38,7 @@ ORIGINAL = b"rings,a,b,notes\n9,0.10,1,x\n11,0.20,,y\n"
 
 
 def records(minutes: list[int], label: float = 9.0) -> pl.DataFrame:
-    """Labelled records so many minutes after noon, named by their place."""
+    """Labelled records so many minutes after noon, named by their place; every other label is 1 higher."""
     names = [f"{n:032x}" for n in range(len(minutes))]
     return pl.DataFrame(
         {
@@ -46,7 +48,7 @@ def records(minutes: list[int], label: float = 9.0) -> pl.DataFrame:
             "a": [f"{n}.50" for n in range(len(minutes))],
             "b": [None if n % 7 == 3 else str(n) for n in range(len(minutes))],
             "@prediction": [8.0] * len(minutes),
-            "@label": [label] * len(minutes),
+            "@label": [label + n % 2 for n in range(len(minutes))],
         },
         schema_overrides={
             "@time": pl.Datetime("us", "UTC"),
@@ -122,6 +124,43 @@ def test_too_few_labels_are_told_with_what_is_wanted(counts: tuple[int, ...], to
     assert found.sentence.endswith("100 to train on and 50 to judge on are wanted")
 
 
+def test_many_records_of_few_requests_are_nothing_to_judge_by() -> None:
+    """Only two in each hour: the newest hours are taken until ten requests are there."""
+    rows = hours(100, *[20] * 10).with_columns(
+        pl.when(pl.col("@time") >= NOON + HOUR)
+        .then(pl.concat_str(pl.col("@time").dt.hour(), pl.lit("-"), pl.int_range(pl.len()) % 2))
+        .otherwise("@id")
+        .alias("@id")
+    )
+    rows = rows.with_columns(pl.int_range(pl.len()).alias("@row"))
+    parts = parted(rows, minimum=100, judging=40)
+    assert parts.judging["@id"].n_unique() == 10
+    assert parts.judging.height == 100
+    alone = hours(300).with_columns(pl.lit("one").alias("@id"), pl.int_range(300).alias("@row"))
+    found = split(alone, window=HOUR, minimum=100, judging=40)
+    assert isinstance(found, TooFew)
+    assert found.sentence == (
+        "the 300 labelled records came in 1 request, and the records of one err alike: "
+        "10 requests are wanted to judge by"
+    )
+
+
+def test_an_odd_value_that_is_judged_makes_no_text_of_what_is_learnt_from() -> None:
+    rows = hours(60, 40).with_columns(
+        pl.when(pl.int_range(pl.len()) == 99).then(pl.lit("N/A")).otherwise("a").alias("a")
+    )
+    made = build(
+        parted(rows, minimum=50, judging=40),
+        run_name="r",
+        label="rings",
+        features=["a"],
+        sources=SOURCES,
+        recipe=Recipe(LearnsFrom.CHANGE, None, TrainingFormat.PARQUET),
+    )
+    types = [pl.read_parquet(io.BytesIO(each)).schema["a"] for each in (made.training, made.fresh)]
+    assert types == [pl.Float64, pl.String]
+
+
 @given(
     minutes=st.lists(st.integers(0, 60 * 24), max_size=80),
     window=st.sampled_from([timedelta(minutes=5), HOUR, 6 * HOUR, 24 * HOUR]),
@@ -176,22 +215,23 @@ def test_the_refusal_names_no_record() -> None:
 def test_captured_records_follow_the_original_set_cell_for_cell() -> None:
     parts = parted(records([0, 70]))
     files = made(parts, original=ORIGINAL, original_uri="s3://logs/train.csv")
-    assert files.training_csv == b"rings,a,b\n9,0.10,1\n11,0.20,\n9,0.50,0\n"
-    assert files.captured_csv == b"a,b\n0.50,0\n"
-    assert files.fresh_csv == b"a,b\n1.50,1\n"
+    assert files.training == b"rings,a,b\n9,0.10,1\n11,0.20,\n9,0.50,0\n"
+    assert files.captured == b"a,b\n0.50,0\n"
+    assert files.fresh == b"a,b\n1.50,1\n"
 
 
 def test_without_an_original_the_captured_records_are_the_training_set() -> None:
-    assert made(parted(records([0, 70]))).training_csv == b"rings,a,b\n9,0.50,0\n"
+    assert made(parted(records([0, 1, 70]))).training == b"rings,a,b\n9,0.50,0\n10,1.50,1\n"
 
 
 def test_labels_that_are_not_whole_stay_so() -> None:
-    assert made(parted(records([0, 70], label=9.25))).training_csv == b"rings,a,b\n9.25,0.50,0\n"
+    files = made(parted(records([0, 1, 70], label=9.25)))
+    assert files.training == b"rings,a,b\n9.25,0.50,0\n10.25,1.50,1\n"
 
 
 def test_the_same_row_twice_in_the_original_stays_twice() -> None:
-    files = made(parted(records([0, 70])), original=b"rings,a,b\n9,1,1\n9,1,1\n")
-    assert files.training_csv.count(b"9,1,1\n") == 2
+    files = made(parted(records([0, 70], label=8.0)), original=b"rings,a,b\n9,1,1\n9,1,1\n")
+    assert files.training.count(b"9,1,1\n") == 2
 
 
 @pytest.mark.parametrize(
@@ -213,8 +253,8 @@ def test_an_original_set_of_another_form_is_told(original: bytes, told: str) -> 
 def test_the_trainer_never_receives_the_judging_window() -> None:
     parts = parted(hours(10, 10))
     files = made(parts, original=ORIGINAL)
-    judged = set(pl.read_csv(io.BytesIO(files.fresh_csv), infer_schema=False)["a"])
-    trained = set(pl.read_csv(io.BytesIO(files.training_csv), infer_schema=False)["a"])
+    judged = set(pl.read_csv(io.BytesIO(files.fresh), infer_schema=False)["a"])
+    trained = set(pl.read_csv(io.BytesIO(files.training), infer_schema=False)["a"])
     assert len(judged) == 10
     assert judged.isdisjoint(trained)
 
@@ -222,11 +262,11 @@ def test_the_trainer_never_receives_the_judging_window() -> None:
 def test_labels_of_the_judging_window_are_in_no_file() -> None:
     rows = hours(10, 10)
     secret = rows.with_columns(
-        pl.when(pl.col("@time") >= NOON + HOUR).then(777.125).otherwise(9.0).alias("@label"),
+        pl.when(pl.col("@time") >= NOON + HOUR).then(777.125).otherwise(pl.col("@label")).alias("@label"),
         pl.when(pl.col("@time") >= NOON + HOUR).then(555.125).otherwise(9.0).alias("@prediction"),
     )
     files = made(parted(secret, judging=10))
-    for data in (files.training_csv, files.fresh_csv, files.captured_csv, files.judging_ids, files.manifest):
+    for data in (files.training, files.fresh, files.captured, files.judging_ids, files.manifest):
         assert b"777.125" not in data
         assert b"555.125" not in data
 
@@ -255,8 +295,8 @@ def test_the_manifest_tells_both_ranges_and_what_they_were_made_of() -> None:
         "count": 2,
     }
     digests = {name: file["sha256"] for name, file in told["files"].items()}
-    assert digests["training.csv"] == hashlib.sha256(files.training_csv).hexdigest()
-    assert digests["fresh.csv"] == hashlib.sha256(files.fresh_csv).hexdigest()
+    assert digests["training.csv"] == hashlib.sha256(files.training).hexdigest()
+    assert digests["fresh.csv"] == hashlib.sha256(files.fresh).hexdigest()
 
 
 def test_writing_twice_writes_the_same(tmp_path: Path) -> None:
@@ -276,9 +316,9 @@ def test_every_file_has_its_address(tmp_path: Path) -> None:
     written = write(open_place(f"file://{tmp_path}"), "kedge-abalone-1", files)
     assert written.training == f"file://{tmp_path}/kedge-abalone-1/training.csv"
     for uri, data in {
-        written.training: files.training_csv,
-        written.fresh: files.fresh_csv,
-        written.captured: files.captured_csv,
+        written.training: files.training,
+        written.fresh: files.fresh,
+        written.captured: files.captured,
         written.judging_ids: files.judging_ids,
         written.manifest: files.manifest,
     }.items():
@@ -296,9 +336,9 @@ def test_from_captures_to_files_and_back_to_the_truth(database: Engine, tmp_path
     parts = split(found.rows, window=HOUR, minimum=40, judging=30)
     assert isinstance(parts, Split)
     files = made(parts, sources=found.sources)
-    trained = pl.read_csv(io.BytesIO(files.training_csv))
+    trained = pl.read_csv(io.BytesIO(files.training))
     assert trained["rings"].to_list() == (trained["b"] * 2).to_list()
-    scored = pl.read_csv(io.BytesIO(files.fresh_csv))
+    scored = pl.read_csv(io.BytesIO(files.fresh))
     truth = endpoint.truth(parts.start, parts.end, files.judging_ids)
     assert truth.labels.tolist() == (scored["b"] * 2).to_list()
     assert truth.champion.tolist() == (scored["b"] + 0.25).to_list()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.quality import regression
-from retrain.watching import Look, helped, look, pool
+from retrain.readings import FEWEST_LABELLED
+from retrain.watching import Look, first, helped, look, most, pool
 from store.records import MetricRow
 from store.retraining import Helped, Trial
 
@@ -40,6 +43,12 @@ def window(value: float, half: float = 0.2, count: int = 200, name: str = "rmse"
 )
 def test_the_first_windows_say(windows: list[MetricRow], expected: Look) -> None:
     assert look(BEFORE, windows, 2, 200)[0] is expected
+
+
+@given(st.lists(st.integers(FEWEST_LABELLED, 90), max_size=40), st.integers(1, 9), st.integers(1, 300))
+def test_no_window_counts_beyond_the_most_that_may(counts: list[int], wanted: int, fewest: int) -> None:
+    windows = [window(2.0, count=count) for count in counts]
+    assert first(windows[: most(wanted, fewest)], wanted, fewest) == first(windows, wanted, fewest)
 
 
 @pytest.mark.parametrize(

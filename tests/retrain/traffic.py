@@ -15,7 +15,7 @@ from monitor import ingest
 from monitor.capture.columns import Schema
 from monitor.digest import Recipe
 from objects import Place, open_place
-from retrain.captured import Captured, Truth, captured_rows, fresh_truth
+from retrain.captured import Captured, Chosen, Truth, captured_rows, fresh_truth, labelled
 from store import retention, windows
 from store.engine import reading, writing
 from store.records import Deployment, Monitor
@@ -128,17 +128,10 @@ class Endpoint:
             )
 
     def rows(self, start: datetime, end: datetime, era: Deployment | None = None) -> Captured:
+        chosen = Chosen(self.monitor.id, VARIANT, (era or self.eras[0]).id, start, end)
         with reading(self.engine) as connection:
-            return captured_rows(
-                connection,
-                self.captures,
-                monitor_id=self.monitor.id,
-                schema=self.schema,
-                variant=VARIANT,
-                deployment_id=(era or self.eras[0]).id,
-                start=start,
-                end=end,
-            )
+            known = labelled(connection, chosen)
+        return captured_rows(self.captures, known, self.schema)
 
     def truth(self, start: datetime, end: datetime, ids: bytes) -> Truth:
         with reading(self.engine) as connection:

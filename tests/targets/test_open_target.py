@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import config.retraining
+import config.targets
 from retrain.targets import open_target
 from retrain.targets.local import LocalTarget
 from retrain.targets.step_functions import StepFunctionsTarget
@@ -23,7 +23,7 @@ def test_a_state_machine_gets_its_client(aws: str, tmp_path: Path) -> None:
         asked.append(service)
         return boto3.client(service)
 
-    opened = open_target(config.retraining.Target(step_functions=ARN), clients, tmp_path)
+    opened = open_target(config.targets.Target(step_functions=ARN), clients, tmp_path)
     assert isinstance(opened, StepFunctionsTarget)
     assert asked == ["stepfunctions"]
 
@@ -32,7 +32,7 @@ def test_a_command_needs_none(tmp_path: Path) -> None:
     def clients(service: str) -> Any:
         raise AssertionError(f"nobody needs {service}")
 
-    opened = open_target(config.retraining.Target(local="true"), clients, tmp_path, timedelta(seconds=5))
+    opened = open_target(config.targets.Target(local="true"), clients, tmp_path, timedelta(seconds=5))
     assert isinstance(opened, LocalTarget)
     opened.start("kedge-a-1", "{}")
     assert (tmp_path / "kedge-a-1" / "input.json").read_text() == "{}"

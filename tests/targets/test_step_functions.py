@@ -150,6 +150,28 @@ def test_a_failure_tells_its_name_and_its_cause(faulty_aws: FaultyAws) -> None:
     assert end_of(states, states.start(RUN, INPUT)) == Failed("TrainingFailed", "it did not converge")
 
 
+JOB = {"ProcessingJobArn": "arn", "Environment": {"KEDGE_LABEL": "rings"}}
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (
+            json.dumps(JOB | {"FailureReason": "AlgorithmError: exit code 1", "ExitMessage": "no rows"}),
+            "AlgorithmError: exit code 1: no rows",
+        ),
+        (json.dumps(JOB | {"FailureReason": "ClientError: no such image"}), "ClientError: no such image"),
+        (json.dumps({"FailureReason": "x" * 2000}), "x" * 1000),
+        ('["no", "object"]', '["no", "object"]'),
+    ],
+)
+def test_of_a_failed_jobs_description_its_reason_is_told(
+    faulty_aws: FaultyAws, cause: str, told: str
+) -> None:
+    states = target(faulty_aws, FAILS | {"Cause": cause})
+    assert end_of(states, states.start(RUN, INPUT)) == Failed("TrainingFailed", told)
+
+
 def test_cancelling_stops_it_and_again_changes_nothing(faulty_aws: FaultyAws) -> None:
     states = target(faulty_aws, WAITS)
     handle = states.start(RUN, INPUT)

@@ -69,15 +69,8 @@ class Stage:
     @contextmanager
     def working(self, trainer: Trainer | None = None) -> Iterator[None]:
         """A worker in a thread of its own, for as long as the block lasts."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self.worker(trainer or Linear()).run, args=(stop,))
-        thread.start()
-        try:
+        with at_work(self.worker(trainer or Linear())):
             yield
-        finally:
-            stop.set()
-            thread.join(20)
-            assert not thread.is_alive()
 
     def messages(self) -> int:
         """How many messages are on the queue, seen or hidden."""
@@ -90,6 +83,30 @@ class Stage:
         (taken,) = self.sqs.receive_message(QueueUrl=self.queue, WaitTimeSeconds=10)["Messages"]
         body: dict[str, Any] = json.loads(taken["Body"])
         return body
+
+    def beat(self, token: str) -> None:
+        """Wait until the task takes a heartbeat: moto loses an answer that comes before it listens."""
+        for _ in range(100):
+            try:
+                self.states.send_task_heartbeat(taskToken=token)
+                return
+            except self.states.exceptions.InvalidToken:
+                time.sleep(0.05)
+        raise AssertionError("the task takes no heartbeat")
+
+
+@contextmanager
+def at_work(worker: Worker) -> Iterator[None]:
+    """A worker in a thread of its own, for as long as the block lasts."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 def handed(**changes: Any) -> str:

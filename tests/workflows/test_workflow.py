@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -116,6 +117,7 @@ def test_the_trainer_gets_the_training_set_alone(stage: Stage) -> None:
     target, trainer = stage.target(), Watching()
     handle = target.start(RUN, handed())
     message = stage.message()
+    stage.beat(message["token"])
     assert set(message) == {"token", "step", "run", "training", "output"}
     assert "fresh" not in json.dumps(message)
     stage.states.send_task_failure(taskToken=message["token"], error="TrainError", cause="again")
@@ -148,6 +150,23 @@ def test_a_trainers_own_words_are_kept_out_since_they_may_hold_data(stage: Stage
     assert isinstance(status, Failed)
     assert status.cause.startswith("the trainer failed with ValueError in test_workflow.py, line ")
     assert "Ada" not in status.cause
+
+
+class Odd(Linear):
+    """Answers what is no JSON."""
+
+    def train(self, csv: bytes, label: str, features: list[str], seed_of: str) -> Trained:
+        return Trained(b"", "registry/odd:1", {"rmse": np.float32(1.0)})
+
+
+def test_a_trainer_that_answers_no_json_is_a_named_failure_and_the_worker_goes_on(stage: Stage) -> None:
+    target = stage.target(attempts=1)
+    with stage.working(Odd()):
+        for run in (RUN, f"{RUN}-b"):
+            status = end_of(target, target.start(run, handed(run=run)))
+            assert isinstance(status, Failed)
+            assert status.error == "TrainingFailed"
+            assert status.cause.startswith("the trainer failed with TypeError in encoder.py")
 
 
 class Short(Linear):

@@ -1,0 +1,127 @@
+"""Is a training set fit to be learnt from? Its labels, and its features against the baseline's constraints.
+
+A window with a data fault is left out before; what is left is what was never judged (the original set), what
+the constraints do not ask of a window, and what only shows in all of the records together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from baselines.checks.completeness import check_completeness
+from baselines.checks.domain import check_domain
+from baselines.checks.names import Check
+from baselines.checks.non_negative import check_non_negative
+from baselines.constraints import Constraints, FeatureConstraints
+from baselines.profile.column import ColumnProfile
+from baselines.profile.profile import profile_frame
+from monitor.capture.schema import text_columns
+from store.records import CheckRow, Outcome
+
+
+class TrainingSetError(Exception):
+    """A training set that must not be used, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a column of a training set, in a sentence that holds none of its values."""
+
+    feature: str
+    check: str
+    told: str
+
+
+def require_sound(training: pl.DataFrame, label: str, constraints: Constraints) -> tuple[Finding, ...]:
+    """Hold a training set against what it should be like; what is odd and no fault is given back.
+
+    Faults are: a label that is missing or no finite number, labels that are all alike, a feature without any
+    value, and texts in a feature that is a number. Missing values beyond the completeness, numbers below 0
+    and values outside of the domain may be how the world is now: they are warnings. A change of type from
+    whole numbers to fractions is neither.
+
+    Args:
+        training: String columns, null where a value is missing: the label's and the features'.
+        label: the label's column.
+        constraints: the baseline's; a feature that they do not have is not checked.
+
+    Raises:
+        TrainingSetError: for the first fault.
+    """
+    _require_labels(training[label], label)
+    wanted = [each for each in constraints.features if each.name in training.columns and each.name != label]
+    text = text_columns(wanted)
+    domains = {each.name: each.domains for each in wanted if each.domains is not None and each.name in text}
+    profile = profile_frame(training.select([each.name for each in wanted]), text=text, domains=domains)
+    found: list[Finding] = []
+    for each in wanted:
+        column = profile.column(each.name)
+        _require_values(column, each, constraints.config_for(each.name).datatype_check_threshold)
+        checks = _checks(column, each, constraints)
+        found += [Finding(row.feature, row.check, row.detail) for row in checks if _is_violated(row)]
+    return tuple(found)
+
+
+def _require_labels(values: pl.Series, label: str) -> None:
+    if values.is_empty():
+        raise TrainingSetError("the training set has no rows: there is nothing to learn from")
+    numbers = values.cast(pl.Float64, strict=False)
+    bad = len(numbers) - int(numbers.is_finite().sum())
+    if bad:
+        raise TrainingSetError(
+            f"{bad} of the {len(values)} labels ({label}) of the training set are no finite number: "
+            "mend or leave out these rows of the original set"
+        )
+    if numbers.n_unique() == 1:
+        raise TrainingSetError(
+            f"all {len(values)} labels ({label}) of the training set are alike: there is nothing to learn; "
+            "see what is written as ground truth"
+        )
+
+
+def _require_values(column: ColumnProfile, wanted: FeatureConstraints, threshold: float) -> None:
+    if not column.num_present:
+        if wanted.completeness == 0.0:
+            return
+        raise TrainingSetError(
+            f"the feature {wanted.name} has no value in any row of the training set: "
+            "see what is captured of it"
+        )
+    types = column.types
+    numbers = types.integral + types.fractional
+    if wanted.inferred_type.numeric and numbers / types.present < threshold:
+        raise TrainingSetError(
+            f"{types.present - numbers} values of the feature {wanted.name} in the training set are no "
+            f"numbers, and its baseline says {wanted.inferred_type}: mend or leave out these rows"
+        )
+
+
+def _checks(
+    column: ColumnProfile, wanted: FeatureConstraints, constraints: Constraints
+) -> Iterator[CheckRow]:
+    yield check_completeness(column, wanted)
+    yield check_non_negative(column, wanted)
+    yield check_domain(column, wanted, constraints.config_for(wanted.name).domain_content_threshold)
+
+
+def _is_violated(row: CheckRow) -> bool:
+    return row.outcome is Outcome.VIOLATED
+
+
+def told(findings: tuple[Finding, ...]) -> str:
+    """The warnings in a few words; "" where there is none."""
+    if not findings:
+        return ""
+    names = ", ".join(dict.fromkeys(finding.feature for finding in findings[:5]))
+    kinds = ", ".join(sorted({_KINDS.get(finding.check, finding.check) for finding in findings}))
+    return f" The training set has {kinds} in {names}: see its manifest."
+
+
+_KINDS = {
+    Check.COMPLETENESS.value: "missing values",
+    Check.NON_NEGATIVE.value: "numbers below 0",
+    Check.DOMAIN.value: "values that the baseline does not know",
+}
