@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import structlog
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from prometheus_client import CollectorRegistry, Counter
 from sqlalchemy import Engine
@@ -29,13 +29,14 @@ from monitor.described import DESCRIBE_SECONDS, Described, Failures
 from monitor.fleet import Fleet, pause
 from monitor.notifications.queue import sqs_client
 from monitor.notifications.reception import Reception
-from monitor.observer import LEASE, Observer, Round, World
+from monitor.observer import Observer
 from monitor.report_round import write_due
 from monitor.reports.period import ReportError
-from objects import Place, PlaceError, aws_client, open_place, s3_client
+from monitor.rounds import LEASE, Round, World
+from objects import AwsClient, Place, PlaceError, aws_client, open_place, s3_client
 from retrain.bench import World as Acting
 from retrain.executor import Executor
-from retrain.targets import open_target
+from retrain.targets import open_target, runs_folder
 from store import migrate, monitors, turns
 from store.engine import StoreError, open_engine, reading, writing
 from store.turns import Standing
@@ -49,6 +50,8 @@ DESCRIBES_A_SECOND = 5
 """What SageMaker is asked of the whole fleet at most; its quotas are low."""
 _SOON = timedelta(seconds=10)
 """A fleet that is looked at so often is looked at when the service begins, whoever looked before."""
+_RETRAINING = "retraining"
+"""The job that moves the runs: an event may call for it before its time."""
 STOP_SECONDS = 8.0
 """How long rounds may take to come to their next transaction when the service is told to stop."""
 
@@ -77,7 +80,7 @@ def aws_world(
     )
 
 
-def _client(region: str | None, role: str | None, service: str) -> Any:  # noqa: ANN401 (made at run time by boto3)
+def _client(region: str | None, role: str | None, service: str) -> AwsClient:
     from botocore.config import Config as BotoConfig
 
     timeouts = BotoConfig(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 2})
@@ -117,6 +120,10 @@ class ConfigFile:
             self.config, self.errors = loading.load_tolerant(self.path)
         except ConfigError as error:
             log.error("config_refused", reason=str(error))
+            return False
+        except Exception as error:  # the file before goes on to be acted on
+            reason = f"{self.path}: Kedge failed to read it ({type(error).__name__}); please report it"
+            log.exception("config_refused", reason=reason)
             return False
         if (before.database, before.region) != (self.config.database, self.config.region):
             log.warning("config_wants_restart", reason="database and region are read at the start alone")
@@ -172,6 +179,7 @@ class Service:
         self._reception = Reception(
             lambda url, role: sqs_client(url, self.file.config.region, role),
             lambda fate: received.labels(fate).inc(),
+            package=self._package_changed,
         )
         self._observer = Observer(
             replace(world, lease=self.lease, stopping=self._stop.is_set, arrivals=Arrivals(self._reception))
@@ -203,6 +211,7 @@ class Service:
         self._scheduler.add_job(
             self.retrain_tick,
             "interval",
+            id=_RETRAINING,
             seconds=self.tick_seconds,
             max_instances=1,
             coalesce=True,
@@ -300,17 +309,29 @@ class Service:
 
     def _acting(self, world: World) -> Acting:
         clients = lru_cache(maxsize=None)(partial(_client, self.file.config.region, None))
-        runs_folder = self.file.path.resolve().parent / "kedge-runs"
+        runs = runs_folder(self.file.path)
         return Acting(
             engine=self.engine,
             clock=self.clock,
             s3=world.s3,
             sagemaker=lambda: clients("sagemaker"),
-            open_target=lambda target, time_limit: open_target(target, clients, runs_folder, time_limit),
+            open_target=lambda target, time_limit: open_target(target, clients, runs, time_limit),
             replica=world.replica,
             lease=self.lease,
             stopping=self._stop.is_set,
+            ssm=lambda: clients("ssm"),
+            cloudwatch=lambda: clients("cloudwatch"),
         )
+
+    def _package_changed(self, arn: str) -> None:
+        """Look at the runs now: one may wait for what was said of its model in the registry."""
+        group = arn.partition(":model-package/")[2].partition("/")[0].lower()
+        policies = (endpoint.retrain for endpoint in self.file.config.endpoints)
+        if group not in {policy.registry.lower() for policy in policies if policy is not None}:
+            return
+        log.info("model_package_changed", package=arn)
+        with suppress(JobLookupError):  # it is being stopped
+            self._scheduler.modify_job(_RETRAINING, next_run_time=datetime.now(UTC))
 
     def retrain_tick(self) -> None:
         """Decide and act for every endpoint with a policy. Nothing that goes wrong here ends the service."""

@@ -38,9 +38,8 @@ def analyze(
         typer.echo(f"{said.key}: {job.preprocess} printed:\n{said.text}", err=True)
     typer.echo(printed, nl=False, err=True)
     for bad in found.gathered.bad:
-        for example in bad.rejects.examples:
-            line = f" line {example.line}" if example.line else ""
-            typer.echo(f"{bad.key}{line}: {example.kind}: {example.detail}", err=True)
+        for sentence in bad.sentences():
+            typer.echo(sentence, err=True)
     lost = sum(bad.rejects.lost for bad in found.gathered.bad)
     read = f"{counted(found.gathered.profile.rows, 'record')} in {counted(found.gathered.objects, 'object')}"
     typer.echo(f"{read}, {lost} rejected")

@@ -172,10 +172,8 @@ def _tell(found: Comparison, fault: str | None, both: tuple[SideBySide, ...]) ->
     from monitor.violations import completion_message, in_file
 
     for bad in found.bad:
-        for example in bad.rejects.examples:
-            line = f" line {example.line}" if example.line else ""
-            column = f" column {example.column}" if example.column else ""
-            typer.echo(f"{bad.key}{line}{column}: {example.kind}: {example.detail}", err=True)
+        for sentence in bad.sentences():
+            typer.echo(sentence, err=True)
     typer.echo(
         f"{counted(found.profile.rows, 'record')} in {counted(found.objects, 'object')}, "
         f"{_lost(found)} rejected"
@@ -206,7 +204,7 @@ def _short(row: CheckRow | None) -> str:
 
 
 def _unit_changes(found: Comparison) -> int:
-    from monitor.checks.names import Check
+    from baselines.checks.names import Check
 
     return sum(row.check == Check.UNIT for row in found.verdict.violations)
 
@@ -233,6 +231,11 @@ def _tell_json(found: Comparison, fault: str | None, both: tuple[SideBySide, ...
                 }
                 for bad in found.bad
                 for example in bad.rejects.examples
+            ],
+            "rejects_by_kind": [
+                {"key": bad.key, "kind": kind, "count": count}
+                for bad in found.bad
+                for kind, count in bad.rejects.counts.items()
             ],
             "checks": [
                 {

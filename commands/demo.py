@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.failures import CommandError
+from demo.through import Through
 
 if TYPE_CHECKING:
     from demo.summary import Summary
@@ -37,6 +39,16 @@ def demo(
         bool,
         typer.Option("--fault", help="In place of a shift, one measurement comes in another unit."),
     ] = False,
+    skew: Annotated[
+        bool,
+        typer.Option(
+            "--skew", help="In place of a shift, the model is served other inputs than it was trained on."
+        ),
+    ] = False,
+    target: Annotated[
+        Through,
+        typer.Option(help="What trains; airflow is set up in an environment of its own at first use."),
+    ] = Through.STEP_FUNCTIONS,
     export: Annotated[
         Path | None, typer.Option(help="Leave training data, captures, labels and baseline in this folder.")
     ] = None,
@@ -55,7 +67,7 @@ def demo(
 
     if data is not None and not data.is_file():
         raise CommandError(f"there is no file {data}: give the abalone survey's CSV")
-    moved = 0.0 if no_shift or fault else shift
+    moved = 0.0 if no_shift or fault or skew else shift
     plot = Plot(
         seed=seed,
         shift=moved,
@@ -65,13 +77,14 @@ def demo(
         data=data,
         fault=fault,
         bad_data=bad_data,
+        skew=skew,
     )
     chosen = free_port() if once and port == 8080 else port or free_port()
     with listening("127.0.0.1", chosen):
         pass  # the service takes it later: what keeps it from that is told before the training, not after
-    with tempfile.TemporaryDirectory(prefix="kedge-demo-") as folder:
+    with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="kedge-demo-") as folder:
         try:
-            with story.telling(plot, Path(folder), chosen, _tell) as told:
+            with story.telling(plot, Path(folder), chosen, _tell, target) as told:
                 with _progress(plot.quiet_windows + plot.shifted_windows + 3) as advance:
                     story.tell_hours(told, advance)
                 found = story.result(told)
@@ -88,6 +101,21 @@ def demo(
         from commands.options import print_json
 
         print_json(found.as_dict())
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends what was started, and clears the folder, as Ctrl-C does."""
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell(line: str) -> None:
@@ -112,6 +140,23 @@ def _progress(hours: int) -> Iterator[Callable[[int], None]]:
 def _tell_summary(found: Summary) -> None:
     from config.plurals import counted
 
+    if found.skew:
+        _tell(
+            f"Train/serve skew, found in window {found.windows_to_detect}: "
+            f"{', '.join(found.drifted_features)}. Nothing is retrained on it."
+        )
+    else:
+        _tell_shift(found)
+    if found.data_faults:
+        _tell(f"{counted(found.data_faults, 'incident')} of a data fault, which nothing is retrained on.")
+    _tell(
+        f"The champion's error: {_rings(found.champion_rmse_before)} before, "
+        f"{_rings(found.champion_rmse_after)} after."
+    )
+    _tell_retraining(found)
+
+
+def _tell_shift(found: Summary) -> None:
     before = found.quiet_windows_before_drift + found.false_alarms
     _tell(
         f"{before} windows before the shift of {found.shift_sd} standard deviations: "
@@ -123,13 +168,6 @@ def _tell_summary(found: Summary) -> None:
         _tell(
             f"Drift found in window {found.windows_to_detect} after it: {', '.join(found.drifted_features)}."
         )
-    if found.data_faults:
-        _tell(f"{counted(found.data_faults, 'incident')} of a data fault, which nothing is retrained on.")
-    _tell(
-        f"The champion's error: {_rings(found.champion_rmse_before)} before, "
-        f"{_rings(found.champion_rmse_after)} after."
-    )
-    _tell_retraining(found)
 
 
 def _tell_retraining(found: Summary) -> None:

@@ -22,6 +22,7 @@ TOLD = frozenset(
         "monitor.spark.engine.SparkError",
         "objects.problem.PlaceError",
         "retrain.actions.ActionError",
+        "retrain.aws_calls.CallError",
         "store.engine.StoreError",
     }
 )

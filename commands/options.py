@@ -92,15 +92,18 @@ def open_current(config: Config) -> Engine:
 
 def monitor_of(engine: Engine, name: str) -> Monitor:
     """The monitor of an endpoint that was observed before."""
+    from difflib import get_close_matches
+
     from store import monitors
     from store.engine import reading
 
     with reading(engine) as connection:
         found = monitors.by_name(connection, name)
+        known = [] if found else [each.name for each in monitors.watched(connection)]
     if found is None:
-        raise CommandError(
-            f"the database knows no endpoint {name}: start 'kedge serve' or import a baseline for it first"
-        )
+        alike = get_close_matches(name, known, n=1)
+        advice = f"is {alike[0]} meant?" if alike else "start 'kedge serve' or import a baseline for it first"
+        raise CommandError(f"the database knows no endpoint {name}: {advice}")
     return found
 
 

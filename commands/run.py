@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from config.model import Config, Endpoint
+    from config.model import Endpoint
     from monitor import ingest
     from monitor.rejudging import Past
     from store.lease import Lease
@@ -93,7 +93,7 @@ def run(
             raise CommandError(
                 "--baseline reads no capture, so --engine can't help it: leave one of them out"
             )
-        _judge_past(database, loaded, entry, baseline, (first, last), clock.now(), as_json)
+        _judge_past(database, entry, baseline, (first, last), clock.now(), as_json)
         return
     import service
     from monitor.observer import Observer
@@ -137,7 +137,6 @@ def _opened(engine: EngineName, region: str | None) -> Iterator[ingest.Engine]:
 
 def _judge_past(
     engine: Engine,
-    loaded: Config,
     entry: Endpoint,
     version: int,
     period: tuple[datetime | None, datetime | None],
@@ -193,7 +192,7 @@ def _with_lease(
     import time
 
     import service
-    from monitor.observer import LEASE
+    from monitor.rounds import LEASE
     from store import monitors
     from store.lease import leased
 

@@ -14,7 +14,8 @@ import socket
 import sys
 import threading
 import urllib.request
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -24,6 +25,7 @@ REGION = "eu-west-1"
 ACCESS_KEY = "local"  # moto takes any; it is no secret
 PORT_VARIABLE = "MOTO_PORT"  # moto's Step Functions find the other services by it
 
+_POLL_SECONDS = 0.02  # how long the server takes to see that it is to end
 _ONE_AT_A_TIME = threading.Lock()  # boto3's clients may be shared by threads, its sessions may not
 
 EXECUTE = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
@@ -58,20 +60,17 @@ class LocalAws:
         self._update_seconds = update_seconds
         self._port: int | None = None
         self._leaving = ExitStack()
+        self._clients: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        from moto.server import ThreadedMotoServer
-
-        from demo import missing_operations
+        from demo import missing_operations, missing_pipelines
 
         _require_free(self._wanted)
         missing_operations.install(self._update_seconds)
+        missing_pipelines.install()
         self._leaving.callback(logging.getLogger("werkzeug").setLevel, logging.getLogger("werkzeug").level)
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = ThreadedMotoServer(ip_address=HOST, port=self._wanted, verbose=False)
-        server.start()
-        self._leaving.callback(server.stop)
-        self._port = server.get_host_and_port()[1]
+        self._port = self._leaving.enter_context(_served(self._wanted))
         self._leaving.callback(_set_variable, PORT_VARIABLE, os.environ.get(PORT_VARIABLE))
         os.environ[PORT_VARIABLE] = str(self._port)
         self._leaving.callback(self.forget)
@@ -82,6 +81,9 @@ class LocalAws:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for each in self._clients.values():
+            each.close()
+        self._clients.clear()
         self._leaving.close()
         self._port = None
 
@@ -103,7 +105,9 @@ class LocalAws:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients' classes as it goes
         """A boto3 client of this AWS, whatever the environment says."""
-        return client(self.endpoint_url, service)
+        if service not in self._clients:
+            self._clients[service] = client(self.endpoint_url, service)
+        return self._clients[service]
 
     def forget(self) -> None:
         """Drop everything that it holds: buckets, queues, endpoints, executions."""
@@ -118,6 +122,29 @@ class LocalAws:
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30):
             pass
+
+
+@contextmanager
+def _served(port: int) -> Iterator[int]:
+    """Moto's server on loopback, for as long as the block lasts; its port."""
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import make_server
+
+    # not moto's ThreadedMotoServer, which takes half a second to end
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server(HOST, port, application, threaded=True, request_handler=MotoRequestHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def environment_for(endpoint_url: str) -> dict[str, str]:

@@ -11,7 +11,9 @@ import polars as pl
 from demo import survey
 from demo.aws import REGION, Aws
 from demo.model import ARCHIVE, Champion
+from demo.preparation import Prepare, as_it_is
 from demo.traffic import Destination, decimals
+from objects import AwsClient
 
 BUCKET = "abalone-logs"
 ENDPOINT = "abalone-prod-endpoint"
@@ -39,7 +41,7 @@ class Stage:
     endpoint_config: str
 
 
-def set_stage(aws: Aws, champion: Champion, rmse: float, bucket: str = BUCKET) -> Stage:
+def set_stage(aws: Aws, champion: Champion, rmse: float) -> Stage:
     """Register the champion as the group's first, approved version, and deploy it with data capture on.
 
     `rmse` is its error in rings on animals it was not trained on. The package names `statistics.json` and
@@ -47,30 +49,30 @@ def set_stage(aws: Aws, champion: Champion, rmse: float, bucket: str = BUCKET) -
     caller's. Returns when the endpoint is in service.
     """
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    baseline = f"s3://{bucket}/baselining/results"
-    package = _register(s3, sagemaker, bucket, champion, rmse, baseline)
-    capture = Destination(bucket, "endpoint-data-capture", ENDPOINT, VARIANT)
+    s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    baseline = f"s3://{BUCKET}/baselining/results"
+    package = _register(s3, sagemaker, champion, rmse, baseline)
+    capture = Destination(BUCKET, "endpoint-data-capture", ENDPOINT, VARIANT)
     _deploy(sagemaker, package, capture)
     return Stage(
-        bucket=bucket,
+        bucket=BUCKET,
         capture=capture,
-        ground_truth=f"s3://{bucket}/ground-truth",
+        ground_truth=f"s3://{BUCKET}/ground-truth",
         baseline=baseline,
-        results=f"s3://{bucket}/monitoring",
+        results=f"s3://{BUCKET}/monitoring",
         model_package_group=GROUP,
         model_package=package,
         endpoint_config=ENDPOINT_CONFIG,
     )
 
 
-def baseline_dataset(frame: pl.DataFrame, champion: Champion) -> bytes:
+def baseline_dataset(frame: pl.DataFrame, champion: Champion, prepare: Prepare = as_it_is) -> bytes:
     """A baseline's CSV: the header `rings,length,…,sex_M`, then each animal's predicted rings and inputs.
 
     Given the champion's training data, it says what the endpoint's inputs and answers should look like; only
     a model that learned its training data by heart would answer otherwise on animals it has not seen.
     """
-    features = survey.inputs(frame)
+    features = prepare(survey.inputs(frame))
     columns = dict(zip(survey.INPUTS, features.T, strict=True))
     table = {survey.RINGS: champion.predict(features)} | columns
     return pl.DataFrame({name: decimals(values) for name, values in table.items()}).write_csv().encode()
@@ -86,10 +88,10 @@ def evaluation(rmse: float) -> dict[str, Any]:
     }
 
 
-def _register(s3: Any, sagemaker: Any, bucket: str, champion: Champion, rmse: float, baseline: str) -> str:  # noqa: ANN401
+def _register(s3: AwsClient, sagemaker: AwsClient, champion: Champion, rmse: float, baseline: str) -> str:
     artifact, metrics = f"models/{MODEL}/{ARCHIVE}", f"models/{MODEL}/evaluation.json"
-    s3.put_object(Bucket=bucket, Key=artifact, Body=champion.archive)
-    s3.put_object(Bucket=bucket, Key=metrics, Body=json.dumps(evaluation(rmse)).encode())
+    s3.put_object(Bucket=BUCKET, Key=artifact, Body=champion.archive)
+    s3.put_object(Bucket=BUCKET, Key=metrics, Body=json.dumps(evaluation(rmse)).encode())
     sagemaker.create_model_package_group(
         ModelPackageGroupName=GROUP, ModelPackageGroupDescription="Tells an abalone's rings from its measures"
     )
@@ -97,13 +99,13 @@ def _register(s3: Any, sagemaker: Any, bucket: str, champion: Champion, rmse: fl
         name: {"ContentType": "application/json", "S3Uri": f"{baseline}/{name.lower()}.json"}
         for name in ("Statistics", "Constraints")
     }
-    evaluated = {"ContentType": "application/json", "S3Uri": f"s3://{bucket}/{metrics}"}
+    evaluated = {"ContentType": "application/json", "S3Uri": f"s3://{BUCKET}/{metrics}"}
     package = sagemaker.create_model_package(
         ModelPackageGroupName=GROUP,
         ModelPackageDescription="The first champion",
         ModelApprovalStatus="Approved",
         InferenceSpecification={
-            "Containers": [{"Image": IMAGE, "ModelDataUrl": f"s3://{bucket}/{artifact}"}],
+            "Containers": [{"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/{artifact}"}],
             "SupportedContentTypes": [CSV],
             "SupportedResponseMIMETypes": [CSV],
             "SupportedRealtimeInferenceInstanceTypes": [INSTANCE],
@@ -114,7 +116,7 @@ def _register(s3: Any, sagemaker: Any, bucket: str, champion: Champion, rmse: fl
     return str(package["ModelPackageArn"])
 
 
-def _deploy(sagemaker: Any, package: str, capture: Destination) -> None:  # noqa: ANN401
+def _deploy(sagemaker: AwsClient, package: str, capture: Destination) -> None:
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, Containers=[{"ModelPackageName": package}])
     sagemaker.create_endpoint_config(
         EndpointConfigName=ENDPOINT_CONFIG,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from config.targets import Target
 from demo.endpoint import ENDPOINT, Stage
 from demo.pipeline import Pipeline
 
@@ -32,8 +34,7 @@ endpoints:
       for: 3 of 4
       cooldown: 24h
       limit: 3 per 7d
-      target:
-        step_functions: {pipeline.state_machine}
+      target: {target}
       training:
         original: {pipeline.original}
         test: {pipeline.test}
@@ -48,6 +49,13 @@ endpoints:
 """
 
 
-def kedge_yaml(database: Path, stage: Stage, pipeline: Pipeline) -> str:
+def kedge_yaml(database: Path, stage: Stage, pipeline: Pipeline, target: Target) -> str:
     """The file's text."""
-    return CONFIG.format(database=database, endpoint=ENDPOINT, stage=stage, pipeline=pipeline, watch=WATCH)
+    return CONFIG.format(
+        database=database,
+        endpoint=ENDPOINT,
+        stage=stage,
+        pipeline=pipeline,
+        target=json.dumps(target.written()),  # JSON is YAML
+        watch=WATCH,
+    )

@@ -1,17 +1,17 @@
 """What moto lacks or does otherwise than AWS, added to it in process.
 
-Added: UpdateEndpoint, with the endpoint `Updating` for a while before it is `InService`; DeleteModelPackage;
+Added: UpdateEndpoint, with the endpoint `Updating` for a while before it is `InService`, step by step, and
+back again where an alarm goes off (`demo.blue_green`); DeleteModelPackage;
 Create-, Describe- and DeleteMonitoringSchedule and ListMonitoringExecutions, whose executions nobody runs.
 Put right: CreateModelPackage honours ClientToken; UpdateModelPackage keeps what it was not given;
 DescribeEndpoint tells the state of data capture; making an endpoint, config, model or group twice is refused;
-SendTaskFailure passes its cause on.
+SendTaskFailure passes its cause on; a state machine's aws-sdk:s3:getObject gives its Body as text.
 Used by the demo and by tests alone; the sources are AWS's API references and botocore's service models.
 """
 
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,12 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
+    StateTaskServiceAwsSdk,
+)
 from moto.stepfunctions.responses import StepFunctionResponse
+
+from demo.blue_green import Deployment, alarm_states
 
 Operation = Callable[[Any], Any]
 """A method of moto's response class: the request, with moto's parameters and backend, to an answer."""
@@ -50,6 +55,7 @@ def install(update_seconds: float) -> None:
 
 @functools.cache
 def _install_lasting() -> None:
+    StateTaskServiceAwsSdk._normalise_response = _with_texts
     SageMakerResponse.delete_model_package = _delete_model_package
     SageMakerModelBackend.list_model_packages = _without_deleted(SageMakerModelBackend.list_model_packages)
     for name, (parameter, shelf, noun) in NAMED_ONCE.items():
@@ -76,13 +82,11 @@ def _update_endpoint(request: Any, *, update_seconds: float) -> Any:  # noqa: AN
     endpoint = backend.endpoints[name]
     if endpoint.endpoint_status != "InService":
         raise ValidationError(message=f'Cannot update in-progress endpoint "{endpoint.arn}".')
-    endpoint.endpoint_status = "Updating"
-    endpoint.last_modified_time = datetime.now(UTC)
-    endpoint.last_deployment_config = request._get_param("DeploymentConfig")
-    endpoint.pending_deployment_summary = {"EndpointConfigName": config_name}
-    timer = threading.Timer(update_seconds, _switch, (endpoint, config))
-    timer.daemon = True
-    timer.start()
+    wanted = request._get_param("DeploymentConfig")
+    states = functools.partial(alarm_states, backend.account_id, backend.region_name)
+    deployment = Deployment(endpoint, config, wanted or {}, update_seconds, states)
+    endpoint.last_deployment_config = wanted
+    deployment.start()
     return ActionResult({"EndpointArn": endpoint.arn})
 
 
@@ -90,15 +94,6 @@ def _config(backend: Any, name: str) -> Any:  # noqa: ANN401
     if name not in backend.endpoint_configs:
         raise ValidationError(message=f'Could not find endpoint configuration "{name}".')
     return backend.endpoint_configs[name]
-
-
-def _switch(endpoint: Any, config: Any) -> None:  # noqa: ANN401
-    endpoint.endpoint_config_name = config.endpoint_config_name
-    endpoint.production_variants = endpoint._process_production_variants(config.production_variants)
-    endpoint.data_capture_config = config.data_capture_config
-    endpoint.pending_deployment_summary = None
-    endpoint.last_modified_time = datetime.now(UTC)
-    endpoint.endpoint_status = "InService"
 
 
 def _delete_model_package(request: Any) -> Any:  # noqa: ANN401
@@ -240,3 +235,11 @@ def _list_monitoring_executions(request: Any) -> Any:  # noqa: ANN401
     ]
     newest = sorted(fitting, key=lambda each: each["ScheduledTime"], reverse=True)
     return ActionResult({"MonitoringExecutionSummaries": newest})
+
+
+def _with_texts(_: Any, response: Any, *_names: Any) -> None:  # noqa: ANN401 - as moto calls it
+    """Step Functions hands on the body of an answer as text; botocore gives a stream."""
+    if isinstance(response, dict):
+        for name, value in response.items():
+            if hasattr(value, "read"):
+                response[name] = value.read().decode()

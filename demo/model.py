@@ -42,12 +42,6 @@ class Champion:
         answer = self.network.serve(features.astype(np.float32))
         return np.asarray(answer.numpy()[:, 0], dtype=np.float64)
 
-    def save(self, folder: Path) -> Path:
-        """Write `model.tar.gz` into `folder` and return its path."""
-        path = folder / ARCHIVE
-        path.write_bytes(self.archive)
-        return path
-
 
 def train(frame: pl.DataFrame, seed: int, epochs: int = 30) -> Champion:
     """Train on the animals of `frame`: two dense layers of 64 on standardised inputs.
@@ -71,11 +65,6 @@ def fit(features: survey.Floats, truth: survey.Floats, seed: int, epochs: int = 
     network.compile(optimizer=tf.keras.optimizers.Adam(rate), loss="mse", steps_per_execution=BATCHES_AT_ONCE)
     network.fit(inputs, answers, batch_size=BATCH, epochs=epochs, verbose=0)
     return unpack(_exported(network))
-
-
-def load(folder: Path) -> Champion:
-    """The champion whose `model.tar.gz` lies in `folder`."""
-    return unpack((folder / ARCHIVE).read_bytes())
 
 
 def unpack(archive: bytes) -> Champion:

@@ -15,7 +15,7 @@ from store.engine import reading
 from store.records import ExecutionKind
 from store.retraining import Run, RunReason, RunState
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 """How long nothing at all may happen before the story is given up."""
 SETTLE_SECONDS = 1.0
 """How long a run must have rested on labels to be taken for waiting for more: some ticks of the service."""

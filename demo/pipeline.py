@@ -15,6 +15,7 @@ import polars as pl
 from demo import survey
 from demo.aws import Aws
 from demo.endpoint import ROLE
+from demo.preparation import Prepare, as_it_is
 from demo.traffic import decimals
 from retrain.workflows.definition import definition
 
@@ -33,11 +34,13 @@ class Pipeline:
     output: str
 
 
-def set_pipeline(aws: Aws, bucket: str, training: pl.DataFrame, test: pl.DataFrame) -> Pipeline:
+def set_pipeline(
+    aws: Aws, bucket: str, training: pl.DataFrame, test: pl.DataFrame, prepare: Prepare = as_it_is
+) -> Pipeline:
     """Put the two sets into the bucket and make the queue and the shipped state machine on it."""
     s3 = aws.client("s3")
     for name, frame in (("training", training), ("test", test)):
-        s3.put_object(Bucket=bucket, Key=f"datasets/{name}.csv", Body=dataset(frame))
+        s3.put_object(Bucket=bucket, Key=f"datasets/{name}.csv", Body=dataset(frame, prepare))
     queue = aws.client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"]
     made = aws.client("stepfunctions").create_state_machine(
         name=STATE_MACHINE, definition=definition(queue, pause_seconds=1), roleArn=ROLE
@@ -51,9 +54,9 @@ def set_pipeline(aws: Aws, bucket: str, training: pl.DataFrame, test: pl.DataFra
     )
 
 
-def dataset(frame: pl.DataFrame) -> bytes:
+def dataset(frame: pl.DataFrame, prepare: Prepare = as_it_is) -> bytes:
     """A labelled set's CSV: the header `rings,length,…,sex_M`, then each animal's true rings and inputs."""
-    columns = dict(zip(survey.INPUTS, survey.inputs(frame).T, strict=True))
+    columns = dict(zip(survey.INPUTS, prepare(survey.inputs(frame)).T, strict=True))
     table = {name: decimals(values) for name, values in columns.items()}
     return pl.DataFrame({survey.RINGS: frame[survey.RINGS]} | table).write_csv().encode()
 

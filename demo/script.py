@@ -12,6 +12,7 @@ import polars as pl
 
 from demo import model, survey
 from demo.model import Champion
+from demo.preparation import SKEWED, SOUND, Preparation
 from demo.traffic import (
     CapturedObject,
     Destination,
@@ -50,10 +51,19 @@ class Plot:
     """From the shift's hour on a pipeline writes `FAULTY` in another unit, and the world stays as it was."""
     bad_data: bool = False
     """The labels that the trainer is given are shuffled."""
+    skew: bool = False
+    """Inputs are prepared one way for training and another way for serving, from the beginning."""
+
+    @property
+    def preparation(self) -> Preparation:
+        """What is done to the inputs before the model sees them."""
+        return SKEWED if self.skew else SOUND
 
     @property
     def shift_at(self) -> datetime:
-        """The hour from which the world is another."""
+        """The hour from which the world is another, or the model sees it otherwise than it was taught."""
+        if self.skew:
+            return FIRST_HOUR
         return FIRST_HOUR + self.quiet_windows * HOUR
 
 
@@ -82,8 +92,9 @@ def cast(plot: Plot) -> Cast:
     if len(animals) < FEWEST:
         raise ValueError(f"{plot.data} holds {len(animals)} animals: the story needs {FEWEST} or more")
     training, held_out = survey.split(animals, 0.5, plot.seed)
-    champion = model.train(training, plot.seed)
-    error = model.rmse(survey.rings(held_out), champion.predict(survey.inputs(held_out)))
+    prepare = plot.preparation.training
+    champion = model.fit(prepare(survey.inputs(training)), survey.rings(training), plot.seed)
+    error = model.rmse(survey.rings(held_out), champion.predict(prepare(survey.inputs(held_out))))
     return Cast(training, held_out, champion, error)
 
 
@@ -102,7 +113,7 @@ def hours(
         start = FIRST_HOUR + at * HOUR
         seen = animals[at * plot.rows : (at + 1) * plot.rows]
         seed = plot.seed * 100_000 + at
-        features = survey.inputs(seen)
+        features = plot.preparation.serving(survey.inputs(seen))
         predictions = answers(features, request_times(len(features), start, HOUR, seed))
         captured = captured_window(features, predictions, start, HOUR, seed, destination)
         collected = start + plot.label_delay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +22,13 @@ from demo.endpoint import ENDPOINT, Stage, baseline_dataset, set_stage
 from demo.entry import WATCH, kedge_yaml
 from demo.pace import Hour as Pace
 from demo.pace import Standing, keep_step
-from demo.pipeline import Pipeline, set_pipeline, working
+from demo.pipeline import Pipeline, set_pipeline
+from demo.preparation import Prepare
 from demo.script import FIRST_HOUR, HOUR, Cast, Hour, Plot, cast, hours
 from demo.served import Served
 from demo.summary import Summary, of_aws, summarise
+from demo.through import Through
+from demo.trains import Trains, standing_by
 from store.engine import open_engine, reading
 from store.retraining import RunState
 
@@ -43,6 +46,7 @@ class Telling:
     played: Cast
     stage: Stage
     pipeline: Pipeline
+    trains: Trains
     aws: Aws
     s3: Any
     deployed: Deployed
@@ -55,27 +59,29 @@ class Telling:
 
 
 @contextmanager
-def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling]:
-    """Set the stage: train and deploy the champion, take its baseline, start the worker and the service."""
+def telling(
+    plot: Plot, folder: Path, port: int, tell: Tell, through: Through = Through.STEP_FUNCTIONS
+) -> Iterator[Telling]:
+    """Set the stage: train and deploy the champion, take its baseline, start what trains and the service."""
     began = time.monotonic()
     tell("Training the champion with TensorFlow …")
     played = cast(plot)
     tell(f"The champion errs by {played.rmse:.2f} rings on animals it was not trained on.")
     with aws_process.running(folder / "aws.log") as aws:
         stage = set_stage(aws, played.champion, played.rmse)
-        pipeline = set_pipeline(aws, stage.bucket, played.training, played.held_out)
+        prepare = plot.preparation.training
+        pipeline = set_pipeline(aws, stage.bucket, played.training, played.held_out, prepare)
         s3 = aws.client("s3")
-        (folder / "training.csv").write_bytes(_put_baseline(s3, stage, played))
+        (folder / "training.csv").write_bytes(_put_baseline(s3, stage, played, prepare))
         clock = StoryClock(folder / "clock")
         deployed = Deployed(aws.client("sagemaker"), s3, ENDPOINT)
         deployed.look(clock.set(FIRST_HOUR))
         database, config = folder / "kedge.db", folder / "kedge.yaml"
-        config.write_text(kedge_yaml(database, stage, pipeline), encoding="utf-8")
-        environment = {**aws.environment(), "KEDGE_CLOCK": str(clock.path)}
-        with (
-            working(aws, pipeline, folder / "worker.log", plot.bad_data),
-            Served(config, port, environment, folder / "serve.log") as served,
-        ):
+        with ExitStack() as standing:
+            trains = standing.enter_context(standing_by(through, aws, pipeline, folder, plot.bad_data, tell))
+            config.write_text(kedge_yaml(database, stage, pipeline, trains.target), encoding="utf-8")
+            environment = {**aws.environment(), **trains.environment, "KEDGE_CLOCK": str(clock.path)}
+            served = standing.enter_context(Served(config, port, environment, folder / "serve.log"))
             tell(f"The dashboard: {served.url}/endpoints/{ENDPOINT}")
             engine = open_engine(f"sqlite:///{database}")
             try:
@@ -85,6 +91,7 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
                     played=played,
                     stage=stage,
                     pipeline=pipeline,
+                    trains=trains,
                     aws=aws,
                     s3=s3,
                     deployed=deployed,
@@ -98,8 +105,8 @@ def telling(plot: Plot, folder: Path, port: int, tell: Tell) -> Iterator[Telling
                 engine.dispose()
 
 
-def _put_baseline(s3: Any, stage: Stage, played: Cast) -> bytes:  # noqa: ANN401 (a boto3 client)
-    dataset = baseline_dataset(played.training, played.champion)
+def _put_baseline(s3: Any, stage: Stage, played: Cast, prepare: Prepare) -> bytes:  # noqa: ANN401 (a boto3 client)
+    dataset = baseline_dataset(played.training, played.champion, prepare)
     profile, suggested = create(dataset, where="baseline.csv")
     prefix = stage.baseline.removeprefix(f"s3://{stage.bucket}/")
     for name, text in (
@@ -149,7 +156,7 @@ def _put(told: Telling, hour: Hour) -> None:
 
 def result(told: Telling) -> Summary:
     """How it went."""
-    answered = of_aws(told.aws, ENDPOINT, told.stage.model_package_group, told.pipeline.state_machine)
+    answered = of_aws(told.aws, ENDPOINT, told.stage.model_package_group, told.trains.count())
     seconds = time.monotonic() - told.began
     with reading(told.engine) as connection:
         return summarise(connection, ENDPOINT, told.stage.endpoint_config, told.plot, answered, seconds)

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from baselines import versions
+from baselines.checks.names import Check
 from demo.aws import Aws
 from demo.script import Plot
-from monitor.checks.names import Check
 from store import captures, deployments, executions, incidents, monitors, runs
 from store.records import Deployment, Execution, ExecutionKind, IncidentKind, Outcome
 from store.retraining import Run, Trial
@@ -44,9 +44,11 @@ class Summary:
     """Over the windows since the shift that the champion answered."""
     incidents: list[str]
     data_faults: int
+    skew: bool
+    """Whether training and serving were found to prepare the inputs differently."""
     retraining_runs: int
     executions: int
-    """Of the state machine."""
+    """Of the state machine, runs of the DAG, or starts of the command."""
     outcome: str | None
     reason: str | None
     trial: dict[str, float] | None
@@ -78,19 +80,16 @@ class Answered:
     executions: int
 
 
-def of_aws(aws: Aws, endpoint: str, group: str, state_machine: str) -> Answered:
-    """Ask SageMaker for the endpoint and the group's versions, Step Functions for the executions."""
+def of_aws(aws: Aws, endpoint: str, group: str, executions: int) -> Answered:
+    """Ask SageMaker for the endpoint and the group's versions; `executions` is what its target counted."""
     sagemaker = aws.client("sagemaker")
     described = sagemaker.describe_endpoint(EndpointName=endpoint)
     packages = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
-    pages = (
-        aws.client("stepfunctions").get_paginator("list_executions").paginate(stateMachineArn=state_machine)
-    )
     return Answered(
         endpoint_config=described["EndpointConfigName"],
         capture_enabled=described.get("DataCaptureConfig", {}).get("CaptureStatus") == "Started",
         approvals={each["ModelPackageArn"]: each["ModelApprovalStatus"] for each in packages},
-        executions=sum(len(page["executions"]) for page in pages),
+        executions=executions,
     )
 
 
@@ -134,6 +133,7 @@ def summarise(
         champion_rmse_after=_pooled_rmse(connection, measured, champions, plot.shift_at, None),
         incidents=[str(kind) for kind in kinds],
         data_faults=kinds.count(IncidentKind.DATA_FAULT),
+        skew=IncidentKind.SKEW in kinds,
         retraining_runs=len(history),
         executions=answered.executions,
         outcome=last.state.value if last else None,

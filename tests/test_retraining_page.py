@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from config.loading import load
-from config.retraining import Retrain, Training
+from config.retraining import Retrain
+from config.targets import OUTPUTS
+from config.templates import PATHS
+from config.training import Training
+from retrain.handover import INPUT
 from retrain.workflows.definition import definition
 from store.retraining import RunState
 from tests.conftest import ROOT
@@ -36,16 +40,18 @@ def example(heading: str) -> dict[str, Any]:
 
 
 def test_every_key_is_told_once() -> None:
-    retrain = {field.alias or name for name, field in Retrain.model_fields.items()} - {"training"}
+    retrain, training = (
+        {field.alias or name for name, field in part.model_fields.items()} for part in (Retrain, Training)
+    )
     told = keys_of_tables(section("The policy"))
-    assert sorted(told) == sorted(retrain | set(Training.model_fields))
+    assert sorted(told) == sorted((retrain - {"training"}) | training)
 
 
 @pytest.mark.parametrize("model", [Retrain, Training])
 def test_defaults_that_are_numbers_are_told_as_they_are(model: type[Retrain] | type[Training]) -> None:
     rows = dict(re.findall(r"^\| `([a-z_]+)` \| `([^`]+)` \|", section("The policy"), re.MULTILINE))
     defaults = {name: field.default for name, field in model.model_fields.items()}
-    numbers = {name: value for name, value in defaults.items() if isinstance(value, int | float)}
+    numbers = {name: value for name, value in defaults.items() if type(value) in (int, float)}
     assert numbers
     assert {name: float(rows[name]) for name in numbers} == numbers
 
@@ -70,6 +76,29 @@ def test_the_example_input_is_one_that_the_shipped_machine_takes() -> None:
         value: Any = given
         for key in each["Variable"].removeprefix("$.").split("."):
             value = value[key]
+
+
+def test_the_example_input_has_every_path_that_a_template_may_name() -> None:
+    def paths(value: dict[str, Any], above: str = "") -> set[str]:
+        inner = {
+            path
+            for key, each in value.items()
+            if isinstance(each, dict)
+            for path in paths(each, f"{above}{key}.")
+        }
+        return inner | {f"{above}{key}" for key in value}
+
+    given = example("Its input")
+    assert paths(given) == set(PATHS)
+    assert given["input"] == f"{given['output']}/{INPUT}"
+
+
+def test_what_the_example_answers_may_lie_elsewhere() -> None:
+    answered = example("Its output")
+    nested = {f"predictions.{name}" for name in answered.pop("predictions")}
+    told_beside = {"model_package_arn", "baseline_data", "code_version"}
+    assert set(OUTPUTS) == set(answered) | nested | told_beside
+    assert all(f"`{name}`" in PAGE or f'"{name}"' in PAGE for name in told_beside)
 
 
 def test_the_example_output_is_what_the_shipped_machine_answers() -> None:

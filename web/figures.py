@@ -25,6 +25,7 @@ _QUIET_LINES = 40
 _SHADES = {
     IncidentKind.DRIFT: "var(--warn)",
     IncidentKind.DATA_FAULT: "var(--bad)",
+    IncidentKind.SKEW: "var(--bad)",
     IncidentKind.QUALITY: "var(--bad)",
 }
 

@@ -30,6 +30,7 @@ STATUS_WORDS = {
 }
 INCIDENT_WORDS = {
     IncidentKind.DATA_FAULT: "data fault",
+    IncidentKind.SKEW: "train/serve skew",
     IncidentKind.DRIFT: "drift",
     IncidentKind.QUALITY: "quality loss",
 }
@@ -48,11 +49,14 @@ _TONES = {
         RunState.LOST,
         RunState.ROLLED_BACK,
         DecisionReason.BREACH,
+        DecisionReason.WOULD_RETRAIN,
     },
     "bad": {
         FleetState.DATA_FAULT,
+        FleetState.SKEW,
         FleetState.QUALITY,
         IncidentKind.DATA_FAULT,
+        IncidentKind.SKEW,
         IncidentKind.QUALITY,
         FleetState.PROBLEM,
         Outcome.ERROR,

@@ -54,6 +54,8 @@ class Story:
     champion: Deployment | None
     old_baseline: Baseline | None
     new_baseline: Baseline | None
+    policy: str | None = None
+    """The policy that decided, as JSON, where it was kept."""
 
 
 def read(connection: Connection, run: Run, monitor: Monitor) -> Story:
@@ -61,17 +63,20 @@ def read(connection: Connection, run: Run, monitor: Monitor) -> Story:
     eras = deployments.eras(connection, monitor.id)
     champion = next((era for era in eras if era.id == run.deployment_id), None)
     known = {baseline.id: baseline for baseline in baselines.versions(connection, monitor.id)}
+    decision = decisions.of_run(connection, run.id)
+    policy_id = decision.policy_id if decision else None
     return Story(
         run=run,
         monitor=monitor,
         events=runs.events(connection, run.id),
-        decision=decisions.of_run(connection, run.id),
+        decision=decision,
         incident=None if run.incident_id is None else incidents.by_id(connection, run.incident_id),
         trials=runs.trials_of(connection, run.id),
         effects=runs.all_effects(connection, run.id),
         champion=champion,
         old_baseline=known.get(champion.baseline_id or 0) if champion else None,
         new_baseline=known.get(run.new_baseline_id or 0),
+        policy=None if policy_id is None else decisions.policy(connection, policy_id),
     )
 
 
@@ -112,6 +117,12 @@ def places(run: Run) -> tuple[Named, ...]:
     """The addresses of what the run read and made; what a target answered in another form is left out."""
     given = _named(_value(run.input), _GIVEN)
     return (*given, *_named(_value(run.output), _ANSWERED))
+
+
+def has_own_data(run: Run) -> bool:
+    """Whether the target was handed no records, and trains on what it has."""
+    given = _value(run.input)
+    return isinstance(given, dict) and "score" in given and given["score"] is None
 
 
 def _value(text: str | None) -> object:

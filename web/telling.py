@@ -18,9 +18,15 @@ class Word(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     CANCEL = "cancel"
+    CONTINUE = "continue"
 
 
-_DOES = {Word.APPROVE: actions.approve, Word.REJECT: actions.reject, Word.CANCEL: actions.cancel}
+_DOES = {
+    Word.APPROVE: actions.approve,
+    Word.REJECT: actions.reject,
+    Word.CANCEL: actions.cancel,
+    Word.CONTINUE: actions.go_on,
+}
 
 
 def tell(engine: Engine, name: str, word: Word) -> Run:

@@ -6,10 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from config.metrics import FRESH, LOWER_IS_BETTER, TEST
 from store.retraining import Trial
+from web.texts import visible
 
-_HIGHER_IS_BETTER = frozenset({"r2"})
-_DATASETS = {"fresh": "the freshest labelled window", "test": "the original test set"}
+_SLICE = f"{FRESH}:"
+_EVALUATION = "evaluation"
+_DATASETS = {
+    FRESH: "the freshest labelled window",
+    TEST: "the original test set",
+    _EVALUATION: "each model's own evaluation",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,16 @@ class Compared:
     tone: str
     picture: Interval
 
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is of a part of the freshest window."""
+        return self.trial.dataset.startswith(_SLICE)
+
+    @property
+    def is_evaluation(self) -> bool:
+        """Whether each model was measured by its own workflow, not by Kedge on its records."""
+        return self.trial.dataset == _EVALUATION
+
 
 def compared(trials: Sequence[Trial]) -> tuple[Compared, ...]:
     """Each trial with its picture; those of one metric share a scale."""
@@ -42,12 +59,19 @@ def compared(trials: Sequence[Trial]) -> tuple[Compared, ...]:
     return tuple(
         Compared(
             trial,
-            _DATASETS.get(trial.dataset, trial.dataset),
+            _named(trial.dataset),
             _tone(trial),
             interval(trial, spans[trial.metric]),
         )
         for trial in trials
     )
+
+
+def _named(dataset: str) -> str:
+    """A data set in words; a slice's name may hold captured values, and is shown as what it is."""
+    if dataset.startswith(_SLICE):
+        return f"the freshest window where {visible(dataset.removeprefix(_SLICE))}"
+    return _DATASETS.get(dataset, dataset)
 
 
 def _span(trials: Sequence[Trial]) -> float:
@@ -56,8 +80,10 @@ def _span(trials: Sequence[Trial]) -> float:
 
 
 def _tone(trial: Trial) -> str:
+    if not trial.count:  # two bare numbers, without an interval
+        return "idle"
     low, high = trial.low, trial.high
-    if trial.metric in _HIGHER_IS_BETTER:
+    if trial.metric not in LOWER_IS_BETTER:
         low, high = -high, -low
     if high < 0:
         return "good"

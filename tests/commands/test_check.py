@@ -160,6 +160,16 @@ def test_bad_lines_are_told_on_standard_error_without_what_they_held(drifted: tu
     assert "garbage" not in ran.err
 
 
+def test_examples_say_how_many_more_there_are(folder: Path, baseline: Path) -> None:
+    good = [line(NOON, 1.0 + n, "0.5") for n in range(60)]
+    capture(folder / "capture" / "1.jsonl", *good, *["garbage"] * 23)
+    ran = kedge("check", "--capture", "capture", "--baseline", "baseline")
+    assert ran.err.count("1.jsonl line ") == 20
+    assert ran.err.endswith("1.jsonl: not_json: and 3 more\n")
+    told = json.loads(kedge("check", "--capture", "capture", "--baseline", "baseline", "--json").out)
+    assert told["rejects_by_kind"] == [{"key": "1.jsonl", "kind": "not_json", "count": 23}]
+
+
 def test_json_is_one_line_that_says_all_of_it(drifted: tuple[str, ...]) -> None:
     ran = kedge(*drifted, "--json")
     assert ran.out.count("\n") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from config.plurals import counted
 from store import incidents, runs
 from store.engine import open_engine, reading, writing
 from store.records import IncidentKind
@@ -163,7 +165,9 @@ class TestList:
         assert answered(kedge("retrain", "list", ENDPOINT, "--json")) == []
 
     def test_an_endpoint_that_was_never_seen(self, watched: Path) -> None:
-        assert "knows no endpoint nothing" in kedge("retrain", "list", "nothing").sentence
+        assert "knows no endpoint nothing: start" in kedge("retrain", "list", "nothing").sentence
+        sentence = kedge("retrain", "list", f"{ENDPOINT}s").sentence
+        assert sentence == f"the database knows no endpoint {ENDPOINT}s: is {ENDPOINT} meant?"
 
 
 class TestShow:
@@ -205,6 +209,97 @@ class TestShow:
             assert not any(line.startswith("kedge-fake") for line in out.splitlines())
 
 
+class TestWhy:
+    def test_a_run_is_explained(self, watched: Path, told: Told) -> None:
+        given(watched, told, retraining.registered)
+        ran = kedge("retrain", "why", RUN)
+        assert ran.status == 0
+        lines = ran.out.splitlines()
+        assert lines[:2] == ["Why it was opened", f"  {WHY}"]
+        assert "What became of it" in lines
+        assert "  2026-03-03 12:26 UTC, won: " + WON in lines
+        assert any(line.startswith("  Judged on test by rmse: champion 2.04") for line in lines)
+
+    def test_a_program_gets_it_in_parts(self, watched: Path, told: Told) -> None:
+        given(watched, told, retraining.requested)
+        first, *_ = answered(kedge("retrain", "why", RUN, "--json"))
+        assert first["heading"] == "Why it was opened"
+        assert first["sentences"][0] == WHY
+
+    def test_a_run_that_is_not_there(self, watched: Path) -> None:
+        assert "there is no retraining run kedge-none" in kedge("retrain", "why", "kedge-none").sentence
+
+
+class TestSimulate:
+    OTHER = RETRAIN.replace("rmse > 1.15 * baseline", "drifted_features_share > 0.05").replace(
+        "    retrain:\n", "    retrain:\n      cooldown: 2h\n      back_off: 1 up to 0s\n"
+    )
+
+    def test_another_policy_is_replayed(self, watched: Path, told: Told) -> None:
+        (watched / "other.yaml").write_text(ENTRY + self.OTHER)
+        ran = kedge("retrain", "simulate", ENDPOINT, "--config", "other.yaml", "--takes", "1h")
+        assert ran.status == 0, ran
+        answer = answered(
+            kedge("retrain", "simulate", ENDPOINT, "--config", "other.yaml", "--takes", "1h", "--json")
+        )
+        yes = [each for each in answer["decisions"] if each["retrains"]]
+        assert yes
+        count = len(answer["decisions"])
+        asked = {each["at"] for each in answer["decisions"]}
+        unasked = {each.judged_at.isoformat() for each in told.judged} - asked
+        assert len(unasked) == 1, "when the next era had begun and had no window yet"
+        assert f"It would have asked for {counted(len(yes), 'run')} in {count} decisions." in ran.out
+        assert answer["runs"] == len(yes)
+        assert sum(answer["noes"].values()) == count - len(yes)
+        first = ran.out.splitlines()[0]
+        assert "breach  Retrain. drifted_features_share" in first
+        assert "A run that never was takes 1h and loses" in ran.out
+
+    def test_a_period_without_records_is_told(self, watched: Path) -> None:
+        (watched / "other.yaml").write_text(ENTRY + self.OTHER)
+        ran = kedge("retrain", "simulate", ENDPOINT, "--config", "other.yaml", "--start", "2030-01-01")
+        assert "It would have asked for 0 runs in 0 decisions.\nNothing that was judged" in ran.out
+
+    def test_a_period_and_what_never_breaches(self, watched: Path, told: Told) -> None:
+        (watched / "other.yaml").write_text(ENTRY + RETRAIN.replace("rmse > 1.15 * baseline", "volume > 1e9"))
+        given = ("--config", "other.yaml", "--json", "--start", told.judged[30].judged_at.isoformat())
+        answer = answered(kedge("retrain", "simulate", ENDPOINT, *given))
+        assert answer["decisions"][0]["at"] == told.judged[30].judged_at.isoformat()
+        assert (answer["runs"], answer["noes"]) == (0, {"no_breach": len(answer["decisions"])})
+
+    def test_what_no_window_ever_measures_is_told_with_the_name_that_may_be_meant(
+        self, watched: Path, told: Told
+    ) -> None:
+        misspelt = RETRAIN.replace("rmse > 1.15 * baseline", "drift(lenght) > 0.3")
+        (watched / "other.yaml").write_text(ENTRY + misspelt)
+        ran = kedge("retrain", "simulate", ENDPOINT, "--config", "other.yaml")
+        assert re.search(
+            r"UTC: Nothing is known yet\. drift\(lenght\) was not measured in \d+ windows", ran.out
+        )
+        never = (
+            "retrain.when[0] asks for drift(lenght), and the baseline has no feature lenght; "
+            "did you mean length?"
+        )
+        assert f"Never measured: {never}\n" in ran.out
+        answer = answered(kedge("retrain", "simulate", ENDPOINT, "--config", "other.yaml", "--json"))
+        assert answer["unmeasured"] == [never]
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("--takes", "soon"), "no duration"),
+            (("--start", "2026-03-03", "--end", "2026-03-02"), "holds no time"),
+        ],
+    )
+    def test_arguments_that_can_t_be(self, watched: Path, arguments: tuple[str, ...], said: str) -> None:
+        ran = kedge("retrain", "simulate", ENDPOINT, *arguments)
+        assert ran.status == 2
+        assert said in " ".join(ran.err.replace("│", " ").split())
+
+    def test_an_endpoint_without_a_policy(self, watched: Path) -> None:
+        assert "has no retrain section" in kedge("retrain", "simulate", "quiet-endpoint").sentence
+
+
 class TestWords:
     @pytest.mark.parametrize("word", ["approve", "reject", "cancel"])
     def test_a_word_is_noted_for_the_service(self, watched: Path, told: Told, word: str) -> None:
@@ -240,7 +335,20 @@ class TestWords:
         assert f"{RUN} was told to reject already" in kedge("retrain", "approve", RUN).sentence
         assert stored(watched).approval == "reject"
 
-    @pytest.mark.parametrize("word", ["show", "approve", "reject", "cancel"])
+    def test_a_run_that_asks_is_told_to_continue_and_no_other(self, watched: Path, told: Told) -> None:
+        given(watched, told, retraining.asking)
+        assert (
+            kedge("retrain", "continue", RUN).out == f"{RUN} is told to continue; 'kedge serve' acts on it\n"
+        )
+        assert stored(watched).approval == "continue"
+
+    def test_a_run_that_does_not_ask_is_not_told_to_continue(self, watched: Path, told: Told) -> None:
+        given(watched, told, retraining.requested)
+        assert (
+            f"{RUN} is requested and can't be told to continue" in kedge("retrain", "continue", RUN).sentence
+        )
+
+    @pytest.mark.parametrize("word", ["show", "approve", "reject", "cancel", "continue"])
     def test_a_run_that_is_not_there(self, watched: Path, word: str) -> None:
         said = kedge("retrain", word, "kedge-nothing-1").sentence
         assert (

@@ -60,12 +60,9 @@ def test_the_same_seed_trains_the_same_model_and_another_does_not(animals: Anima
     assert (first != other).any()
 
 
-def test_it_comes_back_from_its_archive_with_the_same_answers(
-    champion: Champion, animals: Animals, tmp_path: Path
-) -> None:
-    assert champion.save(tmp_path) == tmp_path / "model.tar.gz"
+def test_it_comes_back_from_its_archive_with_the_same_answers(champion: Champion, animals: Animals) -> None:
     asked = survey.inputs(animals[1].head(100))
-    assert (model.load(tmp_path).predict(asked) == champion.predict(asked)).all()
+    assert (model.unpack(champion.archive).predict(asked) == champion.predict(asked)).all()
 
 
 def test_the_archive_is_what_the_tensorflow_container_serves(champion: Champion) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -71,13 +70,13 @@ def test_the_model_behind_it_is_the_first_approved_version_of_its_group(aws: Loc
 
 
 def test_the_registry_holds_the_champion_that_was_trained(
-    aws: LocalAws, stage: Stage, champion: Champion, tmp_path: Path
+    aws: LocalAws, stage: Stage, champion: Champion
 ) -> None:
     package = aws.client("sagemaker").describe_model_package(ModelPackageName=stage.model_package)
     (container,) = package["InferenceSpecification"]["Containers"]
-    (tmp_path / "model.tar.gz").write_bytes(of_s3(aws, container["ModelDataUrl"]))
+    archive = of_s3(aws, container["ModelDataUrl"])
     asked = survey.inputs(survey.survey(1, 20))
-    assert (model.load(tmp_path).predict(asked) == champion.predict(asked)).all()
+    assert (model.unpack(archive).predict(asked) == champion.predict(asked)).all()
 
 
 def test_the_registry_holds_its_evaluation(aws: LocalAws, stage: Stage) -> None:

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
-from demo import story
+from demo import story, survey
+from demo.endpoint import ENDPOINT
 from demo.script import Plot
 from demo.served import ServiceFailedError, free_port
 from demo.summary import Summary
+from demo.through import Through
+from store import decisions, monitors
+from store.engine import reading
 
 pytestmark = pytest.mark.timeout(900)  # a minute each where nobody else is on the machine
 
@@ -25,15 +29,21 @@ class Played:
     summary: Summary
     packages: list[dict[str, Any]]
     log: str
+    decided: str
+    """What the policy said last, in words."""
 
 
-def play(folder: Path, **plot: Any) -> Played:
-    with story.telling(Plot(**{**SHORT, **plot}), folder, free_port(), lambda line: None) as told:
+def play(folder: Path, through: Through = Through.STEP_FUNCTIONS, **plot: Any) -> Played:
+    with story.telling(Plot(**{**SHORT, **plot}), folder, free_port(), lambda line: None, through) as told:
         story.tell_hours(told, lambda at: None)
         sagemaker = told.aws.client("sagemaker")
         group = told.stage.model_package_group
         packages = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
-        return Played(story.result(told), packages, told.served.log.read_text())
+        with reading(told.engine) as connection:
+            monitor = monitors.by_name(connection, ENDPOINT)
+            assert monitor is not None
+            last = decisions.listed(connection, monitor.id)[0]
+        return Played(story.result(told), packages, told.served.log.read_text(), last.words)
 
 
 def test_drift_becomes_a_better_model_once(tmp_path: Path) -> None:
@@ -58,6 +68,20 @@ def test_drift_becomes_a_better_model_once(tmp_path: Path) -> None:
     assert '"event": "run_moved"' in played.log
 
 
+@pytest.mark.parametrize("through", [Through.LOCAL, pytest.param(Through.AIRFLOW, marks=pytest.mark.long)])
+def test_another_way_to_train_is_the_same_story(tmp_path: Path, through: Through) -> None:
+    played = play(tmp_path, through)
+    found = played.summary
+    assert (found.retraining_runs, found.executions, found.outcome) == (1, 1, "adopted"), found.reason
+    assert found.trial is not None
+    assert found.trial["high"] < 0
+    assert len(played.packages) == 2
+    assert found.model_package_status == "Approved"
+    assert found.endpoint_config != found.endpoint_config_before
+    assert found.quiet_after is True
+
+
+@pytest.mark.long
 def test_a_pipeline_that_mixes_up_its_labels_changes_nothing(tmp_path: Path) -> None:
     played = play(tmp_path, seed=2, bad_data=True)
     found = played.summary
@@ -69,13 +93,28 @@ def test_a_pipeline_that_mixes_up_its_labels_changes_nothing(tmp_path: Path) -> 
     assert found.challenger_rmse is not None
 
 
-@pytest.mark.parametrize("fault", [False, True], ids=["nothing", "a fault"])
+@pytest.mark.parametrize(
+    "fault", [pytest.param(False, marks=pytest.mark.long, id="nothing"), pytest.param(True, id="a fault")]
+)
 def test_what_is_no_drift_is_not_retrained_on(tmp_path: Path, fault: bool) -> None:
     found = play(tmp_path, shift=0.0, fault=fault).summary
     assert (found.retraining_runs, found.executions, found.outcome) == (0, 0, None)
     assert (found.trial, found.reason, found.challenger_rmse) == (None, None, None)
     assert (found.data_faults > 0) is fault
     assert found.endpoint_config == found.endpoint_config_before
+
+
+def test_a_model_that_is_served_other_inputs_than_it_was_trained_on_is_named_and_not_retrained(
+    tmp_path: Path,
+) -> None:
+    played = play(tmp_path, shift=0.0, skew=True, quiet_windows=2, shifted_windows=6)
+    found = played.summary
+    assert (found.skew, found.incidents, found.windows_to_detect) == (True, ["skew"], 1)
+    assert set(found.drifted_features) >= set(survey.INPUTS)
+    assert (found.retraining_runs, found.executions, found.outcome) == (0, 0, None)
+    assert found.endpoint_config == found.endpoint_config_before
+    assert "training and serving differ" in played.decided
+    assert "add up to 1.000 on average in the baseline and to 2.000 now" in played.decided
 
 
 def test_a_service_that_has_ended_ends_the_story_with_the_end_of_its_log(tmp_path: Path) -> None:
@@ -85,6 +124,7 @@ def test_a_service_that_has_ended_ends_the_story_with_the_end_of_its_log(tmp_pat
             story.tell_hours(told, lambda at: None)
 
 
+@pytest.mark.long
 def test_a_service_that_was_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     with story.telling(Plot(**SHORT), tmp_path, free_port(), lambda line: None) as told:
 

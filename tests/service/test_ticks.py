@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 import service
+from config import loading
 from config.clock import FileClock
 from config.model import Endpoint
 from demo.clock import StoryClock
-from monitor.observer import Observer, Round
+from monitor.observer import Observer
+from monitor.rounds import Round
 from objects import S3Client, s3_client
+from retrain.executor import Executor
 from store import executions, monitors, schema
 from store.engine import open_engine, reading, writing
 from store.records import ExecutionKind
@@ -121,6 +125,25 @@ def test_a_second_entry_of_an_endpoint_is_told_at_it_while_the_first_is_observed
     _write(kedge, _entry(here.uri))
     kedge.tick()
     assert _problem(kedge) is None
+
+
+def test_a_file_that_kedge_fails_on_is_told_by_its_name_and_the_one_before_goes_on(
+    kedge: service.Service, here: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+
+    def failing(path: Path) -> None:
+        raise TypeError("nobody foresaw this")
+
+    monkeypatch.setattr(loading, "load_tolerant", failing)
+    here.capture("abalone", records(2, NOON + MINUTE))
+    with capture_logs() as logs:
+        _write(kedge, _entry(here.uri, more=", sample_rows: 5"))
+        kedge.tick()
+    told = [line["reason"] for line in logs if line["event"] == "config_refused"]
+    assert told == [f"{kedge.file.path}: Kedge failed to read it (TypeError); please report it"]
+    assert _judged(kedge) == 2
 
 
 def _problem(kedge: service.Service) -> str | None:
@@ -237,3 +260,39 @@ def test_a_queue_announces_captures_to_the_service(kedge: service.Service, aws: 
     kedge.stop()
     told = kedge.registry.get_sample_value("kedge_notifications_total", {"fate": "held"})
     assert told == 1
+
+
+def test_a_model_package_that_changed_has_the_runs_looked_at_at_once(
+    kedge: service.Service, here: Yard, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An approval straight in the registry, told by EventBridge: twice, as AWS may, and of another group."""
+    import boto3
+
+    sqs: Any = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="packages")["QueueUrl"]
+    policy = f"when: [volume > 2], target: {{local: train}}, registry: Abalone-models, events: '{url}'"
+    _write(kedge, _entry(here.uri, more=f", retrain: {{{policy}}}"))
+    kedge.tick()
+    rounds: list[str] = []
+
+    def looked(_: Executor, endpoints: Sequence[Endpoint]) -> int:
+        rounds.extend(endpoint.name for endpoint in endpoints)
+        return 0
+
+    monkeypatch.setattr(Executor, "round", looked)
+    kedge.tick_seconds = 3600.0
+    kedge.start()
+    told = {"source": "aws.sagemaker", "detail-type": "SageMaker Model Package State Change"}
+    for group in ("another", "abalone-models", "abalone-models"):
+        arn = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{group}/3"
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(told | {"detail": {"ModelPackageArn": arn}}))
+
+    def passed_on() -> bool:
+        count = kedge.registry.get_sample_value("kedge_notifications_total", {"fate": "passed_on"})
+        return count == 3 and bool(rounds)
+
+    assert until(passed_on, pause=0.1)
+    assert 1 <= len(rounds) <= 2
+    kedge.stop()
+    waiting = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert waiting["ApproximateNumberOfMessages"] == waiting["ApproximateNumberOfMessagesNotVisible"] == "0"

@@ -81,6 +81,16 @@ def requested(connection: Connection, told: Told, words: str = WHY) -> Run:
     return run
 
 
+def asking(connection: Connection, told: Told) -> Run:
+    """The run while it asks whether to go on with few labels."""
+    said = (
+        "Too few labels: 90 captured records have a label so far. Continue with those there are, or cancel."
+    )
+    return runs.move(
+        connection, requested(connection, told), RunState.REQUESTED, RunReason.ASKING, said, at(1)
+    )
+
+
 def started(connection: Connection, told: Told, words: str = WHY) -> Run:
     """The run once its target trains."""
     run = requested(connection, told, words)

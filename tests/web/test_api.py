@@ -177,7 +177,7 @@ def test_what_can_not_be_read_is_one_sentence(visitor: httpx.Client, path: str, 
 def test_the_description_is_complete(visitor: httpx.Client) -> None:
     described = get(visitor, "openapi.json")
     assert all(path.startswith("/api/v1/") for path in described["paths"])
-    assert len(described["paths"]) == 16
+    assert len(described["paths"]) == 18
     schemas = described["components"]["schemas"]
     assert set(schemas["Refusal"]["properties"]) == {"error"}
     for path in described["paths"].values():

@@ -60,6 +60,7 @@ def mixed(database: Engine) -> Engine:
         add(connection, "c-drifting", kinds=[IncidentKind.DRIFT])
         add(connection, "d-quality", kinds=[IncidentKind.DRIFT, IncidentKind.QUALITY])
         add(connection, "e-fault", kinds=[IncidentKind.QUALITY, IncidentKind.DATA_FAULT])
+        add(connection, "e-skew", kinds=[IncidentKind.DRIFT, IncidentKind.SKEW])
         add(connection, "f-problem", problem=True, kinds=[IncidentKind.DATA_FAULT])
         add(connection, "g-mended", closed=[IncidentKind.DRIFT, IncidentKind.DATA_FAULT])
         add(connection, "h-fault-unjudged", kinds=[IncidentKind.DATA_FAULT], judged=False)
@@ -77,13 +78,14 @@ def test_the_most_pressing_come_first(mixed: Engine) -> None:
         ("f-problem", FleetState.PROBLEM),
         ("e-fault", FleetState.DATA_FAULT),
         ("h-fault-unjudged", FleetState.DATA_FAULT),
+        ("e-skew", FleetState.SKEW),
         ("d-quality", FleetState.QUALITY),
         ("c-drifting", FleetState.DRIFTING),
         ("b-waiting", FleetState.WAITING),
         ("a-quiet", FleetState.QUIET),
         ("g-mended", FleetState.QUIET),
     ]
-    assert page.matching == 8
+    assert page.matching == 9
 
 
 def test_counts_and_filters_follow_the_same_rule_as_the_rows(mixed: Engine) -> None:
@@ -111,7 +113,7 @@ def test_pages_follow_each_other(mixed: Engine) -> None:
         whole = attention.page(connection, limit=50)
         parts = [attention.page(connection, limit=3, offset=offset) for offset in (0, 3, 6, 9)]
     assert sum((part.rows for part in parts), ()) == whole.rows
-    assert {part.matching for part in parts} == {8}
+    assert {part.matching for part in parts} == {9}
 
 
 def test_one_endpoint_is_as_in_the_overview(mixed: Engine) -> None:

@@ -113,6 +113,7 @@ def test_every_outcome_has_its_word_and_every_state_its_tone() -> None:
     assert {state: tone(state) for state in FleetState} == {
         FleetState.PROBLEM: "bad",
         FleetState.DATA_FAULT: "bad",
+        FleetState.SKEW: "bad",
         FleetState.QUALITY: "bad",
         FleetState.DRIFTING: "warn",
         FleetState.WAITING: "idle",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from store import runs
 from store.engine import reading, writing
-from store.retraining import Run, RunReason, RunState
+from store.retraining import Run, RunReason, RunState, Trial
 from tests.web import retraining
 from tests.web.history import ENDPOINT, Told
 from tests.web.retraining import FOLDER, PACKAGE, RUN, WHY, WON
@@ -80,6 +81,33 @@ def test_a_run_that_waits_for_approval_is_told_in_full(own_history: Engine, told
     assert "it waits for approval" in page.text
 
 
+@pytest.mark.parametrize("count", [0, 300])
+def test_a_run_that_is_judged_by_its_own_evaluation_is_told_so(
+    own_history: Engine, told: Told, count: int
+) -> None:
+    def judged(connection: Connection, told: Told) -> Run:
+        run = retraining.requested(connection, told)
+        handed = json.dumps({"run": RUN, "training": None, "score": None})
+        run = runs.move(
+            connection, run, RunState.TRAINED, RunReason.TRAINING, "Trained.", retraining.at(9), input=handed
+        )
+        ends = (-0.5, -0.1) if count else (-0.3, -0.3)
+        runs.set_trials(connection, run.id, (Trial("evaluation", "rmse", 2.4, 2.1, -0.3, *ends, count),))
+        return runs.move(connection, run, RunState.WON, RunReason.BETTER, WON, retraining.at(10))
+
+    with visiting(own_history, told, judged) as visitor:
+        page = read(visitor.get(f"/runs/{RUN}"))
+        why = visitor.get(f"/api/v1/runs/{RUN}/why").text
+    numbers = "-0.5 -0.1 300" if count else "– – –"
+    assert f"each model's own evaluation rmse 2.4 2.1 -0.3 {numbers}" in page.rows
+    assert "Each model's own evaluation decides" in page.text
+    assert ("95 % bootstrap" in page.text) is bool(count)
+    assert "there is no interval" in page.text or count
+    assert not any(words in page.text for words in ("same records", "freshest window", "captures since"))
+    assert "the workflow's own data" in page.text
+    assert ("on 300 records." if count else "difference -0.3 as each was stated.") in why
+
+
 def test_what_was_sent_and_answered_is_not_shown(own_history: Engine, told: Told) -> None:
     def secretive(connection: Connection, told: Told) -> Run:
         run = retraining.started(connection, told)
@@ -126,6 +154,7 @@ def test_a_run_by_hand_has_no_decision(own_history: Engine, told: Told) -> None:
     ("story", "words"),
     [
         (retraining.requested, ["cancel"]),
+        (retraining.asking, ["cancel", "continue"]),
         (retraining.started, ["cancel"]),
         (retraining.registered, ["approve", "reject", "cancel"]),
         (retraining.adopted, []),
@@ -136,7 +165,8 @@ def test_buttons_are_there_where_they_apply(
 ) -> None:
     with visiting(own_history, told, story) as visitor:
         text = visitor.get(f"/runs/{RUN}").text
-    shown = [word for word in ("approve", "reject", "cancel") if f'action="/runs/{RUN}/{word}"' in text]
+    every = ("approve", "reject", "cancel", "continue")
+    shown = [word for word in every if f'action="/runs/{RUN}/{word}"' in text]
     assert shown == words
 
 
@@ -153,6 +183,35 @@ def test_a_word_is_noted_once_for_the_service(own_history: Engine, told: Told, w
     assert stored(own_history).state is RunState.REGISTERED, "the service moves runs, pages don't"
     assert f"told to {word}" in page.text
     assert f"{RUN[1:]} was told to {word} already" in refusal.text
+
+
+def test_a_run_that_asks_is_told_to_continue(own_history: Engine, told: Told) -> None:
+    with visiting(own_history, told, retraining.asking) as visitor:
+        page = read(visitor.get(f"/runs/{RUN}"))
+        assert visitor.post(f"/runs/{RUN}/continue").status_code == 303
+    assert "Continue the run" in page.text
+    assert "Too few labels: 90 captured records have a label so far." in page.text
+    assert stored(own_history).approval == "continue"
+
+
+def test_slices_are_shown_by_their_names_whoever_wrote_their_values(own_history: Engine, told: Told) -> None:
+    def judged(connection: Connection, told: Told) -> Run:
+        run = retraining.registered(connection, told)
+        sliced = Trial("fresh:sex=<b>\u202eF", "rmse", 3.3, 2.4, -0.9, -1.4, -0.4, 80)
+        runs.set_trials(connection, run.id, (*retraining.TRIALS, sliced))
+        return run
+
+    with visiting(own_history, told, judged) as visitor:
+        page = read(visitor.get(f"/runs/{RUN}"))
+        (api,) = (
+            each
+            for each in visitor.get(f"/api/v1/runs/{RUN}").json()["trials"]
+            if each["dataset"].startswith("fresh:")
+        )
+    assert "the freshest window where sex=<b>" in page.text
+    assert "\u202e" not in page.text
+    assert "its interval is the wider the more slices there are" in page.text
+    assert (api["challenger"], api["low"], api["high"], api["count"]) == (2.4, -1.4, -0.4, 80)
 
 
 def test_a_run_can_not_be_approved_before_it_won(own_history: Engine, told: Told) -> None:

@@ -72,6 +72,22 @@ def test_the_runs_and_decisions_of_an_endpoint(own_history: Engine, told: Told) 
     assert missing.status_code == 404
 
 
+def test_why_and_whether_it_helped(own_history: Engine, told: Told) -> None:
+    with visiting(own_history, told, retraining.adopted) as visitor:
+        why = get(visitor, f"runs/{RUN}/why")
+        helped = get(visitor, f"endpoints/{ENDPOINT}/helped")
+        page = visitor.get(f"/endpoints/{ENDPOINT}").text
+    assert [each["heading"] for each in why] == [
+        "Why it was opened",
+        "The policy then",
+        "The incident",
+        "What became of it",
+    ]
+    assert why[0]["sentences"][0] == WHY
+    assert helped == {"helped": 1, "not_helped": 0, "unknown": 0}
+    assert "Retraining has helped in 1 of 1 run that can be told of." in page
+
+
 def test_a_program_says_its_word(own_history: Engine, told: Told) -> None:
     with visiting(own_history, told, retraining.registered) as visitor:
         said = visitor.post(f"/api/v1/runs/{RUN}/reject")
@@ -101,7 +117,7 @@ def test_the_description_of_the_api_names_the_words(visitor: httpx.Client) -> No
     described = get(visitor, "openapi.json")
     operation = described["paths"]["/api/v1/runs/{name}/{word}"]["post"]
     assert "409" in operation["responses"]
-    assert described["components"]["schemas"]["Word"]["enum"] == ["approve", "reject", "cancel"]
+    assert described["components"]["schemas"]["Word"]["enum"] == ["approve", "reject", "cancel", "continue"]
 
 
 def test_every_state_of_an_endpoint_with_runs_is_counted(own_history: Engine, told: Told) -> None:

@@ -11,7 +11,7 @@ from web.run_story import Story
 
 @dataclass(frozen=True, slots=True)
 class RunAnswer:
-    """A retraining run; `approval` is what a person said (approve, reject, cancel), null while nobody did."""
+    """A retraining run; `approval` is what a person said (approve, reject, …), null while nobody did."""
 
     name: str
     state: RunState

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query
 
 from store import decisions, runs
 from store.engine import reading
+from store.retraining import HelpedCounts
 from web import lookup, run_story
 from web.api.answers import Refusal
 from web.api.run_answers import DecisionAnswer, RunAnswer, RunDetail
 from web.lookup import Name
 from web.site import Here
 from web.telling import Word, tell
+from web.why import Paragraph, explain
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Refusal} for status in (400, 401, 403, 404, 409, 503)
@@ -46,7 +48,24 @@ def show_run(here: Here, name: Name) -> RunDetail:
         return RunDetail.of(run_story.read(connection, *lookup.run(connection, name)))
 
 
+@router.get("/runs/{name}/why")
+def show_why(here: Here, name: Name) -> list[Paragraph]:
+    """Why a run was asked for and what became of it, in words."""
+    with reading(here.engine) as connection:
+        return list(explain(run_story.read(connection, *lookup.run(connection, name))))
+
+
+@router.get("/endpoints/{name}/helped")
+def show_helped(here: Here, name: Name) -> HelpedCounts:
+    """How often retraining has helped an endpoint so far."""
+    with reading(here.engine) as connection:
+        return runs.helped_counts(connection, lookup.endpoint(connection, name).id)
+
+
 @router.post("/runs/{name}/{word}")
 def say(here: Here, name: Name, word: Word) -> RunAnswer:
-    """Approve or reject the model of a run that waits for it, or cancel a run; the next round acts on it."""
+    """Approve or reject the model of a run that waits for it, cancel a run, or let one that asks continue.
+
+    The next round acts on it.
+    """
     return RunAnswer.of(tell(here.engine, name, word))

@@ -202,6 +202,7 @@ def _retraining(connection: Connection, monitor: Monitor) -> dict[str, object]:
         "older_runs": len(history[_RUNS_SHOWN:]),
         "decisions": said[:_DECISIONS_SHOWN],
         "older_decisions": said[_DECISIONS_SHOWN:],
+        "helped": runs.helped_counts(connection, monitor.id),
         "run_names": {run.id: run.name for run in history},
     }
 

@@ -13,6 +13,7 @@ from web.rendering import path, render
 from web.site import Here
 from web.telling import Word, tell
 from web.trials import compared
+from web.why import explain
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,13 +35,15 @@ def show(here: Here, name: Name) -> HTMLResponse:
             endpoint_path=path("endpoints", story.monitor.name),
             stages=run_story.stages(story.run, story.events),
             places=run_story.places(story.run),
+            has_own_data=run_story.has_own_data(story.run),
             compared=compared(story.trials),
             words=actions.possible(story.run),
+            why=explain(story),
         )
     )
 
 
 @router.post("/runs/{name}/{word}")
 def say(here: Here, name: Name, word: Word) -> RedirectResponse:
-    """Approve, reject or cancel, and go back to the page."""
+    """Approve, reject, cancel or continue, and go back to the page."""
     return RedirectResponse(path("runs", tell(here.engine, name, word).name), 303)

@@ -1,0 +1,1 @@
+"""An Airflow on loopback, of either generation, in an environment of its own: for the demo and the tests."""
