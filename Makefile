@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help setup demo serve test bench bench-reading soak detection screenshot docs lint format lock bench-lock clean
+.PHONY: help setup demo serve test long bench bench-reading soak detection screenshot docs lint format lock bench-lock airflow-lock clean
 
 help:
 	@echo "make demo   play the whole story on this machine (ARGS=\"--once --seed 3\")"
 	@echo "make test   run the tests (ARGS=\"tests/judging -k drift\")"
-	@echo "make soak   kill the service 20 times over in the midst of a retraining run"
+	@echo "make long   run the tests that take a minute or so each, which make test leaves out"
+	@echo "make soak   kill two replicas over and over in the midst of 100 retraining runs (KEDGE_SOAK_ROUNDS=20 KEDGE_SOAK_SEED=7)"
 	@echo "make bench  measure Kedge and its peers (ARGS=\"--records 100000 --rounds 1\")"
 	@echo "make bench-reading measure how quickly S3 is read (ARGS=\"--files 2000\")"
 	@echo "make serve  run the service on kedge.yaml (ARGS=\"--port 8080\")"
@@ -39,7 +40,10 @@ serve: $(READY)
 	@$(BIN)/kedge serve $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+long: $(READY)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)
@@ -51,7 +55,7 @@ detection: $(READY)
 	@$(BIN)/python -m docs.detection
 
 soak: $(READY)
-	@KEDGE_SOAK_ROUNDS=$${KEDGE_SOAK_ROUNDS:-20} $(BIN)/python -m pytest -s tests/loop/test_killed.py $(ARGS)
+	@KEDGE_SOAK_ROUNDS=$${KEDGE_SOAK_ROUNDS:-100} $(BIN)/python -m pytest -s -m '' tests/loop/test_killed.py $(ARGS)
 
 screenshot: $(READY)
 	@$(BIN)/python -m docs.screenshot
@@ -80,5 +84,10 @@ bench-lock: $(READY)
 	  $(BIN)/uv pip compile benchmarks/requirements/$$peer.in --generate-hashes --no-emit-index-url --no-annotate \
 	    --no-header --python-version 3.11 --quiet -o benchmarks/requirements/$$peer.txt || exit 1; done
 
+airflow-lock: $(READY)
+	@for one in airflow2 airflow3; do \
+	  $(BIN)/uv pip compile demo/airflow/$$one.in --universal --generate-hashes --no-emit-index-url --no-annotate \
+	    --no-header --python-version 3.11 --quiet -o demo/airflow/$$one.txt || exit 1; done
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .airflow .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -33,8 +33,9 @@ from benchmarks import data
 from commands.logs import quiet
 from config.model import Endpoint
 from monitor import evidence, executions, ingest
-from monitor.observer import LEASE, Observer, World
+from monitor.observer import Observer
 from monitor.rejudging import past, rejudge
+from monitor.rounds import LEASE, World
 from store import monitors
 from store.engine import open_engine, reading, writing
 from store.lease import leased

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from baselines.checks.names import Check
 from baselines.create import create
 from baselines.profile import codec
 from config.distance import Distance
@@ -17,7 +18,6 @@ from demo.script import HOUR, Cast, Plot, cast, hours
 from demo.traffic import Destination
 from monitor.capture.decode import decode
 from monitor.capture.schema import schema_of_baseline
-from monitor.checks.names import Check
 from monitor.digest import Recipe, digest
 from monitor.judge import judge
 from monitor.windows import EPOCH

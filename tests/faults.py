@@ -75,6 +75,7 @@ class FaultyAws:
         self._plans: defaultdict[str, deque[Fault | None]] = defaultdict(deque)
         self._seen: defaultdict[str, int] = defaultdict(int)
         self._lock = threading.Lock()
+        self._clients: dict[str, Any] = {}
 
     def meets(self, operation: str, *faults: Fault | None) -> None:
         """Let the next calls of `operation` meet these, in their order; None lets a call through."""
@@ -96,7 +97,16 @@ class FaultyAws:
         from botocore.config import Config
 
         config = Config(retries={"total_max_attempts": 1}, proxies={}, connect_timeout=5, read_timeout=30)
-        return _session().client(service, endpoint_url=self.url, config=config)
+        with self._lock:
+            if service not in self._clients:
+                made = _session().client(service, endpoint_url=self.url, config=config)
+                self._clients[service] = made
+            return self._clients[service]
+
+    def close(self) -> None:
+        """Let go of the connections of its clients, behind each of which a thread waits."""
+        for each in self._clients.values():
+            each.close()
 
     def fate(self, operation: str) -> Fault | None:
         """What befalls the call that has just come."""
@@ -190,11 +200,12 @@ def faulty(direct: LocalAws) -> Iterator[FaultyAws]:
     with _Server((HOST, 0), Handler) as server:
         proxy = FaultyAws(f"http://{HOST}:{server.server_address[1]}", direct)
         Handler.faulty = proxy
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             yield proxy
         finally:
+            proxy.close()
             server.shutdown()
             thread.join()
 

@@ -37,7 +37,7 @@ OURS = {
     "web",
 }
 HEAVY = {"tensorflow", "keras", "evidently", "sagemaker", "pyspark", "moto", "pandas"}
-START_UP = ("commands", "service", "web", "monitor", "store", "config", "baselines", "objects")
+START_UP = ("commands", "service", "web", "monitor", "retrain", "store", "config", "baselines", "objects")
 MAX_LINES = 500
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
@@ -15,7 +16,14 @@ from config.assumptions import Assume
 from config.fields import Part
 from config.metrics import CHECKS, METRICS
 from config.model import CloudWatch, Config, Discover, Endpoint, Hooks, Report, Retention
-from config.retraining import Retrain, Target, Training
+from config.parameters import Parameters
+from config.policy import Cost, NewData
+from config.retraining import Retrain
+from config.rollout import Rollout
+from config.slices import Slice
+from config.targets import Airflow, CodePipeline, EventBridge, Mwaa, SageMakerPipeline, Target
+from config.training import Training
+from config.watch import Watch
 from tests.conftest import ROOT
 from tests.docs.markdown import page, pages, rows
 
@@ -30,8 +38,19 @@ PARTS: dict[str, type[Part]] = {
     "discover": Discover,
     "hooks": Hooks,
     "retrain": Retrain,
+    "new_data": NewData,
+    "cost": Cost,
     "target": Target,
+    "sagemaker_pipeline": SageMakerPipeline,
+    "codepipeline": CodePipeline,
+    "event_bridge": EventBridge,
+    "airflow": Airflow,
+    "mwaa": Mwaa,
     "training": Training,
+    "slices": Slice,
+    "ssm": Parameters,
+    "rollout": Rollout,
+    "watch": Watch,
 }
 LEAST: dict[str, Any] = {
     "discover": {},
@@ -39,6 +58,8 @@ LEAST: dict[str, Any] = {
         {
             "name": "a",
             "capture": "s3://bucket/capture",
+            "ground_truth": "s3://bucket/labels",
+            "prediction": "y",
             "hooks": {},
             "assume": {},
             "report": {"cron": "0 6 * * 1", "to": "s3://bucket/reports"},
@@ -49,6 +70,10 @@ LEAST: dict[str, Any] = {
                 "registry": "models",
                 "target": {"local": "train"},
                 "training": {},
+                "new_data": {"prefix": "s3://bucket/new"},
+                "cost": {"training": 1.0, "error": 1.0},
+                "rollout": {},
+                "watch": {},
             },
         }
     ],
@@ -113,7 +138,7 @@ def test_a_file_that_spells_out_the_defaults_of_the_page_says_what_one_without_t
         "endpoints": entry,
         **{name: entry[name] for name in ("report", "cloudwatch", "retention", "hooks", "retrain")},
         "target": entry["retrain"]["target"],
-        "training": entry["retrain"]["training"],
+        **{name: entry["retrain"][name] for name in ("training", "new_data", "cost", "rollout", "watch")},
     }
     for section, place in places.items():
         for key, row in table(section).items():
@@ -152,7 +177,7 @@ def test_the_first_example_shows_every_key_that_acts() -> None:
         "cloudwatch": entry["cloudwatch"],
         "retention": entry["retention"],
         "retrain": entry["retrain"],
-        "training": entry["retrain"]["training"],
+        **{name: entry["retrain"][name] for name in ("training", "new_data", "cost", "ssm")},
     }
     for section, place in places.items():
         part = PARTS[section]
@@ -177,6 +202,45 @@ EXAMPLES = [
     for at, (kind, text) in enumerate(each.blocks)
     if kind in ("yaml", "yml")
 ]
+
+
+def paths(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a plain value but the whole."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, each in pairs:
+        yield (*path, step)
+        yield from paths(each, (*path, step))
+
+
+WHOLE = yaml.safe_load(PAGE.blocks[0][1])
+WANTED = {"name", "capture", "when", "registry", "target", "prefix", "error", "cron", "to", "feature"}
+"""The keys without which a mapping of the first example is refused for that alone."""
+
+
+def altered(whole: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """The whole with the value at a place, and around it no more than has to be there."""
+    if not path:
+        return value
+    if isinstance(whole, list):
+        return [altered(whole[int(path[0])], path[1:], value)]
+    kept = {key: each for key, each in whole.items() if key in WANTED}
+    return {**kept, path[0]: altered(whole[path[0]], path[1:], value)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, 0, -3, 0.5, "", "5%", "1d", [], [0], [None], ["x"], {}, {"name": 3}, {"x": {}}],
+    ids=json.dumps,
+)
+def test_whatever_stands_at_a_key_the_file_is_read_or_refused_in_a_sentence(value: Any) -> None:
+    told = []
+    for path in paths(WHOLE):
+        try:
+            loading.parse(json.dumps(altered(WHOLE, path, value)), "kedge.yaml")
+        except loading.ConfigError as error:
+            told.append(str(error))
+    assert told
+    assert [each for each in told if not each.startswith("kedge.yaml") or "\n" in each] == []
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
