@@ -211,9 +211,14 @@ class Stage:
             owners = connection.execute(select(monitors_table.c.lease_owner)).scalars()
             return any(owner and f":{replica.pid}:" in owner for owner in owners)
 
-    def kill_at_work(self, replica: Replica, chance: np.random.Generator) -> None:
+    def at_work(self, replicas: list[Replica]) -> Replica:
+        """The first of them that holds a lease: another may have taken all that the one in turn would."""
+        held = until(lambda: any(map(self.holds_a_lease, replicas)), 120, pause=0.005)
+        assert held, replicas[0].said()
+        return next((one for one in replicas if self.holds_a_lease(one)), replicas[0])
+
+    def kill(self, replica: Replica, chance: np.random.Generator) -> None:
         """SIGKILL in the midst of a round, some chance moment after it began."""
-        until(lambda: self.holds_a_lease(replica), 60, pause=0.005)
         until(lambda: False, chance.uniform(0, 0.15), pause=0.01)
         replica.kill()
         # a round that ends gives its lease back, so one that a dead process holds was cut off
@@ -248,14 +253,15 @@ def _staged(folder: Path, place: Yard, database: str, seeds: range, stream: Stre
 
 
 def _play(stage: Stage, replicas: list[Replica], chance: np.random.Generator) -> None:
-    """Deliver phase by phase; in each a replica is killed at work and started again."""
+    """Deliver by phases; in each a replica is killed at work and started again: by turns, if it can be."""
     for phase in range(PHASES):
-        victim = replicas[phase % len(replicas)]
-        assert until(lambda: stage.holds_a_lease(victim), 120), victim.said()  # noqa: B023 (called at once)
         if phase == PHASES - 1:  # what is late now opens a window again that was judged before
             assert until(lambda: stage.long_ago_judged() == len(stage.names), 120, pause=0.1)
+        first = phase % len(replicas)
+        replicas[first].ready()
         stage.deliver(phase)
-        stage.kill_at_work(victim, chance)
+        victim = stage.at_work([*replicas[first:], *replicas[:first]])
+        stage.kill(victim, chance)
         victim.start()
     settled = until(lambda: stage.work_left() == 0, 240, pause=0.25)
     assert settled, replicas[0].said()[-3000:]

@@ -32,7 +32,7 @@ from tests.workflows.conftest import CAPTURED, FRESH, TEST, TRAINING
 pytestmark = pytest.mark.timeout(900)  # a minute for each Airflow where nobody else is on the machine
 
 TOKEN_SECONDS = 4
-END_SECONDS = 120.0
+END_SECONDS = 240.0
 ENVIRONMENT = "acme"
 SHIPPED = {"kedge-retrain", "abalone-data-workflow", "acme-data-workflow"}
 ENDS = ("well", "badly", "silently", "never")
@@ -294,18 +294,17 @@ def test_the_shipped_dag_trains_and_scores(rig: Rig, run_input: dict[str, Any]) 
 
 def test_killed_and_started_again_it_is_the_same_run(rig: Rig) -> None:
     target = rig.target("retried")  # what ran when it was killed has failed, to Airflow
-    handle = target.start("kedge-killed-1", conf("kedge-killed-1", "well"))
+    given = conf("kedge-killed-1", "slowly")
+    handle = target.start("kedge-killed-1", given)
+    eventually(lambda: rig.get(f"/{handle}/taskInstances/train")["state"] == "running")
     rig.server.kill()
-    for ask in (
-        lambda: target.status(handle),
-        lambda: target.start("kedge-killed-1", conf("kedge-killed-1", "well")),
-    ):
+    for ask in (lambda: target.status(handle), lambda: target.start("kedge-killed-1", given)):
         with pytest.raises(TargetError, match=r"does not answer .*it is tried again") as told:
             ask()
         assert told.value.retryable
     rig.server.start()
     assert isinstance(end_of(target, handle), Succeeded)
-    assert target.start("kedge-killed-1", conf("kedge-killed-1", "well")) == handle
+    assert target.start("kedge-killed-1", given) == handle
     assert rig.runs("retried") == ["kedge-killed-1"]
 
 

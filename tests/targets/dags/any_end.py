@@ -1,4 +1,4 @@
-"""A DAG that ends as its conf says: {"end": "well", "badly", "never" or "silently"}."""
+"""A DAG that ends as its conf says: {"end": "well", "badly", "never", "slowly" or "silently"}."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def any_end() -> None:
     def train(dag_run: Any = None) -> dict[str, Any]:
         if dag_run.conf["end"] == "badly":
             raise RuntimeError("it did not converge")
-        if dag_run.conf["end"] == "never":
-            time.sleep(600)
+        time.sleep({"never": 600, "slowly": 3}.get(dag_run.conf["end"], 0))
         return {"given": dag_run.conf}
 
     @task
