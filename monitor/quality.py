@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from baselines.quality import counts, curves
 from baselines.quality.counts import Counts
 from baselines.quality.curves import Tally
-from baselines.quality.pairs import Choices
+from baselines.quality.pairs import Choices, Floats
+from baselines.quality.residuals import REGRESSION
 from config.problem import ProblemType
 from store.records import MetricRow
-
-Floats = NDArray[np.float64]
 
 RESAMPLES = 500
 COVERAGE = 0.95
@@ -26,25 +25,7 @@ _CELLS = 5_000_000
 """How many resampled values are held at once, so that memory stays flat."""
 
 
-def rmse(residuals: Floats, labels: Floats) -> Floats:
-    """Root mean squared error, along the last axis."""
-    return np.asarray(np.sqrt(np.mean(residuals**2, axis=-1)))
-
-
-def mae(residuals: Floats, labels: Floats) -> Floats:
-    """Mean absolute error, along the last axis."""
-    return np.asarray(np.mean(np.abs(residuals), axis=-1))
-
-
-def r2(residuals: Floats, labels: Floats) -> Floats:
-    """1 − Σ residual² / Σ (label − mean)², along the last axis; NaN where all labels are the same."""
-    spread = np.sum((labels - labels.mean(axis=-1, keepdims=True)) ** 2, axis=-1)
-    differ = labels.max(axis=-1) > labels.min(axis=-1)  # the spread of equal labels is seldom exactly 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(differ, 1 - np.sum(residuals**2, axis=-1) / spread, np.nan))
-
-
-METRICS: dict[str, Callable[[Floats, Floats], Floats]] = {"mae": mae, "r2": r2, "rmse": rmse}
+METRICS: Final = {name: REGRESSION[name] for name in ("mae", "r2", "rmse")}
 
 
 def regression(predictions: Floats, labels: Floats, seed: int) -> tuple[MetricRow, ...]:

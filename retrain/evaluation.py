@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from retrain.judging import MEASURES, RESAMPLES, Floats, paired, widened
+from baselines.quality.pairs import Floats
+from retrain.judging import MEASURES, RESAMPLES, paired, widened
 from store.retraining import Trial
 
 EVALUATION: Final = "evaluation"

@@ -9,9 +9,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.quality.pairs import Floats
 from config.metrics import FRESH, LOWER_IS_BETTER
 from config.slices import Slice
-from retrain.judging import COVERAGE, Floats, Judgement, JudgingError, compared, paired
+from retrain.judging import COVERAGE, Judgement, JudgingError, compared, paired
 from retrain.slicing import Cut
 from store.retraining import Trial
 

@@ -11,15 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
+from baselines.quality.pairs import Floats
+from baselines.quality.residuals import REGRESSION
 from config.conditions import Condition, comparisons
 from config.expressions import Reading, Truth, evaluate
 from config.metrics import FRESH, LOWER_IS_BETTER
 from store.retraining import Trial
 
-Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 RESAMPLES: Final = 1000
+MEASURES: Final = {name: REGRESSION[name] for name in ("rmse", "mae", "r2")}
+"""Each metric as a function of residuals and labels along the last axis."""
 SEED: Final = 20_260_101
 """The bootstrap's: the same records give the same interval."""
 COVERAGE: Final = 0.95
@@ -39,27 +42,6 @@ class Judgement(StrEnum):
     WON = "won"
     LOST = "lost"
     WAITING = "waiting"
-
-
-def _rmse(residuals: Floats, labels: Floats) -> Floats:
-    with np.errstate(over="ignore"):  # what is too large for a number is infinite, and told
-        return np.asarray(np.sqrt(np.mean(np.square(residuals), axis=-1)))
-
-
-def _mae(residuals: Floats, labels: Floats) -> Floats:
-    with np.errstate(over="ignore"):
-        return np.asarray(np.mean(np.abs(residuals), axis=-1))
-
-
-def _r2(residuals: Floats, labels: Floats) -> Floats:
-    spread = np.var(labels, axis=-1)
-    differ = labels.max(axis=-1) > labels.min(axis=-1)  # the spread of equal labels is seldom exactly 0
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.asarray(np.where(differ, 1.0 - np.mean(np.square(residuals), axis=-1) / spread, np.nan))
-
-
-MEASURES: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {"rmse": _rmse, "mae": _mae, "r2": _r2}
-"""Each metric as a function of residuals and centred labels along the last axis."""
 
 
 def metrics_of(accept: Condition) -> tuple[str, ...]:

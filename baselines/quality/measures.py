@@ -91,7 +91,8 @@ def _deviation(values: list[float]) -> float:
 def _values(pairs: Pairs, problem: ProblemType) -> Iterator[tuple[str, float]]:
     if isinstance(pairs, Numbers):
         for name, of in REGRESSION.items():
-            yield name, float(of(pairs.predictions, pairs.labels)) if pairs.size else math.nan
+            residuals = pairs.predictions - pairs.labels
+            yield name, float(of(residuals, pairs.labels)) if pairs.size else math.nan
         return
     counted = counts.counts_of(pairs)
     if problem is ProblemType.BINARY_CLASSIFICATION:

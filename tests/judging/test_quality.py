@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baselines.quality import curves
-from baselines.quality.pairs import Choices
+from baselines.quality.pairs import Choices, Floats
 from config.problem import ProblemType
 from monitor import quality
-from monitor.quality import Floats, classification, regression
+from monitor.quality import classification, regression
 from store.records import MetricRow
 
 NUMBERS = st.integers(-(10**9), 10**9).map(lambda thousandths: thousandths / 1000)

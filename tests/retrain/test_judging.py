@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from baselines.quality.pairs import Floats
 from config.expressions import parse
 from config.metrics import LOWER_IS_BETTER
 from retrain import judging
-from retrain.judging import MEASURES, Floats, Judgement, JudgingError, metrics_of, verdict
+from retrain.judging import MEASURES, Judgement, JudgingError, metrics_of, verdict
 from store.retraining import Trial
 
 ACCEPT = parse("rmse < champion")
