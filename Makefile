@@ -40,10 +40,10 @@ serve: $(READY)
 	@$(BIN)/kedge serve $(ARGS)
 
 test: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 long: $(READY)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile -m long $(ARGS)
 
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.bench $(ARGS)

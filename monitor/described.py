@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import inf
@@ -40,7 +40,7 @@ class Described:
     seconds: float = DESCRIBE_SECONDS
     _known: dict[str, tuple[tuple[str, int | None], float, InForce | None]] = field(default_factory=dict)
     _told: dict[str, str] = field(default_factory=dict)
-    _packages: dict[str, str | None] = field(default_factory=dict)
+    _models: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
 
     def __call__(self, endpoint: Endpoint, era_id: int | None) -> InForce | None:
         """What is in force on the endpoint, asked no earlier than the era on record began."""
@@ -66,6 +66,8 @@ class Described:
             self._tell(endpoint, type(error).__name__, aws_told(error))
             return None
         self._told.pop(endpoint.name, None)
+        models = self._models_of(endpoint, described["EndpointConfigName"])
+        packages = set(models.values())
         return InForce(
             described["EndpointConfigName"],
             # AWS tells the machine's time, which says nothing about a business time that is played
@@ -73,20 +75,22 @@ class Described:
             if isinstance(self.clock, SystemClock)
             else self.clock.now(),
             updating=described["EndpointStatus"] == "Updating",
-            model_package=self._package_of(endpoint, described["EndpointConfigName"]),
+            model_package=packages.pop() if len(packages) == 1 else None,
+            models=models,
         )
 
-    def _package_of(self, endpoint: Endpoint, config: str) -> str | None:
-        """The model package behind a config, asked for once: a config never changes."""
-        if config not in self._packages:
+    def _models_of(self, endpoint: Endpoint, config: str) -> Mapping[str, str | None]:
+        """The model packages behind a config's variants, asked for once: a config never changes."""
+        if config not in self._models:
             try:
                 found = look_up(self.sagemaker(endpoint.role), endpoint.name)
             except DiscoveryError as error:
                 log.debug("model_package_not_found", endpoint=endpoint.name, reason=str(error))
-                return None
-            named = found.model_packages if found.endpoint_config == config else ()
-            self._packages[config] = named[0] if len(named) == 1 else None
-        return self._packages[config]
+                return {}
+            if found.endpoint_config != config:
+                return {}
+            self._models[config] = {each.name: each.model_package for each in found.variants}
+        return self._models[config]
 
     def _tell(
         self, endpoint: Endpoint, reason: str, advice: str = "allow sagemaker:DescribeEndpoint on it"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ from config.model import Endpoint
 from config.rollout import SETTLING
 from monitor.windows import EPOCH
 from store import deployments, incidents, runs
-from store.records import Deployment
+from store.records import Deployment, Served
 
 _INSTANT = timedelta(microseconds=1)
 """No two eras of an endpoint begin at once."""
@@ -22,12 +22,17 @@ _INSTANT = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What AWS says about an endpoint: its config and model package, since when, whether it is updating."""
+    """What AWS says about an endpoint: its config and model package, since when, whether it is updating.
+
+    `model_package` is None where it is not known, or variants have models of several; `models` is the package
+    behind each variant, empty where that is not known.
+    """
 
     endpoint_config: str
     since: datetime
     updating: bool = False
     model_package: str | None = None
+    models: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Change(StrEnum):
@@ -66,13 +71,23 @@ def close_outlived(connection: Connection, monitor_id: int, now: datetime) -> No
 
 
 def adopt(connection: Connection, eras: Sequence[Deployment], baseline_id: int, *, latest: bool) -> None:
-    """Let a baseline judge the eras that have none: nothing better is known of them.
+    """Let a baseline judge what has none, eras and variants: nothing better is known of them.
 
     With `latest` it judges the era in force too, whatever judged that so far.
     """
     for era in eras:
-        if era.baseline_id is None or (latest and era is eras[-1]):
-            deployments.set_baseline(connection, era.id, baseline_id)
+        anew = latest and era is eras[-1]
+        if anew or None in era.baseline_ids:
+            deployments.set_models(connection, _judged(era, baseline_id, anew=anew))
+
+
+def _judged(era: Deployment, baseline_id: int, *, anew: bool) -> Deployment:
+    own = None if anew else era.baseline_id
+    served = (
+        replace(each, baseline_id=baseline_id if anew else each.baseline_id or baseline_id)
+        for each in era.served
+    )
+    return replace(era, baseline_id=own or baseline_id, served=tuple(served))
 
 
 def follow(
@@ -91,6 +106,7 @@ def follow(
             started_at=EPOCH,
             endpoint_config=now_in_force.endpoint_config if now_in_force else None,
             model_package=now_in_force.model_package if now_in_force else None,
+            served=_own(now_in_force, lambda _, __: None) if now_in_force else (),
         )
         return deployments.eras(connection, monitor_id)
     last, what = eras[-1], change(eras, now_in_force)
@@ -101,30 +117,70 @@ def follow(
         if runs.has_left(connection, monitor_id, config, last.endpoint_config or "", now - SETTLING):
             return eras
         began = max(min(now_in_force.since, now), last.started_at + _INSTANT)
-        # a retraining run stores the baseline of its model before it rolls it out
-        planned = runs.planned_baseline(connection, monitor_id, config)
-        # a config that was in force before brings its own baseline back
-        again = next((era for era in reversed(eras) if era.endpoint_config == config), None)
-        package = now_in_force.model_package
-        if planned is None and again is None and package not in (None, last.model_package):
-            # and so does its model, or the run that it is of, where an owner made the config
-            judged = (era for era in reversed(eras) if era.model_package == package and era.baseline_id)
-            again = next(judged, None)
-            planned = None if again else runs.registered_baseline(connection, monitor_id, package)
+        serving = _serving(connection, monitor_id, eras, now_in_force)
         deployments.begin(
             connection,
             monitor_id,
             started_at=began,
             endpoint_config=config,
-            model_package=planned[1].model_package if planned else now_in_force.model_package,
+            model_package=serving.model_package,
             mixed_until=began if now_in_force.updating else None,
-            baseline_id=planned[0] if planned else (again or last).baseline_id,
+            baseline_id=serving.baseline_id,
+            served=serving.served,
         )
     else:
         settled = now if what is Change.SETTLE else last.mixed_until
-        package = last.model_package or now_in_force.model_package
-        deployments.name_config(connection, last.id, config, package, settled)
+        named = replace(
+            last,
+            model_package=last.model_package or now_in_force.model_package,
+            served=last.served or _own(now_in_force, lambda _, __: last.baseline_id),
+        )
+        deployments.name_config(connection, named, config, settled)
     return deployments.eras(connection, monitor_id)
+
+
+def _serving(
+    connection: Connection, monitor_id: int, eras: Sequence[Deployment], now_in_force: InForce
+) -> Deployment:
+    """The last era as it goes on by another config: with the models of that, and what judges them."""
+    last, config, package = eras[-1], now_in_force.endpoint_config, now_in_force.model_package
+    # a retraining run stores the baseline of its model before it rolls it out
+    planned = runs.planned_baseline(connection, monitor_id, config)
+    if planned is not None:
+        baseline_id, run = planned
+        beside = frozenset(now_in_force.models) or frozenset(each.variant for each in last.served)
+        return last.with_model(run.variant, run.model_package, baseline_id, beside)
+    # a config that was in force before brings its own baselines back
+    again = next((era for era in reversed(eras) if era.endpoint_config == config), None)
+    if again is not None:
+        return replace(again, model_package=package)
+
+    def judging(variant: str | None, package: str | None) -> int | None:
+        """By what a model is judged: as it was, or by what the run that it is of has stored for it."""
+        before = last if variant is None else last.of(variant)
+        if package in (None, before.model_package):
+            return before.baseline_id
+        judged = (each for era in reversed(eras) for each in _models(era) if each.model_package == package)
+        known = next((each.baseline_id for each in judged if each.baseline_id), None)
+        registered = None if known else runs.registered_baseline(connection, monitor_id, package or "")
+        return known or (registered[0] if registered else before.baseline_id)
+
+    served = _own(now_in_force, judging)
+    if not now_in_force.models and package is None:
+        served = last.served  # nobody says who serves where
+    return replace(last, model_package=package, baseline_id=judging(None, package), served=served)
+
+
+def _models(era: Deployment) -> tuple[Served, ...]:
+    return (*era.served, Served("", era.model_package, era.baseline_id))
+
+
+def _own(now_in_force: InForce, judging: Callable[[str, str | None], int | None]) -> tuple[Served, ...]:
+    """The variants with their models, where these are not all of one package."""
+    models = now_in_force.models
+    if len(set(models.values())) < 2:
+        return ()
+    return tuple(Served(name, models[name], judging(name, models[name])) for name in sorted(models))
 
 
 def no_baseline(endpoint: Endpoint) -> BaselineError:

@@ -130,7 +130,7 @@ def _is_skew(
     eras = deployments.eras(connection, execution.monitor_id)
     era = next(each for each in eras if each.id == execution.deployment_id)
     for earlier in reversed([each for each in eras if each.started_at < era.started_at]):
-        if not _is_same(connection, earlier, era, new):
+        if not _is_same(connection, earlier.of(execution.variant), era.of(execution.variant), new):
             continue
         last = executions.of_records(
             connection, execution.monitor_id, execution.variant, earlier.id, skew.FEWEST_RECORDS

@@ -226,7 +226,7 @@ class Observer:
             return known
         files = self._files(endpoint, endpoint.baseline)
         now_followed = (endpoint.digest, files.digest)
-        if known[-1].baseline_id is not None and self._followed.get(endpoint.name) == now_followed:
+        if None not in known[-1].baseline_ids and self._followed.get(endpoint.name) == now_followed:
             return known
         with lease.transaction() as connection:
             changed = versions.changed(connection, lease.key, files)
@@ -402,11 +402,12 @@ class Observer:
         by_id = {era.id: era for era in known}
         with reading(self.world.engine) as connection:
             due = stored_windows.due(connection, lease.key, now - endpoint.grace)
+        served = {one.id: by_id[one.deployment_id].of(one.variant) for one in due}
         # a window without a baseline waits for one, and no other window waits with it
-        with_baseline = [one for one in due if by_id[one.deployment_id].baseline_id is not None]
+        with_baseline = [one for one in due if served[one.id].baseline_id is not None]
         ripe = intake.ripe(with_baseline)
         for window in ripe:
-            era = by_id[window.deployment_id]
+            era = served[window.id]
             bench = executions.Bench(endpoint, self._baseline(endpoint, era), era.ended_at is not None)
             with lease.transaction() as connection:
                 execution = executions.judge_window(connection, window, bench, now)
@@ -487,7 +488,8 @@ class Observer:
         by_id = {era.id: era for era in known}
 
         def constraints(execution: Execution) -> Constraints:
-            return self._baseline(endpoint, by_id[execution.deployment_id]).constraints
+            era = by_id[execution.deployment_id].of(execution.variant)
+            return self._baseline(endpoint, era).constraints
 
         return delivery.send_waiting(
             self.world.engine, lease, self.world.cloudwatch, endpoint, constraints, now

@@ -52,7 +52,7 @@ class Past:
 
     def bench(self, window: Window) -> Bench:
         """Who judges a window."""
-        era = self.eras[window.deployment_id]
+        era = self.eras[window.deployment_id].of(window.variant)
         return Bench(
             self.endpoint,
             self.baseline,
@@ -61,12 +61,12 @@ class Past:
         )
 
     def is_verdict(self, window: Window) -> bool:
-        """Whether the version is the one that judges the window's era."""
+        """Whether the version is the one that judges the window's model."""
         return _rules(self.baseline, self.eras, window)
 
 
 def _rules(baseline: LoadedBaseline, eras: Mapping[int, Deployment], window: Window) -> bool:
-    return eras[window.deployment_id].baseline_id == baseline.baseline.id
+    return eras[window.deployment_id].of(window.variant).baseline_id == baseline.baseline.id
 
 
 def past(
@@ -94,8 +94,8 @@ def past(
                 f"'kedge baseline list {endpoint.name}' shows them"
             )
         eras = {era.id: era for era in deployments.eras(connection, monitor_id)}
-        asked = {era.baseline_id for era in eras.values() if era.baseline_id is not None} | {found.id}
-        loaded = {key: versions.load(connection, key) for key in asked}
+        asked = {found.id}.union(*(era.baseline_ids for era in eras.values()))
+        loaded = {key: versions.load(connection, key) for key in asked if key is not None}
         over = now - endpoint.grace if end is None else min(end, now - endpoint.grace)
         stored = windows.with_statistics(connection, monitor_id, start, over)
         waiting = tuple(one for one in stored if one.dirty and _rules(loaded[found.id], eras, one))

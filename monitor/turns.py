@@ -108,7 +108,7 @@ class Intake:
             return None
         digest = hashlib.blake2b(endpoint.digest.encode(), digest_size=32)
         for era in eras:
-            digest.update(f"{era.id} {era.baseline_id}\n".encode())
+            digest.update(f"{era.id} {era.baseline_id} {era.served}\n".encode())
         for kind, listed in sorted(self._found.items()):
             digest.update(f"{kind}\n".encode())
             for found in listed:
@@ -183,7 +183,7 @@ def has_work(endpoint: Endpoint, standing: Standing, now: datetime, sweep: timed
         return True
     if standing.is_tried and _is_uncounted(endpoint, monitor, now):
         return True
-    if not standing.eras or any(era.baseline_id is None for era in standing.eras):
+    if not standing.eras or any(None in era.baseline_ids for era in standing.eras):
         return True
     if monitor.swept_at is None or now - monitor.swept_at >= sweep:
         return True

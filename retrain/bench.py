@@ -151,11 +151,15 @@ class Bench:
         package: str | None,
         baseline_id: int | None,
     ) -> int:
-        """The era of a config that has come into force; where it was noticed already it gets its model."""
+        """The era of a config that has come into force; where it was noticed already it gets its model.
+
+        The other variants of the config keep their models, and what judges them.
+        """
         deployments.lock(connection, run.monitor_id)
         last = deployments.eras(connection, run.monitor_id)[-1]
+        served = last.with_model(run.variant, package, baseline_id, config.variants)
         if last.endpoint_config == config.config:
-            deployments.adopt(connection, last.id, package, baseline_id)
+            deployments.set_models(connection, served)
             return last.id
         # AWS tells the machine's time, which says nothing about a business time that is played
         since = min(config.since, self.now) if isinstance(self.world.clock, SystemClock) else self.now
@@ -164,20 +168,21 @@ class Bench:
             run.monitor_id,
             started_at=max(since, last.started_at + _INSTANT),
             endpoint_config=config.config,
-            model_package=package,
-            baseline_id=baseline_id,
+            model_package=served.model_package,
+            baseline_id=served.baseline_id,
+            served=served.served,
         )
         return begun.id
 
     def eras(self) -> tuple[Deployment, ...]:
-        """Every era of the endpoint, oldest first."""
+        """Every era of the endpoint as the run's variant has it, oldest first."""
         with reading(self.world.engine) as connection:
             run = runs.by_id(connection, self.lease.key)
             assert run is not None  # noqa: S101 (we hold its lease)
-            return deployments.eras(connection, run.monitor_id)
+            return tuple(era.of(run.variant) for era in deployments.eras(connection, run.monitor_id))
 
     def era(self, deployment_id: int) -> Deployment:
-        """An era of the endpoint."""
+        """An era of the endpoint as the run's variant has it."""
         return next(era for era in self.eras() if era.id == deployment_id)
 
     def baseline(self, era: Deployment) -> LoadedBaseline:

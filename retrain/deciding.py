@@ -54,7 +54,8 @@ def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, no
         variants = _variants(connection, monitor, endpoint, eras[-1])
     if not variants:
         return False  # nothing to decide on, and no row that says so: the registry would be asked every round
-    asked = _Asked(monitor, endpoint, retrain, eras, variants, reference(eras[-1]), newest, now)
+    quality = {variant: reference(eras[-1].of(variant)) for variant in variants}
+    asked = _Asked(monitor, endpoint, retrain, eras, variants, quality, newest, now)
     try:
         with writing(engine) as connection:
             requested = _decide(connection, asked)
@@ -98,7 +99,8 @@ class _Asked:
     retrain: Retrain
     eras: tuple[Deployment, ...]
     variants: tuple[str, ...]
-    quality: Mapping[str, float]
+    quality: Mapping[str, Mapping[str, float]]
+    """By variant, what its model was registered with."""
     newest: int
     now: datetime
 
@@ -116,7 +118,7 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
     def said(variant: str) -> Verdict:
         facts = known(variant)
         limit = looked_at(facts, endpoint.window, asked.now)
-        seen = of_windows(connection, monitor.id, variant, era.id, limit, asked.quality)
+        seen = of_windows(connection, monitor.id, variant, era.id, limit, asked.quality[variant])
         faults = incidents.data_faults(connection, monitor.id, variant, era.id)
         stretches = [(each.first_window, each.last_window) for each in faults]
         return decide(asked.retrain, with_faults(seen, stretches), facts, asked.now)
@@ -155,7 +157,7 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
         variant=variant,
         policy=terms(asked.retrain),
         conditions=verdict.conditions,
-        reference=asked.quality,
+        reference=asked.quality[variant],
         upto_object_id=max(
             arrived.upto if arrived and arrived.whole else 0,
             decisions.decided_upto_object(connection, monitor.id),

@@ -43,6 +43,11 @@ class Moment:
     decision: Decision | None = None
 
 
+def is_of(decision: Decision, era: Deployment, variant: str) -> bool:
+    """Whether what a decision saw of a model's registered quality is of a variant's."""
+    return decision.variant == variant or not era.served
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """Everything the database has of an endpoint that a policy may look at; all in order of storing."""
@@ -71,10 +76,10 @@ class Recorded:
             return next((era for era in self.eras if era.id == known), None)
         return next((era for era in reversed(self.eras) if era.started_at < moment.at), None)
 
-    def kept_reference(self, era: Deployment) -> Mapping[str, float] | None:
-        """What the era's model was registered with, as the first decision saw it that kept it."""
-        kept = (each.reference for each in self.decisions if each.deployment_id == era.id and each.reference)
-        return next(kept, None)
+    def kept_reference(self, era: Deployment, variant: str) -> Mapping[str, float] | None:
+        """What a variant's model was registered with, as the first decision saw it that kept it."""
+        kept = (each for each in self.decisions if each.deployment_id == era.id and each.reference)
+        return next((each.reference for each in kept if is_of(each, era, variant)), None)
 
     def data_fault(self, moment: Moment, era: Deployment) -> Incident | None:
         """The first data fault of the era that was open, told as it was then."""

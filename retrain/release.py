@@ -233,11 +233,11 @@ def _left_to_its_owner(run: Run, bench: Bench) -> Run:
     """Store the new baseline: whoever notices that the model was deployed finds it."""
     files = _write_baseline(run, bench)
     parameters.publish(run, bench)
-    latest = bench.eras()[-1]
     with bench.lease.transaction() as connection:
         version = import_files(connection, run.monitor_id, files, bench.now)
-        if latest.model_package == run.model_package:  # its owner was quicker
-            deployments.set_baseline(connection, latest.id, version.id)
+        # its owner may have been quicker
+        latest = deployments.eras(connection, run.monitor_id)[-1]
+        deployments.set_models(connection, latest.judged_by(run.model_package or "", version.id))
         return runs.move(
             connection,
             run,

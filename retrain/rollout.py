@@ -71,6 +71,7 @@ class InService:
     config: str
     since: datetime
     failure: str | None = None
+    variants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +412,8 @@ def state_of(answer: Answer) -> State:
     status = answer["EndpointStatus"]
     reason = answer.get("FailureReason")
     if status == "InService":
-        return InService(answer["EndpointConfigName"], _modified(answer), reason)
+        variants = frozenset(each["VariantName"] for each in answer.get("ProductionVariants") or ())
+        return InService(answer["EndpointConfigName"], _modified(answer), reason, variants)
     return Updating() if status in _MOVING else Failed(f"{status}: {reason}" if reason else status)
 
 

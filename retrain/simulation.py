@@ -19,7 +19,7 @@ from retrain.policy import Facts, Verdict, decide
 from retrain.policy.past import Attempt, Yes, acted_on, facts, would_have
 from retrain.policy.weighing import Looks
 from retrain.readings import with_faults
-from retrain.recorded import Moment, Recorded, Reference, Seen
+from retrain.recorded import Moment, Recorded, Reference, Seen, is_of
 from store.records import Deployment
 from store.retraining import Arrived, DecisionReason
 
@@ -117,8 +117,8 @@ class _Replay:
     assumed: Assumed
     seen: Seen = field(init=False)
     _looks: Looks = field(default_factory=Looks)
-    _references: dict[int, Mapping[str, float]] = field(default_factory=dict)
-    """What each era's model was registered with, or nothing: for moments whose decision has not kept it."""
+    _references: dict[tuple[int, str], Mapping[str, float]] = field(default_factory=dict)
+    """What the model of an era's variant was registered with, where a moment's decision has not kept it."""
     said: list[Said] = field(default_factory=list)
     _made: list[Attempt] = field(default_factory=list)
     """What the replay asked for, and what was really asked for before it began."""
@@ -146,12 +146,12 @@ class _Replay:
         variants = () if era is None else self._variants(era)
         if era is None or not variants:
             return
-        quality = self._quality(moment, era)
 
         def answered(variant: str) -> Verdict:
             known = self._facts(moment, era, variant)
             limit = looked_at(known, self.endpoint.window, moment.at)
             faults = self.recorded.data_faults(moment, era, variant)
+            quality = self._quality(moment, era, variant)
             windows = with_faults(self.seen.windows(era, variant, limit, quality), faults)
             return decide(self.retrain, windows, known, moment.at, self._looks)
 
@@ -161,13 +161,15 @@ class _Replay:
         if acted_on(verdict.reason, dry_run=self.retrain.dry_run):
             self._follow(moment, era, Yes.said(verdict, variant, moment.at), verdict)
 
-    def _quality(self, moment: Moment, era: Deployment) -> Mapping[str, float]:
-        """What the era's model was registered with, as decisions saw it; else the registry is asked, once."""
-        if moment.decision is not None and moment.decision.reference:
-            return moment.decision.reference
-        if era.id not in self._references:
-            self._references[era.id] = self.recorded.kept_reference(era) or self.reference(era)
-        return self._references[era.id]
+    def _quality(self, moment: Moment, era: Deployment, variant: str) -> Mapping[str, float]:
+        """What a model was registered with, as decisions saw it; else the registry is asked, once."""
+        decision = moment.decision
+        if decision is not None and decision.reference and is_of(decision, era, variant):
+            return decision.reference
+        if (era.id, variant) not in self._references:
+            kept = self.recorded.kept_reference(era, variant)
+            self._references[era.id, variant] = kept or self.reference(era.of(variant))
+        return self._references[era.id, variant]
 
     def _variants(self, era: Deployment) -> tuple[str, ...]:
         return (self.endpoint.variant,) if self.endpoint.variant else self.seen.variants(era)

@@ -199,7 +199,9 @@ def _outputs(output: str, scored: bool) -> dict[str, Any]:
 
 def _require_own(found: dict[str, Any], run: Run, bench: Bench) -> None:
     """Refuse a version that has answered requests already: it is no challenger, and is not to be rejected."""
-    served = {each.model_package for each in bench.eras() if each.id <= run.deployment_id}
+    served = frozenset[str]().union(
+        *(each.model_packages for each in bench.eras() if each.id <= run.deployment_id)
+    )
     champion = (handed(run).get("champion") or {}).get("model_package")
     package = found.get("model_package_arn")
     if package and package in served | {champion}:

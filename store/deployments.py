@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from store.records import Deployment
+from store.records import Deployment, Served
+from store.rows import to_json
 from store.schema import deployments, monitors, objects, segments
 
-_COLUMNS = [deployments.c[name] for name in Deployment.__slots__]
+COLUMNS = [deployments.c[name] for name in Deployment.__slots__]
+
+
+def of_row(row: Mapping[Any, Any]) -> Deployment:
+    """The era of a row with `COLUMNS`."""
+    served = json.loads(row["served"]) if row["served"] else ()
+    return Deployment(**{**row, "served": tuple(Served(**each) for each in served)})
 
 
 def eras(connection: Connection, monitor_id: int) -> tuple[Deployment, ...]:
     """Every era of the endpoint, oldest first."""
     rows = connection.execute(
-        select(*_COLUMNS).where(deployments.c.monitor_id == monitor_id).order_by(deployments.c.started_at)
+        select(*COLUMNS).where(deployments.c.monitor_id == monitor_id).order_by(deployments.c.started_at)
     )
-    return tuple(Deployment(**row) for row in rows.mappings())
+    return tuple(map(of_row, rows.mappings()))
 
 
 def lock(connection: Connection, monitor_id: int) -> None:
@@ -34,6 +45,7 @@ def begin(
     model_package: str | None,
     mixed_until: datetime | None = None,
     baseline_id: int | None = None,
+    served: Sequence[Served] = (),
 ) -> Deployment:
     """Open an era, and end the one before it at the same moment.
 
@@ -52,6 +64,7 @@ def begin(
         started_at=started_at,
         mixed_until=mixed_until,
         baseline_id=baseline_id,
+        served=_text(served),
     )
     deployment_id = connection.execute(begun.returning(deployments.c.id)).scalar_one()
     astray = select(segments.c.object_id).where(
@@ -61,34 +74,26 @@ def begin(
     return next(era for era in eras(connection, monitor_id) if era.id == deployment_id)
 
 
-def set_baseline(connection: Connection, deployment_id: int, baseline_id: int) -> None:
-    """The baseline that judges this era's windows from now on."""
-    connection.execute(
-        update(deployments).where(deployments.c.id == deployment_id).values(baseline_id=baseline_id)
-    )
-
-
-def adopt(
-    connection: Connection, deployment_id: int, model_package: str | None, baseline_id: int | None
-) -> None:
-    """Give an era the model package and baseline that were prepared for it."""
+def set_models(connection: Connection, era: Deployment) -> None:
+    """Which models serve in an era, and what judges them from now on, are as `era` has them."""
     connection.execute(
         update(deployments)
-        .where(deployments.c.id == deployment_id)
-        .values(model_package=model_package, baseline_id=baseline_id)
+        .where(deployments.c.id == era.id)
+        .values(model_package=era.model_package, baseline_id=era.baseline_id, served=_text(era.served))
     )
 
 
 def name_config(
-    connection: Connection,
-    deployment_id: int,
-    endpoint_config: str,
-    model_package: str | None,
-    mixed_until: datetime | None,
+    connection: Connection, era: Deployment, endpoint_config: str, mixed_until: datetime | None
 ) -> None:
-    """What AWS says is in force, for an era that was opened before AWS could be asked."""
+    """What AWS says is in force, for an era that was opened before AWS could be asked; the models too."""
     connection.execute(
         update(deployments)
-        .where(deployments.c.id == deployment_id)
-        .values(endpoint_config=endpoint_config, model_package=model_package, mixed_until=mixed_until)
+        .where(deployments.c.id == era.id)
+        .values(endpoint_config=endpoint_config, mixed_until=mixed_until)
     )
+    set_models(connection, era)
+
+
+def _text(served: Sequence[Served]) -> str | None:
+    return to_json([asdict(each) for each in served]) if served else None

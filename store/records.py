@@ -5,7 +5,8 @@ All times are UTC and aware. `id` is the row's key; a record that was not stored
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -113,8 +114,20 @@ class Monitor:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A variant's own model in an era, and what judges it, where these are not the era's."""
+
+    variant: str
+    model_package: str | None
+    baseline_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
-    """An era: the time during which one endpoint config was in force, from `started_at` on."""
+    """An era: the time during which one endpoint config was in force, from `started_at` on.
+
+    The model package and the baseline are those of every variant that is not among `served`.
+    """
 
     id: int
     monitor_id: int
@@ -124,6 +137,43 @@ class Deployment:
     ended_at: datetime | None
     mixed_until: datetime | None
     baseline_id: int | None
+    served: tuple[Served, ...] = ()
+
+    def of(self, variant: str) -> Deployment:
+        """The era as a variant has it: with the package and the baseline of the model that answers there."""
+        own = next((each for each in self.served if each.variant == variant), None)
+        if own is None:
+            return self
+        return replace(self, model_package=own.model_package, baseline_id=own.baseline_id)
+
+    @property
+    def model_packages(self) -> frozenset[str]:
+        """All that are known to serve in it."""
+        named = {self.model_package, *(each.model_package for each in self.served)}
+        return frozenset(package for package in named if package is not None)
+
+    @property
+    def baseline_ids(self) -> frozenset[int | None]:
+        """What judges its windows, None among them where some have nothing."""
+        return frozenset({self.baseline_id, *(each.baseline_id for each in self.served)})
+
+    def with_model(
+        self, variant: str, model_package: str | None, baseline_id: int | None, beside: Collection[str]
+    ) -> Deployment:
+        """The same with another model in a variant; the variants `beside` it keep theirs."""
+        others = tuple(each for each in self.served if each.variant in beside and each.variant != variant)
+        if not set(beside) - {variant}:
+            return replace(self, model_package=model_package, baseline_id=baseline_id, served=())
+        return replace(self, served=(*others, Served(variant, model_package, baseline_id)))
+
+    def judged_by(self, model_package: str, baseline_id: int) -> Deployment:
+        """The same with another baseline for a model, wherever it serves."""
+        served = (
+            replace(each, baseline_id=baseline_id) if each.model_package == model_package else each
+            for each in self.served
+        )
+        own = baseline_id if self.model_package == model_package else self.baseline_id
+        return replace(self, baseline_id=own, served=tuple(served))
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ deployments = Table(
     Column("ended_at", Utc),
     Column("mixed_until", Utc),
     _of("baselines", nullable=True, cascade=False),
+    # JSON: the variants that have another model than the rest, each with its package and its baseline's key
+    Column("served", Text),
     UniqueConstraint("monitor_id", "started_at"),
 )
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, case, exists, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from store.deployments import COLUMNS, of_row
 from store.monitors import register
 from store.records import Deployment, ExecutionKind, Monitor
 from store.retraining import RunState
 from store.schema import deployments, executions, incidents, monitors, runs, windows
 
 _MONITOR = [monitors.c[name] for name in Monitor.__slots__]
-_ERA = [deployments.c[name] for name in Deployment.__slots__]
 _MANY = 500
 """Rows to a statement."""
 
@@ -127,10 +127,10 @@ def _standings(connection: Connection, due: Mapping[int, datetime | None]) -> tu
     ids = list(due)
     eras: defaultdict[int, list[Deployment]] = defaultdict(list)
     found = connection.execute(
-        select(*_ERA).where(deployments.c.monitor_id.in_(ids)).order_by(deployments.c.started_at)
+        select(*COLUMNS).where(deployments.c.monitor_id.in_(ids)).order_by(deployments.c.started_at)
     )
     for row in found.mappings():
-        eras[row["monitor_id"]].append(Deployment(**row))
+        eras[row["monitor_id"]].append(of_row(row))
     kinds = tuple(ExecutionKind)
     rows = connection.execute(
         select(

@@ -61,7 +61,7 @@ class Story:
 def read(connection: Connection, run: Run, monitor: Monitor) -> Story:
     """Everything the database has of an endpoint's run."""
     eras = deployments.eras(connection, monitor.id)
-    champion = next((era for era in eras if era.id == run.deployment_id), None)
+    champion = next((era.of(run.variant) for era in eras if era.id == run.deployment_id), None)
     known = {baseline.id: baseline for baseline in baselines.versions(connection, monitor.id)}
     decision = decisions.of_run(connection, run.id)
     policy_id = decision.policy_id if decision else None

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from baselines.folder import BaselineFiles
 from baselines.versions import import_files
-from monitor.eras import Change, InForce, change, follow
+from monitor.eras import Change, InForce, adopt, change, follow
 from monitor.windows import EPOCH
 from store import deployments
 from store.engine import writing
@@ -122,6 +122,54 @@ def test_a_new_era_is_judged_by_the_baseline_of_the_last_until_it_has_its_own(da
         files = BaselineFiles(STATISTICS_TEXT, CONSTRAINTS_TEXT, "folder", "digest")
         version = import_files(connection, monitor.id, files, NOON)
         (first,) = follow(connection, monitor.id, InForce("config-1", NOON), NOON)
-        deployments.set_baseline(connection, first.id, version.id)
+        deployments.set_models(connection, replace(first, baseline_id=version.id))
         eras = follow(connection, monitor.id, InForce("config-2", NOON + HOUR), NOON + HOUR)
     assert [era.baseline_id for era in eras] == [version.id, version.id]
+
+
+def test_variants_of_several_versions_each_keep_what_judges_their_model(database: Engine) -> None:
+    two = InForce("config-1", NOON, models={"blue": "arn:1", "green": "arn:2"})
+    swapped = InForce("config-2", NOON + HOUR, models={"blue": "arn:2", "green": "arn:1", "red": "arn:3"})
+    alike = InForce("config-3", NOON + 2 * HOUR, model_package="arn:2", models={"blue": "arn:2"})
+    with writing(database) as connection:
+        monitor = watched(connection)
+        (first,) = follow(connection, monitor.id, two, NOON)
+        assert first.baseline_ids == {None}
+        versions = [
+            import_files(
+                connection, monitor.id, BaselineFiles(STATISTICS_TEXT, CONSTRAINTS_TEXT, name, name), NOON
+            ).id
+            for name in ("one", "two")
+        ]
+        adopt(connection, [first], versions[0], latest=False)
+        (first,) = deployments.eras(connection, monitor.id)
+        assert first.baseline_ids == {versions[0]}
+        deployments.set_models(connection, first.judged_by("arn:2", versions[1]))
+        *_, second = follow(connection, monitor.id, swapped, NOON + HOUR)
+        served = {name: second.of(name) for name in ("blue", "green", "red")}
+        *_, third = follow(connection, monitor.id, alike, NOON + 2 * HOUR)
+        back = replace(two, endpoint_config="config-1", since=NOON + 3 * HOUR)
+        *_, fourth = follow(connection, monitor.id, back, NOON + 3 * HOUR)
+        adopt(connection, [fourth], versions[0], latest=True)
+        *_, anew = deployments.eras(connection, monitor.id)
+    assert {name: era.model_package for name, era in served.items()} == swapped.models
+    assert {name: era.baseline_id for name, era in served.items()} == {
+        "blue": versions[1],
+        "green": versions[0],
+        "red": versions[0],  # nobody knows better: by what judged the endpoint before
+    }
+    assert (third.model_package, third.baseline_id, third.served) == ("arn:2", versions[1], ())
+    assert {name: fourth.of(name).baseline_id for name in ("blue", "green")} == {
+        "blue": versions[0],
+        "green": versions[1],
+    }
+    assert anew.baseline_ids == {versions[0]}
+
+
+def test_a_config_whose_models_nobody_names_is_judged_as_the_last(database: Engine) -> None:
+    two = InForce("config-1", NOON, models={"blue": "arn:1", "green": "arn:2"})
+    with writing(database) as connection:
+        monitor = watched(connection)
+        (first,) = follow(connection, monitor.id, two, NOON)
+        *_, second = follow(connection, monitor.id, InForce("config-2", NOON + HOUR), NOON + HOUR)
+    assert second.served == first.served

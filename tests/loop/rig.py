@@ -159,8 +159,13 @@ class Rig:
         return Endpoint.model_validate({**entry, **self.entry, "retrain": retrain | self.retrain})
 
     def _in_force(self, _: Endpoint, _era: int | None) -> InForce:
-        found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
-        return InForce(found["EndpointConfigName"], self.clock.now(), model_package=self.package or None)
+        sagemaker = self.aws.direct.client("sagemaker")
+        config = sagemaker.describe_endpoint(EndpointName=ENDPOINT)["EndpointConfigName"]
+        variants = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+        if len(variants) == 1:
+            return InForce(config, self.clock.now(), model_package=self.package or None)
+        models = {each["VariantName"]: _package_of(sagemaker, each["ModelName"]) for each in variants}
+        return InForce(config, self.clock.now(), models=models)
 
     def pass_hours(
         self,
@@ -344,6 +349,11 @@ class Rig:
     def endpoint_config(self) -> str:
         found = self.aws.direct.client("sagemaker").describe_endpoint(EndpointName=ENDPOINT)
         return str(found["EndpointConfigName"])
+
+
+def _package_of(sagemaker: Any, model: str) -> str:
+    (container,) = sagemaker.describe_model(ModelName=model)["Containers"]
+    return str(container["ModelPackageName"])
 
 
 def _is_over(target: LocalTarget, run: str) -> bool:

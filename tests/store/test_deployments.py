@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Engine
 
 from store import baselines, captures, deployments
@@ -70,12 +72,13 @@ def test_an_era_opened_in_the_dark_is_named_later_and_gets_its_baseline(database
         dark = deployments.begin(
             connection, monitor.id, started_at=NOON, endpoint_config=None, model_package=None
         )
-        deployments.name_config(connection, dark.id, "config-3", "arn:package/3", NOON + HOUR)
+        known = replace(dark, model_package="arn:package/3")
+        deployments.name_config(connection, known, "config-3", NOON + HOUR)
         baseline = baselines.add(
             connection, monitor.id, statistics="{}", constraints="{}", source="", source_digest="",
             records=0, features=0, now=NOON,
         )  # fmt: skip
-        deployments.set_baseline(connection, dark.id, baseline.id)
+        deployments.set_models(connection, replace(known, baseline_id=baseline.id))
         *_, named = deployments.eras(connection, monitor.id)
         assert (named.id, named.endpoint_config, named.model_package) == (
             dark.id,

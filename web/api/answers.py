@@ -258,11 +258,19 @@ class EraAnswer:
     ended_at: datetime | None
     endpoint_config: str | None
     model_package: str | None
+    variants: dict[str, str | None]
+    """The model packages of variants that have another than the rest, by variant."""
 
     @classmethod
     def of(cls, stored: Deployment) -> EraAnswer:
         """From the stored row."""
-        return cls(**{name: getattr(stored, name) for name in cls.__slots__})
+        return cls(
+            stored.started_at,
+            stored.ended_at,
+            stored.endpoint_config,
+            stored.model_package,
+            {each.variant: each.model_package for each in stored.served},
+        )
 
 
 @dataclass(frozen=True, slots=True)
