@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import ColumnElement, Connection, case, exists, func, select
 
 from store import fleet
-from store.records import ExecutionKind, FleetPage, FleetState, FleetTotals, IncidentKind, Monitor
+from store.records import ExecutionKind, FleetRow, FleetState, IncidentKind, Monitor
 from store.schema import executions, incidents, monitors, rejects
 
 _COLUMNS = [monitors.c[name] for name in Monitor.__slots__]
 _ORDER = tuple(FleetState)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPage:
+    """Some endpoints of a fleet, and how many of it there are in each state."""
+
+    rows: tuple[FleetRow, ...]
+    matching: int
+    counts: dict[FleetState, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetTotals:
+    """What was counted of one endpoint since its history begins."""
+
+    endpoint: str
+    records: int
+    rejects: dict[str, int]
 
 
 def page(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,7 +21,6 @@ from store.records import (
     NewExecution,
     Outcome,
     QualityPoint,
-    ViolationCount,
     Window,
 )
 from store.schema import baselines, check_results, executions, feature_results, metrics, windows
@@ -28,6 +28,15 @@ from store.schema import baselines, check_results, executions, feature_results, 
 Row = TypeVar("Row")
 _MANY = 500
 """Keys that one statement names: PostgreSQL takes 65,535 parameters."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViolationCount:
+    """In how many judged windows of a period a feature violated a check."""
+
+    check: str
+    feature: str
+    windows: int
 
 
 def record(

@@ -472,33 +472,6 @@ class FleetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class FleetPage:
-    """Some endpoints of a fleet, and how many of it there are in each state."""
-
-    rows: tuple[FleetRow, ...]
-    matching: int
-    counts: dict[FleetState, int]
-
-
-@dataclass(frozen=True, slots=True)
-class FleetTotals:
-    """What was counted of one endpoint since its history begins."""
-
-    endpoint: str
-    records: int
-    rejects: dict[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class ViolationCount:
-    """In how many judged windows of a period a feature violated a check."""
-
-    check: str
-    feature: str
-    windows: int
-
-
-@dataclass(frozen=True, slots=True)
 class DriftPoint:
     """One feature's distance in one window, for the picture over time."""
 

@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 
 from config.clock import Clock
 from store import attention, fleet, runs, turns
+from store.attention import FleetTotals
 from store.engine import reading
-from store.records import FleetRow, FleetTotals, IncidentKind
+from store.records import FleetRow, IncidentKind
 from store.retraining import RunState
 from store.turns import Lag
 

@@ -15,6 +15,7 @@ from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.model import Endpoint
 from store import baselines, captures, executions, fleet, incidents, monitors, windows
+from store.executions import ViolationCount
 from store.records import (
     DriftPoint,
     Execution,
@@ -25,7 +26,6 @@ from store.records import (
     Monitor,
     Outcome,
     QualityPoint,
-    ViolationCount,
 )
 
 _ALL = 1_000_000  # windows; a year of minutes is half of it

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, func, select
 
 from store import baselines, executions, windows
+from store.executions import ViolationCount
 from store.records import (
     CheckRow,
     Deployment,
@@ -20,7 +21,6 @@ from store.records import (
     MetricRow,
     Monitor,
     Outcome,
-    ViolationCount,
 )
 from store.schema import check_results, feature_results, metrics
 from store.schema import windows as windows_table
