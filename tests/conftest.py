@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine
@@ -108,7 +109,6 @@ def _moto() -> Iterator[str]:
 def aws(_moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The address of an empty AWS on loopback, the only one that boto3 finds for the test's time."""
     import boto3
-    import httpx
 
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -124,7 +124,7 @@ def aws(_moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    httpx.post(f"{_moto}/moto-api/reset", trust_env=False).raise_for_status()
+    urllib3.request("POST", f"{_moto}/moto-api/reset")  # not httpx, which reads all authorities each time
     return _moto
 
 
