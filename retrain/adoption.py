@@ -140,10 +140,20 @@ def _windows(
         )
 
 
-def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run:
-    """The new model is not in force any more: no more windows come, and there is nothing to go back from."""
+def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run | None:
+    """The new model is not in force any more: no more windows come, and there is nothing to go back from.
+
+    Where its owner has gone back by hand nothing else names it: its parameters, and, was it shown to be
+    worse, the registry.
+    """
     helped = Helped.NOT if found is Look.WORSE else Helped.UNKNOWN
     words = f"{why}. {told}" if found is Look.WORSE else f"{why}: whether it helped is not known."
+    if bench.eras()[-1].endpoint_config == run.old_endpoint_config:
+        words = _declined(run, bench, words, words) if found is Look.WORSE else words
+        is_put_back = _attempted(parameters.put_back, run, bench)
+        if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
+            return None
+        words = words if is_put_back else f"{words} {_NOT_PUT_BACK}"
     return bench.move(run, RunState.ADOPTED, RunReason.OVERTAKEN, words, helped=helped)
 
 

@@ -63,8 +63,8 @@ def champion(
     """The champion of an era, by the parameter, as far as that can be believed.
 
     A workflow writes the parameter when it registers, so what it names may have lost, may be under way, or
-    may have been rolled back. Such a version is never the champion: that is the one which a run of the same
-    model was judged against before.
+    may have been rolled back, by a run or by hand. Such a version is never the champion: that is the one
+    which a run of the same model was judged against before.
 
     Args:
         parameter: its name.
@@ -84,7 +84,7 @@ def champion(
     named = named_by(ssm, parameter)
     if named is None:
         return Champion(known)
-    why = _refused(named, past, sagemaker)
+    why = _refused(named, era, past, sagemaker)
     if why is None:
         return Champion(named)
     told = f"The SSM parameter {parameter} names {named}, {why}: "
@@ -93,13 +93,16 @@ def champion(
     return Champion(known, f"{told}the champion is still {known}.")
 
 
-def _refused(named: str, past: Sequence[Run], sagemaker: SageMakerClient) -> str | None:
+def _refused(named: str, era: Deployment, past: Sequence[Run], sagemaker: SageMakerClient) -> str | None:
     """Why a version is no champion; None where nothing speaks against it."""
     if status(sagemaker, named) is PackageStatus.REJECTED:
         return "which is rejected"
     made = next((run for run in past if named in (run.model_package, _answered(run))), None)
     if made is not None and made.state is not RunState.ADOPTED:
         return f"which {made.name} made and which did not take its place"
+    if made is not None and made.old_endpoint_config and made.old_endpoint_config == era.endpoint_config:
+        # it was rolled out, and what is in force is what it took the place of
+        return f"which {made.name} made and which was taken out again"
     return None
 
 

@@ -138,9 +138,10 @@ def model_request(
 ) -> Request:
     """CreateModel: the package's containers with the role, network and isolation of the present model.
 
+    Several are called as the present ones are: in sequence, or each directly.
     `environment` are the variables that are set beside those of the package.
     """
-    kept = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation")
+    kept = ("ExecutionRoleArn", "VpcConfig", "EnableNetworkIsolation", "InferenceExecutionConfig")
     carried = {name: present[name] for name in kept if present.get(name)}
     container = {"ModelPackageName": package} | ({"Environment": dict(environment)} if environment else {})
     return {"ModelName": run_name, "Containers": [container], **carried}

@@ -25,10 +25,10 @@ class Facts:
 
     `data_fault` is an open one of the endpoint, `run_in_flight` the name of a run that has not ended,
     `last_run_ended_at` when the last attempt ended, however it did, `recent_runs` when runs were requested.
-    `in_vain` counts the attempts in a row, the last one included, that did not help this era's model;
-    `decided` are the breaches of this era and variant that were decided on, the newest of each condition.
-    A schedule counts from `since`, when the era began or the last run ended. `arrived` is the training data
-    that came and was not acted on yet.
+    `in_vain` counts the attempts in a row, the last one included, that did not help, and that found this
+    era's model or led to it; `decided` are the breaches of this era and variant that were decided on, the
+    newest of each condition. A schedule counts from `since`, when the era began or the last run ended.
+    `arrived` is the training data that came and was not acted on yet.
     """
 
     data_fault: Incident | None = None

@@ -20,7 +20,8 @@ class Attempt:
     """One run, or what would have been one: `ended_at` is None while it is under way.
 
     `config` is the endpoint config of its champion: one that came back by a rollback is the same model.
-    `in_vain` is None where it says nothing about retraining: cancelled, or never made.
+    `in_vain` is None where it says nothing about retraining: cancelled, or never made. `left` is the config
+    that it put in the place of its champion's and did not take back, None where it did no such thing.
     """
 
     name: str
@@ -28,6 +29,11 @@ class Attempt:
     ended_at: datetime | None
     config: str | None
     in_vain: bool | None
+    left: str | None = None
+
+    def is_of(self, config: str | None) -> bool:
+        """Whether what is in force by this config is its champion, or the model that it has left there."""
+        return config == self.config or (self.left is not None and config == self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,16 @@ class Yes:
 def attempt(run: Run, eras: Iterable[Deployment]) -> Attempt:
     """A run as an attempt."""
     config = next((era.endpoint_config for era in eras if era.id == run.deployment_id), None)
-    return Attempt(run.name, run.requested_at, run.ended_at, config, in_vain(run.state, run.helped))
+    # without an era of its own it came to no rollout, or SageMaker took that back
+    is_left = run.new_deployment_id is not None and run.state is not RunState.ROLLED_BACK
+    return Attempt(
+        run.name,
+        run.requested_at,
+        run.ended_at,
+        config,
+        in_vain(run.state, run.helped),
+        run.new_endpoint_config if is_left else None,
+    )
 
 
 def in_vain(state: RunState, helped: Helped | None) -> bool | None:
@@ -95,12 +110,15 @@ def facts(
 
 
 def _in_a_row(attempts: Sequence[Attempt], config: str | None) -> int:
+    """So many did not help, of those that led to the config in force; another's deployment parts them."""
     count = 0
     for each in attempts:
         if each.ended_at is None or each.in_vain is None:
             continue
-        if not each.in_vain or each.config != config:
+        if not each.in_vain or not each.is_of(config):
             break
+        # where it has left its own model in force, those before it were of the one that it replaced
+        config = each.config
         count += 1
     return count
 

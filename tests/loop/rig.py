@@ -235,8 +235,20 @@ class Rig:
         present = sagemaker.describe_endpoint_config(EndpointConfigName=self.endpoint_config())
         kept = {name: present[name] for name in ("ProductionVariants", "DataCaptureConfig")}
         sagemaker.create_endpoint_config(EndpointConfigName=config, **kept)
+        self.set_to(config)
+
+    def set_to(self, config: str) -> None:
+        """Somebody else puts the endpoint on a config that is there."""
+        sagemaker = self.aws.direct.client("sagemaker")
         sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName=config)
         assert until(lambda: self.endpoint_config() == config)
+
+    def taken_out(self) -> None:
+        """The owner goes back to the config before the rollout by hand, which is noticed an hour later."""
+        self.set_to(OLD_CONFIG)
+        self.clock.at += HOUR
+        self.observe()
+        assert self.eras()[-1].endpoint_config == OLD_CONFIG
 
     @contextmanager
     def stale_answer(self, config: str, failure: str | None = None) -> Iterator[None]:

@@ -329,6 +329,30 @@ def test_a_version_that_lost_is_not_the_next_champion_though_its_parameter_names
     assert thresholds == pytest.approx([1.15 * 2.1] * len(thresholds))
 
 
+_EARLY = (RunState.REQUESTED, RunState.STARTED)
+
+
+def test_a_version_that_its_owner_took_out_is_not_the_next_champion(rig: Rig) -> None:
+    stack = Stack.before_traffic(rig, chapter_10(2.4))
+    champion = stack.version()["ModelPackageArn"]
+    rig.retrain = {**rig.retrain, "approval": "always", "cooldown": "1h", "back_off": "1 up to 0s"}
+    stack.leaves(chapter_10(1.2), baseline_csv(1.2))
+    first = rig.until(RunState.DEPLOYED)
+    rig.taken_out()
+    assert rig.until(RunState.ADOPTED).reason is RunReason.OVERTAKEN
+    assert stack.held_by("ModelPackageName") == first.model_package, "of which Kedge has written nothing"
+    stack.leaves_elsewhere("e-3")
+    stack.leaves(chapter_10(2.2), baseline_csv(2.2), "e-3")
+    rig.hours.append(rig.hours[-1])  # of which nobody asked anything
+    rig.pass_hours("changed", "changed", "changed")
+    run = rig.until_so(lambda run: run.name != first.name and run.state not in _EARLY)
+    assert json.loads(run.input or "")["champion"]["model_package"] == champion
+    thresholds = [threshold for each in rig.decided() for _, _, threshold in each.seen]
+    assert thresholds == pytest.approx([1.15 * 2.4] * len(thresholds))
+    (told,) = (each for each in stack.told(RunReason.TRAINING) if "ModelPackageName" in each)
+    assert "which kedge-abalone-1 made and which was taken out again: the champion is still" in told
+
+
 def test_its_release_change_is_the_target_and_its_parameters_are_the_answer(rig: Rig) -> None:
     missing_pipelines.install()
     stack = Stack.before_traffic(rig, chapter_10(2.1))

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 
 from store import runs
 from store.engine import reading
-from store.retraining import RunReason, RunState
+from store.retraining import Helped, RunReason, RunState
 from tests.clock import HOUR
 from tests.faults import Fault
 from tests.loop.rig import OLD_CONFIG, Rig
@@ -146,6 +146,39 @@ def test_a_good_model_is_adopted_once_they_name_it_or_after_a_day(breached: Rig)
     answers_again()
     run = rig.until(RunState.ADOPTED)
     assert held(rig)[NAMES["model_package"]] == run.model_package
+
+
+@pytest.mark.parametrize(("mirrored", "status"), [(True, "Rejected"), (False, "Approved")])
+def test_they_name_the_champion_again_when_its_owner_takes_the_new_model_out(
+    breached: Rig, mirrored: bool, status: str
+) -> None:
+    """What its windows have shown to be worse is nothing for others to deploy either."""
+    rig = wanting(breached)
+    published(rig)
+    rig.answered_by_challenger(mirrored=mirrored)
+    rig.pass_hours("changed", labels=None if mirrored else 0)
+    rig.taken_out()
+    run = rig.until(RunState.ADOPTED)
+    assert (run.reason, run.helped) == (RunReason.OVERTAKEN, Helped.NOT if mirrored else Helped.UNKNOWN)
+    assert held(rig) == {NAMES["model_package"]: "PLACEHOLDER"}
+    assert rig.packages() == {run.model_package: status}
+    assert told(rig) == []
+
+
+@pytest.mark.parametrize("hours", [1, 25])
+def test_what_was_taken_out_is_over_once_they_answer_or_after_a_day(breached: Rig, hours: int) -> None:
+    rig = wanting(breached)
+    published(rig)
+    answers_again = unanswered(rig, "PutParameter")
+    rig.taken_out()
+    rig.act()
+    assert rig.runs()[0].state is RunState.DEPLOYED
+    rig.clock.at += hours * HOUR
+    if hours == 1:
+        answers_again()
+    run = rig.until(RunState.ADOPTED)
+    assert (held(rig)[NAMES["model_package"]] == "PLACEHOLDER") is (hours == 1)
+    assert ("could not be put back: set them by hand" in run.told) is (hours == 25)
 
 
 @pytest.mark.parametrize("hours", [1, 25])

@@ -12,7 +12,7 @@ from retrain.reference import References
 from retrain.simulation import Assumed, Simulation, simulate
 from store import decisions, executions, monitors, runs, windows
 from store.engine import reading, writing
-from store.retraining import DecisionReason, Run, RunReason, RunState
+from store.retraining import DecisionReason, Helped, Run, RunReason, RunState
 from tests.clock import HOUR, MINUTE, NOON
 from tests.loop.rig import ENDPOINT, GRACE, Rig
 from tests.store.world import verdict
@@ -110,6 +110,25 @@ def test_attempts_in_vain_make_longer_rests(breached: Rig) -> None:
     assert [each.asks for each in patient.decisions[3:]] == [True] * 7
     breached.retrain = {"when": ("rmse > 1000 * baseline",)}
     assert set(replay(breached).noes) == {DecisionReason.NO_BREACH}
+
+
+def test_models_that_were_adopted_and_no_help_make_longer_rests(breached: Rig) -> None:
+    """Each is another model in force, which the runs themselves have put there."""
+    breached.retrain = {"cooldown": "1h", "back_off": "3 up to 4h", "limit": "9 per 7d"}
+    breached.until(RunState.DEPLOYED)
+    breached.champion_answers(more=0.1)  # what answers is no better than before, and not shown to be worse
+    breached.pass_hours("changed")
+    first = breached.until(RunState.ADOPTED)
+    breached.pass_hours("changed", "changed")
+    breached.until_so(lambda run: run.id != first.id and run.state is RunState.DEPLOYED)
+    breached.champion_answers(more=1.0)
+    breached.pass_hours("changed")
+    second = breached.until(RunState.ADOPTED)
+    assert (first.helped, second.helped) == (Helped.NOT, Helped.NOT)
+    pass_and_act(breached, "changed")
+    assert reasons(breached)[-1] is DecisionReason.COOLDOWN
+    assert "2 in a row did not help: the cooldown has grown to 3h" in breached.decided()[0].words
+    assert_same_again(breached)
 
 
 def test_what_comes_and_goes_is_one_breach(breached: Rig) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -93,6 +94,23 @@ def test_what_its_owner_is_about_to_deploy_and_what_he_names_himself_are_believe
     stack.names(second := stack.version())
     assert stack.champion(run(RunState.ADOPTED, first, {"model_package_arn": second})) == Champion(second)
     assert stack.champion(run(RunState.LOST, first, [1])) == Champion(second)
+
+
+@pytest.mark.parametrize("reason", [RunReason.OVERTAKEN, RunReason.FIRST_WINDOWS_GOOD])
+def test_what_was_rolled_out_and_taken_out_by_hand_is_none(stack: Stack, reason: RunReason) -> None:
+    """The config that it took the place of is in force again, before its run was over or after it."""
+    first = stack.version()
+    stack.names(second := stack.version())
+    made = run(RunState.ADOPTED, first, {"model_package_arn": second})
+    made = replace(
+        made, reason=reason, old_endpoint_config=ERA.endpoint_config, new_endpoint_config=made.name
+    )
+    back = replace(ERA, id=3, started_at=NOON + HOUR)
+    told = (
+        f"The SSM parameter {PARAMETER} names {second}, which kedge-abalone-1 made and which was taken out "
+        f"again: the champion is still {first}."
+    )
+    assert stack.champion(made, era=back) == Champion(first, told)
 
 
 def test_while_a_run_is_under_way_the_champion_is_its_own(stack: Stack) -> None:

@@ -18,11 +18,11 @@ from config.policy import BackOff
 from config.retraining import Retrain
 from retrain.deciding import gravest
 from retrain.policy import DecidedOn, Facts, decide
-from retrain.policy.past import Attempt, Yes, facts
+from retrain.policy.past import Attempt, Yes, attempt, facts
 from retrain.policy.rest import rest
 from retrain.readings import WindowReadings, with_faults
 from store.records import Deployment
-from store.retraining import Arrived, DecisionReason
+from store.retraining import Arrived, DecisionReason, Helped, Run, RunState
 from tests.clock import HOUR, NOON
 
 NOW = NOON + timedelta(days=3)
@@ -56,6 +56,13 @@ def reading(value: float | None, metric: str, _: str | None) -> Reading | None:
     if metric == "volume":
         return Reading(100)
     return None if value is None else Reading(value, baseline=1.5)
+
+
+def run(state: RunState, **given: Any) -> Run:
+    """One that has ended so."""
+    usual: dict[str, Any] = dict.fromkeys(Run.__slots__)
+    usual |= {"name": "run", "state": state, "requested_at": NOW, "ended_at": NOW}
+    return Run(**usual | given)
 
 
 def decided(hours_ago: int, condition: str = CONDITION) -> Facts:
@@ -186,6 +193,48 @@ class TestRest:
             for at, each in enumerate(reversed(past))
         ]
         known = facts(attempts, (), era=ERA, began_at=NOW, variant="one", data_fault=None, arrived=None)
+        assert known.in_vain == in_vain
+
+    @pytest.mark.parametrize(
+        ("past", "in_force", "in_vain"),
+        [
+            ("A>1n", "1", 1),
+            ("A>1n 1>2n", "2", 2),
+            ("AL A>1n 1L 1>2n 2L", "2", 5),
+            ("A>1n 1>2h 2>3n", "3", 1),  # one that helped is between them
+            ("A>1n 1>2n", "hotfix", 0),  # another model, which its owner has deployed
+            ("A>1n B>2n", "2", 1),  # as between these two
+            ("A>1n A>2n", "2", 2),  # taken out by hand, so that the model before it came back
+            ("A>1n 1>2n", "1", 2),
+            ("A>1r", "A", 1),
+            ("A>1r", "1", 0),  # sent back, and deployed all the same by its owner
+            ("A>1f", "1", 1),  # could not be sent back
+            ("A>1f", None, 0),
+            ("AL", None, 0),
+        ],
+    )
+    def test_a_model_that_was_adopted_and_no_help_belongs_to_the_row(
+        self, past: str, in_force: str | None, in_vain: int
+    ) -> None:
+        """Oldest first: the config of its champion, the one it was rolled out as, and how it ended."""
+        states = {
+            "n": (RunState.ADOPTED, Helped.NOT),
+            "h": (RunState.ADOPTED, Helped.HELPED),
+            "r": (RunState.ROLLED_BACK, Helped.NOT),
+            "f": (RunState.FAILED, Helped.NOT),
+            "L": (RunState.LOST, None),
+        }
+        eras = [replace(ERA, id=ord(name), endpoint_config=name) for name in "AB123"]
+        attempts = []
+        for each in reversed(past.split()):
+            champion, _, new = each[:-1].partition(">")
+            state, helped = states[each[-1]]
+            ended = run(state, deployment_id=ord(champion), helped=helped)
+            if new:
+                ended = replace(ended, new_endpoint_config=new, new_deployment_id=ord(new))
+            attempts.append(attempt(ended, eras))
+        era = replace(ERA, endpoint_config=in_force)
+        known = facts(attempts, (), era=era, began_at=NOW, variant="one", data_fault=None, arrived=None)
         assert known.in_vain == in_vain
 
     def test_it_is_told_that_it_has_grown(self) -> None:

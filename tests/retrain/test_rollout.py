@@ -190,6 +190,31 @@ def test_a_pipeline_is_not_replaced_by_one_of_its_containers(faulty_aws: FaultyA
     assert planned(faulty_aws, pipeline).model["Containers"] == [{"ModelPackageName": pipeline}]
 
 
+def test_containers_that_are_called_directly_stay_so(faulty_aws: FaultyAws) -> None:
+    """Of several containers a model made without it is a serial one, and answers no direct invocation."""
+    serving(faulty_aws)
+    replaced(faulty_aws, Containers=[{"Image": "first"}, {"Image": "second"}])
+    pipeline = of_package(faulty_aws.direct.client("sagemaker"), {}, {})
+    sagemaker = faulty_aws.client("sagemaker")
+    direct = {"Mode": "Direct"}
+
+    def tell(parsed: dict[str, Any], **_: Any) -> None:  # the AWS on loopback keeps no such thing
+        parsed["InferenceExecutionConfig"] = direct
+
+    sagemaker.meta.events.register("after-call.sagemaker.DescribeModel", tell)
+    plan = rollout.plan(
+        sagemaker,
+        run_name=NAME,
+        endpoint=ENDPOINT,
+        variants=["AllTraffic"],
+        package=pipeline,
+        rollout=ALL_AT_ONCE,
+    )
+    assert plan.model["InferenceExecutionConfig"] == direct
+    for _ in range(2):
+        rollout.create_model(sagemaker, plan.model)
+
+
 TAGS = [{"Key": "team", "Value": "shellfish"}]
 
 
