@@ -124,3 +124,42 @@ def test_the_region_of_the_environment_is_asked(
     world = service.aws_world(watch.engine, watch.clock, None)
     assert _config(world.in_force(_entry(), None)) is None
     assert _config(world.in_force(_entry(role=ROLE), None)) is None
+
+
+def test_each_variants_package_is_told(watch: Watch, aws: str) -> None:
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model_package_group(ModelPackageGroupName="rings", ModelPackageGroupDescription="rings")
+    specification = {
+        "Containers": [{"Image": "registry/linear:1", "ModelDataUrl": "s3://models/1"}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    packages = [
+        sagemaker.create_model_package(ModelPackageGroupName="rings", InferenceSpecification=specification)[
+            "ModelPackageArn"
+        ]
+        for _ in range(2)
+    ]
+    variants = []
+    for name, package in zip(("blue", "green"), packages, strict=True):
+        containers = [{"ModelPackageName": package}]
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, Containers=containers)
+        variants.append(
+            {
+                "VariantName": name,
+                "ModelName": name,
+                "InitialInstanceCount": 1,
+                "InstanceType": "ml.m5.large",
+            }
+        )
+    sagemaker.create_endpoint_config(EndpointConfigName="both", ProductionVariants=variants)
+    sagemaker.create_endpoint_config(EndpointConfigName="blue", ProductionVariants=variants[:1])
+    sagemaker.create_endpoint(EndpointName="abalone", EndpointConfigName="both")
+    both = _world(watch).in_force(_entry(), None)
+    assert both is not None
+    assert (both.model_package, both.models) == (None, dict(zip(("blue", "green"), packages, strict=True)))
+    sagemaker.delete_endpoint(EndpointName="abalone")
+    sagemaker.create_endpoint(EndpointName="abalone", EndpointConfigName="blue")
+    alone = _world(watch).in_force(_entry(), None)
+    assert alone is not None
+    assert (alone.model_package, alone.models) == (packages[0], {"blue": packages[0]})

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine
 
-from store import windows
-from store.engine import reading
+from store import deployments, monitors, windows
+from store.engine import reading, writing
 from tests.web.history import BEGIN, ENDPOINT, HOUR, ROWS, Told, judge_again
 from tests.web.serving import client, serving
 
@@ -117,6 +117,21 @@ def test_incidents(visitor: httpx.Client, told: Told) -> None:
     assert detail["incident"]["closed_at"] is None
     assert [event["change"] for event in detail["events"]] == ["opened", "worsened", "continued"]
     assert detail["events"][0]["execution"] == told.judged[30].id
+
+
+def test_an_era_tells_the_versions_of_its_variants(own_history: Engine, told: Told) -> None:
+    with writing(own_history) as connection:
+        monitor = monitors.by_name(connection, ENDPOINT)
+        assert monitor is not None
+        last = deployments.eras(connection, monitor.id)[-1]
+        beside = last.with_model("green", "arn:green/7", last.baseline_id, ["blue", "green"])
+        deployments.set_models(connection, beside)
+    with serving(own_history, told.now) as address, client(address) as visitor:
+        eras = get(visitor, f"endpoints/{ENDPOINT}/eras")
+        page = visitor.get(f"/endpoints/{ENDPOINT}").text
+    assert [era["variants"] for era in eras] == [{}, {"green": "arn:green/7"}]
+    assert eras[-1]["model_package"] == last.model_package
+    assert "arn:green/7" in page
 
 
 def test_baselines_eras_and_rejects(visitor: httpx.Client) -> None:
