@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -86,20 +87,42 @@ def settle(
     before = _breaches_before(connection, window)
     execution = executions.record(connection, window, new, now)
     found = breaches(new.checks, new.records, new.rejected)
-    is_skew = compared and _is_skew(connection, execution, new, found)
-    found = _told_apart(found, is_skew, hint)
+    if compared:
+        found = _told_apart(connection, execution, new, found, hint)
+    else:
+        found = tuple(breach for breach in found if breach.kind is not IncidentKind.SKEW)
     judged = Judged(new.checks, new.records, new.rejected)
     _follow_incidents(connection, execution, judged, found, before, ended, now)
     _close_vanished(connection, execution, now)
     return execution
 
 
-def _told_apart(found: tuple[Breach, ...], is_skew: bool, hint: str | None) -> tuple[Breach, ...]:
-    """Skew in place of drift where it begins with the model, drift where it came later."""
+def _told_apart(
+    connection: Connection,
+    execution: Execution,
+    new: NewExecution,
+    found: tuple[Breach, ...],
+    hint: str | None,
+) -> tuple[Breach, ...]:
+    """Skew in place of drift where it begins with the model, drift where it came later.
+
+    As long as a skew is open, what drifts in a window that does not show its columns near is of the skew.
+    """
+    if not any(breach.kind in (IncidentKind.SKEW, IncidentKind.DRIFT) for breach in found):
+        return found
+    skews = {
+        incident.deployment_id: incident
+        for incident in incidents.history(connection, execution.monitor_id)
+        if incident.kind is IncidentKind.SKEW and incident.variant == execution.variant
+    }
+    known = skews.get(execution.deployment_id)
     looks = next((breach for breach in found if breach.kind is IncidentKind.SKEW), None)
     if looks is None:
-        return found
-    if not is_skew:
+        lasts = known is not None and known.closed_at is None and known.first_window <= execution.start
+        if not lasts or skew.is_near(new.checks, new.records):
+            return found
+        return tuple(breach for breach in found if breach.kind is not IncidentKind.DRIFT)
+    if not _is_skew(connection, execution, new, skews):
         return tuple(breach for breach in found if breach is not looks)
     named = replace(looks, summary=f"{looks.summary} {hint}") if hint else looks
     rest = (breach for breach in found if breach.kind not in (IncidentKind.SKEW, IncidentKind.DRIFT))
@@ -107,22 +130,20 @@ def _told_apart(found: tuple[Breach, ...], is_skew: bool, hint: str | None) -> t
 
 
 def _is_skew(
-    connection: Connection, execution: Execution, new: NewExecution, found: tuple[Breach, ...]
+    connection: Connection, execution: Execution, new: NewExecution, skews: Mapping[int, Incident]
 ) -> bool:
-    """Whether a skew goes on, or begins: in the first window held against a baseline, and no later."""
-    if not any(breach.kind is IncidentKind.SKEW for breach in found):
-        return False
+    """Whether a skew goes on, or begins: in the first window held against a baseline, and no later.
+
+    `skews` are the variant's last ones, by era. One that is over comes back where its model had it before.
+    """
     key = (execution.monitor_id, execution.variant, execution.deployment_id)
-    skews = {
-        incident.deployment_id: incident
-        for incident in incidents.history(connection, execution.monitor_id)
-        if incident.kind is IncidentKind.SKEW and incident.variant == execution.variant
-    }
     known = skews.get(execution.deployment_id)
     if known is not None and known.closed_at is None:
         return True
     if not skew.begins(new.checks, new.records):
         return False
+    if known is not None and known.first_window < execution.start:
+        return True
     if executions.of_records(connection, *key, skew.FEWEST_RECORDS, before=execution.start):
         return False
     smaller = executions.before(connection, *key, execution.start, _SMALLER)

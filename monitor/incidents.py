@@ -144,6 +144,8 @@ def shows(kind: IncidentKind, judged: Judged, watched: Watched) -> Shows:
     """
     if any(breach.kind is kind for breach in breaches(judged.checks, judged.records, judged.rejected)):
         return Shows.BREACH
+    if kind is IncidentKind.SKEW:
+        return Shows.QUIET if skew.is_near(judged.checks, judged.records) else Shows.NOTHING
     if not judged.records or any(row.check in _COLUMNS for row in judged.checks):
         return Shows.NOTHING
     rows = {(row.feature, row.check): row for row in judged.checks}
