@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from monitor.incidents import QUIET_WINDOWS, Judged, Shows, Watched, of_kind, shows
 from store import executions
-from store.records import Execution, Incident, IncidentKind
+from store.records import Execution, ExecutionStatus, Incident, IncidentKind
 
 _MOST_AT_ONCE = 64
 
@@ -73,10 +73,10 @@ def _quiet(
 def _walk(
     connection: Connection, era: tuple[int, str, int], start: datetime, step: Neighbours
 ) -> Iterator[Execution]:
-    """An era's windows from a time on, one way."""
+    """An era's windows from a time on, one way; an execution that failed says nothing of its window."""
     wanted = QUIET_WINDOWS
     while found := step(connection, *era, start, wanted):
-        yield from found
+        yield from (each for each in found if each.status is not ExecutionStatus.FAILED)
         start, wanted = found[-1].start, min(2 * wanted, _MOST_AT_ONCE)
 
 
