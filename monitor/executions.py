@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,8 +15,8 @@ from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.distance import Distance
 from config.model import Endpoint
-from monitor import evidence, skew
-from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
+from monitor import around, evidence, skew
+from monitor.incidents import QUIET_WINDOWS, Breach, Decision, Judged, Shows, breaches, decide, of_kind, shows
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
 from store import deployments, executions, incidents, windows
@@ -28,6 +28,7 @@ from store.records import (
     Incident,
     IncidentKind,
     NewExecution,
+    Outcome,
     Window,
 )
 
@@ -86,19 +87,42 @@ def settle(
     before = _breaches_before(connection, window)
     execution = executions.record(connection, window, new, now)
     found = breaches(new.checks, new.records, new.rejected)
-    is_skew = compared and _is_skew(connection, execution, new, found)
-    found = _told_apart(found, is_skew, hint)
-    _follow_incidents(connection, execution, found, before, ended, now)
+    if compared:
+        found = _told_apart(connection, execution, new, found, hint)
+    else:
+        found = tuple(breach for breach in found if breach.kind is not IncidentKind.SKEW)
+    judged = Judged(new.checks, new.records, new.rejected)
+    _follow_incidents(connection, execution, judged, found, before, ended, now)
     _close_vanished(connection, execution, now)
     return execution
 
 
-def _told_apart(found: tuple[Breach, ...], is_skew: bool, hint: str | None) -> tuple[Breach, ...]:
-    """Skew in place of drift where it begins with the model, drift where it came later."""
+def _told_apart(
+    connection: Connection,
+    execution: Execution,
+    new: NewExecution,
+    found: tuple[Breach, ...],
+    hint: str | None,
+) -> tuple[Breach, ...]:
+    """Skew in place of drift where it begins with the model, drift where it came later.
+
+    As long as a skew is open, what drifts in a window that does not show its columns near is of the skew.
+    """
+    if not any(breach.kind in (IncidentKind.SKEW, IncidentKind.DRIFT) for breach in found):
+        return found
+    skews = {
+        incident.deployment_id: incident
+        for incident in incidents.history(connection, execution.monitor_id)
+        if incident.kind is IncidentKind.SKEW and incident.variant == execution.variant
+    }
+    known = skews.get(execution.deployment_id)
     looks = next((breach for breach in found if breach.kind is IncidentKind.SKEW), None)
     if looks is None:
-        return found
-    if not is_skew:
+        lasts = known is not None and known.closed_at is None and known.first_window <= execution.start
+        if not lasts or skew.is_near(new.checks, new.records):
+            return found
+        return tuple(breach for breach in found if breach.kind is not IncidentKind.DRIFT)
+    if not _is_skew(connection, execution, new, skews):
         return tuple(breach for breach in found if breach is not looks)
     named = replace(looks, summary=f"{looks.summary} {hint}") if hint else looks
     rest = (breach for breach in found if breach.kind not in (IncidentKind.SKEW, IncidentKind.DRIFT))
@@ -106,22 +130,20 @@ def _told_apart(found: tuple[Breach, ...], is_skew: bool, hint: str | None) -> t
 
 
 def _is_skew(
-    connection: Connection, execution: Execution, new: NewExecution, found: tuple[Breach, ...]
+    connection: Connection, execution: Execution, new: NewExecution, skews: Mapping[int, Incident]
 ) -> bool:
-    """Whether a skew goes on, or begins: in the first window held against a baseline, and no later."""
-    if not any(breach.kind is IncidentKind.SKEW for breach in found):
-        return False
+    """Whether a skew goes on, or begins: in the first window held against a baseline, and no later.
+
+    `skews` are the variant's last ones, by era. One that is over comes back where its model had it before.
+    """
     key = (execution.monitor_id, execution.variant, execution.deployment_id)
-    skews = {
-        incident.deployment_id: incident
-        for incident in incidents.history(connection, execution.monitor_id)
-        if incident.kind is IncidentKind.SKEW and incident.variant == execution.variant
-    }
     known = skews.get(execution.deployment_id)
     if known is not None and known.closed_at is None:
         return True
     if not skew.begins(new.checks, new.records):
         return False
+    if known is not None and known.first_window < execution.start:
+        return True
     if executions.of_records(connection, *key, skew.FEWEST_RECORDS, before=execution.start):
         return False
     smaller = executions.before(connection, *key, execution.start, _SMALLER)
@@ -159,14 +181,21 @@ def _close_vanished(connection: Connection, execution: Execution, now: datetime)
         if incident.deployment_id != execution.deployment_id or incident.variant == execution.variant:
             continue
         key = (incident.monitor_id, incident.variant, incident.deployment_id)
-        own = executions.after(connection, *key, incident.last_window, QUIET_WINDOWS)
-        last = own[-1].start if own else incident.last_window
+        own = executions.recent(connection, key[0], ExecutionKind.DATA_QUALITY, *key[1:], 1)
+        last = max([incident.last_window, *(each.start for each in own)])
         if len(executions.starts_after(connection, *era, last, QUIET_WINDOWS)) == QUIET_WINDOWS:
             reason = (
                 f"The variant {incident.variant} had no records in {QUIET_WINDOWS} windows "
                 "in which others had some."
             )
-            incidents.close(connection, incident, reason=reason, execution_id=execution.id, now=now)
+            incidents.close(
+                connection,
+                incident,
+                reason=reason,
+                execution_id=execution.id,
+                now=now,
+                last_window=around.last_of(connection, incident, now),
+            )
 
 
 def _breaches_before(connection: Connection, window: Window) -> frozenset[IncidentKind]:
@@ -215,6 +244,7 @@ def _execution(verdict: Verdict, profile: Profile, rejected: int, bench: Bench) 
 def _follow_incidents(
     connection: Connection,
     execution: Execution,
+    judged: Judged,
     found: tuple[Breach, ...],
     before: frozenset[IncidentKind],
     ended: bool,
@@ -230,44 +260,38 @@ def _follow_incidents(
         open_incident = next((incident for incident in mine if incident.kind is kind), None)
         if ended and open_incident is None:
             continue  # what it is about is no longer in force
-        _follow(connection, execution, kind, open_incident, by_kind.get(kind), kind in before, now)
+        breach, again = by_kind.get(kind), kind in before
+        if breach is None and open_incident is None:
+            continue  # the common case, for which nobody has to look at the windows around
+        if again and (open_incident is None or execution.start < open_incident.first_window):
+            continue  # this breach was counted by an incident that is closed by now
+        if breach is not None:
+            _begin(connection, execution, judged, open_incident, breach, again, now)
+        elif open_incident is not None:
+            _end(connection, execution, judged, open_incident, now)
 
 
-def _follow(
+def _begin(
     connection: Connection,
     execution: Execution,
-    kind: IncidentKind,
+    judged: Judged,
     open_incident: Incident | None,
-    breach: Breach | None,
+    breach: Breach,
     again: bool,
     now: datetime,
 ) -> None:
-    if breach is None and open_incident is None:
-        return  # the common case, for which nobody has to look at the windows around
-    if again and (open_incident is None or execution.start < open_incident.first_window):
-        return  # this breach was counted by an incident that is closed by now
-
-    def quiet(neighbours: Callable[..., tuple[Execution, ...]]) -> int:
-        near = neighbours(
-            connection,
-            execution.monitor_id,
-            execution.variant,
-            execution.deployment_id,
-            execution.start,
-            QUIET_WINDOWS,
-        )
-        return _quiet_in_a_row(connection, near, kind)
-
-    decision, reason = decide(
-        open_incident, breach, execution.start, quiet(executions.before), quiet(executions.after)
-    )
-    if decision is Decision.OPEN and breach is not None:
+    """Open an incident of a breach, or go on with the one that is open."""
+    violated = {(row.feature, row.check) for row in judged.checks if row.outcome is Outcome.VIOLATED}
+    what = of_kind(breach.kind, frozenset(violated))
+    after = around.quiet_after(connection, execution, breach.kind, what)
+    decision, _ = decide(open_incident, breach, execution.start, 0, len(after))
+    if decision is Decision.OPEN:
         incidents.add(
             connection,
             monitor_id=execution.monitor_id,
             deployment_id=execution.deployment_id,
             variant=execution.variant,
-            kind=kind,
+            kind=breach.kind,
             window=execution.start,
             severity=breach.severity,
             features=breach.features,
@@ -275,7 +299,7 @@ def _follow(
             execution_id=execution.id,
             now=now,
         )
-    elif decision is Decision.WORSEN and breach is not None and open_incident is not None:
+    elif decision is Decision.WORSEN and open_incident is not None:
         incidents.worsen(
             connection,
             open_incident,
@@ -287,13 +311,31 @@ def _follow(
             now=now,
             again=again and execution.start <= open_incident.last_window,
         )
-    elif decision is Decision.CLOSE and open_incident is not None:
-        incidents.close(connection, open_incident, reason=reason, execution_id=execution.id, now=now)
 
 
-def _quiet_in_a_row(connection: Connection, near: tuple[Execution, ...], kind: IncidentKind) -> int:
-    for count, execution in enumerate(near):
-        found = breaches(executions.checks(connection, execution.id), execution.records, execution.rejected)
-        if any(breach.kind is kind for breach in found):
-            return count
-    return len(near)
+def _end(
+    connection: Connection, execution: Execution, judged: Judged, incident: Incident, now: datetime
+) -> None:
+    """Close an incident where this window, with those around it, shows that it is over."""
+    what = around.watched(connection, incident)
+    quiet = shows(incident.kind, judged, what) is Shows.QUIET
+    before: tuple[Execution, ...] = ()
+    after: tuple[Execution, ...] = ()
+    if quiet and execution.start > incident.last_window:
+        before = around.quiet_before(connection, execution, incident, what)
+        after = around.quiet_after(connection, execution, incident.kind, what)
+    decision, reason = decide(incident, None, execution.start, len(before), len(after), quiet=quiet)
+    if decision is not Decision.CLOSE:
+        return
+    proof = min((each.start for each in before), default=execution.start)
+    last = around.last_of(connection, incident, proof)
+    if last > incident.last_window:
+        reason = f"{reason} Those up to {last:%Y-%m-%d %H:%M}, which show neither, belong to it."
+    incidents.close(
+        connection,
+        incident,
+        reason=reason,
+        execution_id=execution.id,
+        now=now,
+        last_window=last,
+    )

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from baselines.checks.names import DATA_FAULTS, Check
+from baselines.checks.names import DATA_FAULTS, NOT_ASKED, Check
 from config.plurals import counted
 from monitor import skew
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 
 QUIET_WINDOWS = 2
-"""So many judged windows in a row without the breach close an incident."""
+"""So many windows in a row that show no breach where there was one close an incident."""
 REJECTED_SHARE = 0.05
 """A window that loses more of its records than this is a data fault."""
 
 
-_WHOLLY_BAD = frozenset({Check.EXTRA_COLUMNS, Check.MISSING_COLUMNS, Check.UNIT})
+_COLUMNS = frozenset({Check.EXTRA_COLUMNS, Check.MISSING_COLUMNS})
+_WHOLLY_BAD = _COLUMNS | {Check.UNIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,30 @@ class Breach:
     severity: float
     features: tuple[str, ...]
     summary: str
+
+
+Watched = frozenset[tuple[str, str]]
+"""(feature, check) of all that breached, which a window has to show to be over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a window's judgement says: its checks, its records, and those that it lost.
+
+    Where no check left a row that could be, of Model Monitor's files, all was compared.
+    """
+
+    checks: tuple[CheckRow, ...]
+    records: int
+    rejected: int
+
+
+class Shows(StrEnum):
+    """What a window shows of one kind of trouble."""
+
+    BREACH = "breach"
+    QUIET = "quiet"
+    NOTHING = "nothing"
 
 
 class Decision(StrEnum):
@@ -111,17 +136,55 @@ def _named(features: Sequence[str]) -> str:
     return shown if len(features) <= 5 else f"{shown} and {len(features) - 5} more"
 
 
+def shows(kind: IncidentKind, judged: Judged, watched: Watched) -> Shows:
+    """What a window says of a kind of trouble of which these checks and features breached.
+
+    Few records at night neither breach nor show that a fault is over: quiet is a window in which all that
+    breached was compared, and is fine. What the entry or the baseline does not ask for any more is let go.
+    """
+    if any(breach.kind is kind for breach in breaches(judged.checks, judged.records, judged.rejected)):
+        return Shows.BREACH
+    if kind is IncidentKind.SKEW:
+        return Shows.QUIET if skew.is_near(judged.checks, judged.records) else Shows.NOTHING
+    if not judged.records or any(row.check in _COLUMNS for row in judged.checks):
+        return Shows.NOTHING
+    rows = {(row.feature, row.check): row for row in judged.checks}
+    told = {row.feature for row in judged.checks if _tells(row)}
+    silent = {row.feature for row in judged.checks} - told
+
+    def is_over(pair: tuple[str, str]) -> bool:
+        row = rows.get(pair)
+        if row is None:  # not asked for any more, unless nothing could be told of this feature
+            return pair[0] not in silent
+        return row.outcome is not Outcome.VIOLATED and _tells(row)
+
+    return Shows.QUIET if all(map(is_over, watched)) else Shows.NOTHING
+
+
+def _tells(row: CheckRow) -> bool:
+    return row.outcome.is_compared or row.detail in NOT_ASKED
+
+
+def of_kind(kind: IncidentKind, violated: Watched) -> Watched:
+    """Those of the violations that are of this kind of trouble."""
+    checks = DATA_FAULTS if kind is IncidentKind.DATA_FAULT else {Check.DRIFT}
+    return frozenset(pair for pair in violated if pair[1] in checks)
+
+
 def decide(
     open_incident: Incident | None,
     breach: Breach | None,
     window: datetime,
     quiet_before: int,
     quiet_after: int,
+    *,
+    quiet: bool = True,
 ) -> tuple[Decision, str]:
     """What a judged window means for the incident of one kind, and why.
 
-    `quiet_before` and `quiet_after` are how many judged windows next to it, before and after, are without
-    this breach: a window judged late opens nothing that later windows already show to be over.
+    `quiet_before` and `quiet_after` are how many windows around it, before and after, show that there is no
+    such breach, up to the next that has it: a window judged late opens nothing that later windows already
+    show to be over. Without a breach, but not `quiet`, it shows nothing itself.
     """
     if breach is not None:
         known = open_incident is not None and window >= open_incident.first_window
@@ -132,6 +195,6 @@ def decide(
         return Decision.LEAVE, "no breach"
     if window == open_incident.first_window == open_incident.last_window:
         return Decision.CLOSE, "Judged again with records that came late: no breach."
-    if window > open_incident.last_window and quiet_before + 1 + quiet_after >= QUIET_WINDOWS:
+    if quiet and window > open_incident.last_window and quiet_before + 1 + quiet_after >= QUIET_WINDOWS:
         return Decision.CLOSE, f"{QUIET_WINDOWS} windows in a row without the breach."
     return Decision.LEAVE, f"fewer than {QUIET_WINDOWS} windows in a row without the breach"

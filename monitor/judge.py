@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from baselines.checks.completeness import check_completeness
 from baselines.checks.domain import check_domain
-from baselines.checks.names import NOT_COMPARED, OURS_ALONE, Check, insufficient, not_applicable
+from baselines.checks.names import (
+    DISABLED,
+    NO_COLUMN,
+    NO_STATISTICS,
+    NOT_COMPARED,
+    OURS_ALONE,
+    Check,
+    insufficient,
+    not_applicable,
+)
 from baselines.checks.non_negative import check_non_negative
 from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.column import ColumnProfile
@@ -21,7 +30,6 @@ from monitor.checks.profiled import unanswered
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
 
-ABSENT = "The records were read without a column of this name."
 _NO_RECORDS = "There are no records."
 
 
@@ -81,7 +89,7 @@ def _check_columns(current: Profile, constraints: Constraints, width: int | None
 def _absent(name: str, rows: int) -> CheckRow:
     if not rows:
         return insufficient(name, Check.COMPLETENESS, _NO_RECORDS)
-    return not_applicable(name, Check.COMPLETENESS, ABSENT)
+    return not_applicable(name, Check.COMPLETENESS, NO_COLUMN)
 
 
 def _check_feature(
@@ -94,8 +102,7 @@ def _check_feature(
 ) -> list[CheckRow]:
     name, config = constraint.name, constraints.config_for(constraint.name)
     if not config.evaluate_constraints:
-        why = "The constraints disable the checks of this feature."
-        return [not_applicable(name, check, why) for check in _checks(mode, assume)]
+        return [not_applicable(name, check, DISABLED) for check in _checks(mode, assume)]
     if column.types.rows == 0:
         return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
 
@@ -103,7 +110,7 @@ def _check_feature(
         if not config.perform_comparison:
             return not_applicable(name, check, NOT_COMPARED)
         if baseline is None:
-            return not_applicable(name, check, "The baseline's statistics don't have this feature.")
+            return not_applicable(name, check, NO_STATISTICS)
         return make(baseline)
 
     made: dict[Check, Callable[[], CheckRow]] = {

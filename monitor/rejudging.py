@@ -16,6 +16,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from baselines import versions
+from baselines.checks.names import NO_COLUMN
 from baselines.folder import BaselineError
 from baselines.profile import codec
 from baselines.versions import LoadedBaseline
@@ -23,7 +24,6 @@ from config.model import Endpoint
 from monitor import evidence
 from monitor.checks import profiled
 from monitor.executions import Bench, judgement, settle
-from monitor.judge import ABSENT
 from store import baselines, deployments, executions, windows
 from store.engine import reading
 from store.records import Deployment, Execution, NewExecution, Window
@@ -122,7 +122,7 @@ class Silent:
 
 def silent(connection: Connection, judged: Sequence[Execution]) -> tuple[Silent, ...]:
     """What a version asks of stored windows that their statistics can't tell, by feature."""
-    told = executions.with_details(connection, [one.id for one in judged], (ABSENT, *profiled.REASONS))
+    told = executions.with_details(connection, [one.id for one in judged], (NO_COLUMN, *profiled.REASONS))
     return tuple(Silent(*one) for one in told)
 
 

@@ -98,6 +98,10 @@ class Recorded:
             of = (incident.deployment_id, incident.variant)
             if not incident.kind.forbids_retraining or of != (era.id, variant):
                 continue
+            if any(each.change is IncidentChange.CLOSED and _is_known(each, moment) for each in events):
+                # by then it has windows that breached nothing, and showed no end of it either
+                found.append((incident.first_window, incident.last_window))
+                continue
             # what closes an incident lies outside of it; an execution that is gone is one of its first
             touched = [
                 self.starts.get(each.execution_id or 0, incident.first_window)

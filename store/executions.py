@@ -202,6 +202,28 @@ def after(
     return _fetch(connection, query.order_by(windows.c.start).limit(limit))
 
 
+def violated(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int, first: datetime, last: datetime
+) -> frozenset[tuple[str, str]]:
+    """(feature, check) of all that this variant and era's windows from `first` to `last` violated."""
+    rows = connection.execute(
+        select(check_results.c.feature, check_results.c.check)
+        .distinct()
+        .join(executions, executions.c.id == check_results.c.execution_id)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(
+            windows.c.monitor_id == monitor_id,
+            windows.c.variant == variant,
+            windows.c.deployment_id == deployment_id,
+            windows.c.start.between(first, last),
+            executions.c.kind == ExecutionKind.DATA_QUALITY,
+            executions.c.latest,
+            check_results.c.outcome == Outcome.VIOLATED,
+        )
+    )
+    return frozenset((row.feature, row.check) for row in rows)
+
+
 def starts_after(
     connection: Connection, monitor_id: int, deployment_id: int, start: datetime, limit: int
 ) -> tuple[datetime, ...]:

@@ -132,10 +132,20 @@ def worsen(
 
 
 def close(
-    connection: Connection, incident: Incident, *, reason: str, execution_id: int | None, now: datetime
+    connection: Connection,
+    incident: Incident,
+    *,
+    reason: str,
+    execution_id: int | None,
+    now: datetime,
+    last_window: datetime | None = None,
 ) -> None:
-    """Close an incident."""
-    connection.execute(update(incidents).where(incidents.c.id == incident.id).values(closed_at=now))
+    """Close an incident, of which windows after its last breach may be shown to be a part by then."""
+    connection.execute(
+        update(incidents)
+        .where(incidents.c.id == incident.id)
+        .values(closed_at=now, last_window=last_window or incident.last_window)
+    )
     _event(connection, incident.id, IncidentChange.CLOSED, reason, execution_id, now)
 
 

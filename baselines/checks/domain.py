@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.checks.names import Check, insufficient, not_applicable, printed
+from baselines.checks.names import NO_DOMAIN, Check, insufficient, not_applicable, printed
 from baselines.constraints import FeatureConstraints
 from baselines.profile.categories import BOUND
 from baselines.profile.column import ColumnProfile
@@ -18,7 +18,7 @@ def check_domain(column: ColumnProfile, constraint: FeatureConstraints, threshol
     """The share of present values inside the domain, against the threshold."""
     name = constraint.name
     if constraint.domains is None:
-        return not_applicable(name, Check.DOMAIN, "The constraints list no values for this feature.")
+        return not_applicable(name, Check.DOMAIN, NO_DOMAIN)
     if column.num_present == 0:
         return insufficient(name, Check.DOMAIN, "No value of this feature is present.")
     domain = frozenset(constraint.domains)

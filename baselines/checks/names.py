@@ -27,6 +27,34 @@ OURS_ALONE = frozenset({Check.UNIT})
 """Checks that Model Monitor does not have: its files leave them out, and its mode does not make them."""
 
 NOT_COMPARED = "The constraints disable the comparison."
+DISABLED = "The constraints disable the checks of this feature."
+NO_COLUMN = "The records were read without a column of this name."
+NO_STATISTICS = "The baseline's statistics don't have this feature."
+NO_VALUES = "The baseline has no values of this feature."
+NO_SKETCH = "The baseline holds no sketch of this feature."
+NO_HISTOGRAM = "The baseline holds no histogram of this feature: it has too many values."
+NO_SHAPE = "The baseline has too few different values."
+NO_UNIT = "Only numbers have a unit."
+NO_COMPLETENESS = "The constraints ask for no completeness."
+NO_DOMAIN = "The constraints list no values for this feature."
+NO_SIGN = "The constraints allow numbers below 0."
+NOT_ASKED = frozenset(
+    {
+        NOT_COMPARED,
+        DISABLED,
+        NO_COLUMN,
+        NO_STATISTICS,
+        NO_VALUES,
+        NO_SKETCH,
+        NO_HISTOGRAM,
+        NO_SHAPE,
+        NO_UNIT,
+        NO_COMPLETENESS,
+        NO_DOMAIN,
+        NO_SIGN,
+    }
+)
+"""What is said of checks that the entry or its baseline does not ask for, whatever the records are like."""
 
 
 def printed(number: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.checks.names import Check, insufficient, not_applicable, printed
+from baselines.checks.names import NO_SIGN, Check, insufficient, not_applicable, printed
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from store.records import CheckRow, Outcome
@@ -12,7 +12,7 @@ def check_non_negative(column: ColumnProfile, constraint: FeatureConstraints) ->
     """The least number, against 0, where `is_non_negative` is asked for."""
     name = constraint.name
     if not constraint.is_non_negative:
-        return not_applicable(name, Check.NON_NEGATIVE, "The constraints allow numbers below 0.")
+        return not_applicable(name, Check.NON_NEGATIVE, NO_SIGN)
     if column.moments.count == 0:
         return insufficient(name, Check.NON_NEGATIVE, "No value of this feature is a number.")
     least = column.moments.minimum

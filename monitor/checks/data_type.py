@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.checks.names import Check, insufficient, not_applicable, percent
+from baselines.checks.names import NO_VALUES, Check, insufficient, not_applicable, percent
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.types import DataType, TypeCounts
@@ -19,7 +19,7 @@ def check_data_type(
     """The share of present values whose type satisfies the constraint, against the threshold."""
     name, expected = constraint.name, constraint.inferred_type
     if expected is DataType.UNKNOWN:
-        return not_applicable(name, Check.DATA_TYPE, "The baseline has no values of this feature.")
+        return not_applicable(name, Check.DATA_TYPE, NO_VALUES)
     if column.num_present == 0:
         return insufficient(name, Check.DATA_TYPE, "No value of this feature is present.")
     share = _matching(column.types, expected, assume) / column.num_present

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from baselines.checks.names import NOT_COMPARED, Check, insufficient, not_applicable, printed
+from baselines.checks.names import (
+    NO_HISTOGRAM,
+    NO_SKETCH,
+    NO_VALUES,
+    NOT_COMPARED,
+    Check,
+    insufficient,
+    not_applicable,
+    printed,
+)
 from baselines.constraints import CategoricalDriftMethod, DistanceMethod, MonitoringConfig
 from baselines.profile.column import ColumnProfile
 from config.assumptions import CONSERVATIVE, Assume, ChiSquaredReading
@@ -66,7 +75,7 @@ def _numeric(
     if current.sketch.count == 0:
         return not_applicable(name, Check.DRIFT, "The baseline is numeric and no value is a number.")
     if baseline.sketch.count == 0:
-        return not_applicable(name, Check.DRIFT, "The baseline holds no sketch of this feature.")
+        return not_applicable(name, Check.DRIFT, NO_SKETCH)
     ours, theirs = step_cdf(current.sketch, mode), step_cdf(baseline.sketch, mode)
     measured = _Measured(simple(ours, theirs), config.comparison_threshold, ours.total, theirs.total)
     return _verdict(name, measured, config, mode)
@@ -90,9 +99,9 @@ def _categorical(
 
 def _incomparable(current: ColumnProfile, baseline: ColumnProfile) -> str | None:
     if baseline.categories.overflowed:
-        return "The baseline holds no histogram of this feature: it has too many values."
+        return NO_HISTOGRAM
     if not sum(baseline.categories.counts.values()):
-        return "The baseline has no values of this feature."
+        return NO_VALUES
     if current.categories.overflowed:
         return "The feature has too many values now to compare their shares."
     if not sum(current.categories.counts.values()):

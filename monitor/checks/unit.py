@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from baselines.checks.names import Check, insufficient, not_applicable
+from baselines.checks.names import NO_SHAPE, NO_UNIT, Check, insufficient, not_applicable
 from baselines.profile.column import ColumnProfile
 from baselines.profile.types import DataType
 from config.distance import Distance
@@ -69,7 +69,7 @@ def _judged(
 ) -> CheckRow:
     ours, theirs = step_cdf(current.sketch, Distance.CORRECT), step_cdf(baseline.sketch, Distance.CORRECT)
     if theirs.values.size < FEWEST_VALUES:
-        return not_applicable(name, Check.UNIT, "The baseline has too few different values.")
+        return not_applicable(name, Check.UNIT, NO_SHAPE)
     scaled = _scaled(ours, theirs, ratios)
     apart = robust(simple(ours, theirs), ours.total, theirs.total)
     alike = scaled.distance <= min(ALIKE + chance, ALIKE_AT_MOST)
@@ -87,8 +87,10 @@ def _judged(
 
 def _unfit(current: ColumnProfile, baseline: ColumnProfile) -> str | None:
     """Why there is nothing to say about units here, if so."""
-    if baseline.inferred_type not in _NUMERIC or not (baseline.sketch.count and current.sketch.count):
-        return "Only numbers have a unit."
+    if baseline.inferred_type not in _NUMERIC or not baseline.sketch.count:
+        return NO_UNIT
+    if not current.sketch.count:
+        return "None of the values is a number."
     if min(current.moments.minimum, baseline.moments.minimum) < 0:
         return "Values on both sides of zero are not compared by a factor."
     return None

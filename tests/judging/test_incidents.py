@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from baselines.checks.names import Check
-from monitor.incidents import QUIET_WINDOWS, Breach, Decision, breaches, decide
+from baselines.checks.names import DISABLED, Check
+from monitor.incidents import QUIET_WINDOWS, Breach, Decision, Judged, Shows, breaches, decide, shows
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 from tests.clock import HOUR, NOON
 
@@ -89,6 +89,56 @@ class TestBreaches:
         assert found.features == ("a",)
 
 
+UNIT = frozenset({("a", Check.UNIT)})
+
+
+def said(check: Check, outcome: Outcome, feature: str = "a", detail: str = "") -> CheckRow:
+    return CheckRow(feature, check, outcome, None, None, detail)
+
+
+class TestWhatAWindowShows:
+    @pytest.mark.parametrize(
+        ("outcome", "shown"),
+        [
+            (Outcome.VIOLATED, Shows.BREACH),
+            (Outcome.OK, Shows.QUIET),
+            (Outcome.INSUFFICIENT_DATA, Shows.NOTHING),
+            (Outcome.NOT_APPLICABLE, Shows.NOTHING),
+            (Outcome.ERROR, Shows.NOTHING),
+        ],
+    )
+    def test_only_what_was_compared_and_is_fine_is_over(self, outcome: Outcome, shown: Shows) -> None:
+        others = [said(Check.COMPLETENESS, Outcome.OK), said(Check.UNIT, Outcome.OK, "b")]
+        judged = Judged((*others, said(Check.UNIT, outcome)), 12, 0)
+        assert shows(IncidentKind.DATA_FAULT, judged, UNIT) is shown
+
+    def test_all_that_breached_has_to_be_fine(self) -> None:
+        two = frozenset({("a", Check.DRIFT), ("b", Check.DRIFT)})
+        half = (said(Check.DRIFT, Outcome.OK), said(Check.DRIFT, Outcome.INSUFFICIENT_DATA, "b"))
+        assert shows(IncidentKind.DRIFT, Judged(half, 40, 0), two) is Shows.NOTHING
+        both = (half[0], said(Check.DRIFT, Outcome.OK, "b"))
+        assert shows(IncidentKind.DRIFT, Judged(both, 40, 0), two) is Shows.QUIET
+
+    def test_what_is_not_asked_for_any_more_is_let_go(self) -> None:
+        off = said(Check.UNIT, Outcome.NOT_APPLICABLE, detail=DISABLED)
+        assert shows(IncidentKind.DATA_FAULT, Judged((off,), 12, 0), UNIT) is Shows.QUIET
+        elsewhere = said(Check.UNIT, Outcome.OK, "b")
+        assert shows(IncidentKind.DATA_FAULT, Judged((elsewhere,), 12, 0), UNIT) is Shows.QUIET, "excluded"
+        empty = said(Check.COMPLETENESS, Outcome.INSUFFICIENT_DATA)
+        assert shows(IncidentKind.DATA_FAULT, Judged((empty, elsewhere), 12, 0), UNIT) is Shows.NOTHING
+
+    def test_no_records_and_wrong_columns_show_nothing_of_features(self) -> None:
+        drifting = frozenset({("a", Check.DRIFT)})
+        wrong = said(Check.EXTRA_COLUMNS, Outcome.VIOLATED, "Extra columns")
+        assert shows(IncidentKind.DRIFT, Judged((wrong,), 0, 0), drifting) is Shows.NOTHING
+        assert shows(IncidentKind.DRIFT, Judged((wrong,), 3, 0), drifting) is Shows.NOTHING
+        assert shows(IncidentKind.DATA_FAULT, Judged((), 0, 0), frozenset()) is Shows.NOTHING
+
+    def test_lost_records_are_over_where_records_came_that_are_not_lost(self) -> None:
+        assert shows(IncidentKind.DATA_FAULT, Judged((), 94, 6), frozenset()) is Shows.BREACH
+        assert shows(IncidentKind.DATA_FAULT, Judged((), 100, 0), frozenset()) is Shows.QUIET
+
+
 @pytest.mark.parametrize(
     ("incident", "breach", "hours", "before", "after", "decision"),
     [
@@ -143,3 +193,9 @@ def test_an_incident_says_what_it_is_about() -> None:
     assert decide(None, BREACH, NOON, 0, 0) == (Decision.OPEN, BREACH.summary)
     assert decide(OPEN, BREACH, NOON + 4 * HOUR, 0, 0) == (Decision.WORSEN, BREACH.summary)
     assert decide(OPEN, None, NOON + 5 * HOUR, 1, 0)[1] == "2 windows in a row without the breach."
+
+
+def test_a_window_that_shows_nothing_closes_none_but_its_own() -> None:
+    assert decide(OPEN, None, NOON + 5 * HOUR, 5, 5, quiet=False)[0] is Decision.LEAVE
+    alone = replace(OPEN, last_window=NOON)
+    assert decide(alone, None, NOON, 0, 0, quiet=False)[0] is Decision.CLOSE

@@ -157,6 +157,19 @@ def test_a_data_fault_and_what_follows_it_are_the_same_again(rig: Rig) -> None:
     assert_same_again(rig)
 
 
+def test_hours_of_few_records_after_a_data_fault_have_no_say_either(rig: Rig) -> None:
+    pass_and_act(rig, "quiet", "quiet")
+    rig.pass_hours("changed", unit=25.4)
+    for _ in range(2):
+        rig.pass_hours("changed", unit=25.4, rows=12)
+        rig.act()
+        assert reasons(rig)[-1] is DecisionReason.DATA_FAULT
+    pass_and_act(rig, "quiet", "quiet")
+    assert reasons(rig)[-1] is DecisionReason.NO_BREACH
+    assert "beside 3 windows of a data fault" in rig.decided()[0].words
+    assert_same_again(rig)
+
+
 def test_labels_that_come_after_a_data_fault_say_nothing_of_its_windows(rig: Rig) -> None:
     rig.retrain = {"target": {"local": "true"}}
     rig.pass_hours("quiet", "quiet", labels=0)

@@ -262,6 +262,27 @@ def test_failed_executions_are_listed(sagemaker: Any) -> None:
     )
 
 
+def test_an_execution_that_failed_is_no_quiet_hour(watch: Watch) -> None:
+    put(watch.yard, NOON, UNTYPED)
+    watch.fine(entry(watch), NOON + HOUR)
+    failed = FailedExecution(NAME, NOON + HOUR, "AlgorithmError: Job inputs had no data")
+
+    def observe(at: int) -> None:
+        watch.clock.at = NOON + at * HOUR
+        done = watch.observer(failed=lambda _endpoint, _since: (failed,)).observe(entry(watch))
+        assert done is not None
+        assert done.problem is None
+
+    observe(2)
+    put(watch.yard, NOON + 2 * HOUR)
+    observe(3)
+    assert len(watch.judged()) == 3
+    assert [one.closed_at for one in watch.incidents()] == [None]
+    put(watch.yard, NOON + 3 * HOUR)
+    observe(4)
+    assert [one.closed_at for one in watch.incidents()] == [NOON + 4 * HOUR]
+
+
 @pytest.mark.parametrize("still", [True, False], ids=["followed", "no longer followed"])
 def test_what_it_found_is_never_judged_again_from_what_kedge_stored(watch: Watch, still: bool) -> None:
     """There is no record of its windows: held against a baseline they would come out empty."""

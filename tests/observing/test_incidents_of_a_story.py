@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -51,6 +52,38 @@ def test_quiet_breach_quiet_is_one_incident_however_many_windows_a_round_judges(
     assert {"length", "rings"} <= set(incident.features)
     changes = ["opened", "worsened", "worsened", "closed"]
     assert _changes(watch, incident) == changes
+
+
+def _in_inches(watch: Watch, minute: int, count: int, unit: float = 25.4) -> None:
+    given = [
+        replace(each, length=round(each.length * unit, 4))
+        for each in records(minute, NOON + minute * MINUTE, count)
+    ]
+    watch.yard.capture("abalone", given)
+    watch.fine(watch.yard.endpoint(), NOON + (minute + 2) * MINUTE)
+
+
+def test_a_night_of_few_records_does_not_end_a_data_fault_and_belongs_to_it(watch: Watch) -> None:
+    for minute, count in enumerate((200, 200, 12, 12, 12)):
+        _in_inches(watch, minute, count)
+    (fault,) = [one for one in watch.incidents() if one.kind is IncidentKind.DATA_FAULT]
+    assert (fault.closed_at, fault.breached_windows) == (None, 2)
+    for minute, count in ((5, 200), (6, 12), (7, 200)):
+        _in_inches(watch, minute, count, unit=1.0)
+    (fault,) = [one for one in watch.incidents() if one.kind is IncidentKind.DATA_FAULT]
+    assert fault.closed_at == NOON + 9 * MINUTE
+    assert fault.breached_windows == 2
+    assert (fault.first_window, fault.last_window) == (NOON, NOON + 4 * MINUTE)
+    assert _changes(watch, fault) == ["opened", "continued", "closed"]
+
+
+def test_a_fault_of_what_is_not_looked_at_any_more_is_over(watch: Watch) -> None:
+    _in_inches(watch, 0, 200)
+    entry = watch.yard.endpoint(exclude=("length",))
+    for minute in (1, 2):
+        watch.yard.capture("abalone", records(minute, NOON + minute * MINUTE, 12))
+        watch.fine(entry, NOON + (minute + 2) * MINUTE)
+    assert all(one.closed_at is not None for one in watch.incidents())
 
 
 def test_a_story_without_a_breach_has_no_incident(watch: Watch) -> None:

@@ -134,6 +134,30 @@ def test_a_handful_of_records_show_nothing(watch: Watch, endpoint: Endpoint) -> 
     assert kinds(watch) == [IncidentKind.SKEW]
 
 
+@pytest.mark.parametrize("rows", [12, 20, 25])
+def test_few_records_neither_end_it_nor_drift(watch: Watch, endpoint: Endpoint, rows: int) -> None:
+    story(watch, endpoint, FAR)
+    story(watch, endpoint, FAR, FAR, FAR, first=1, rows=rows)
+    story(watch, endpoint, FAR, first=4)
+    (incident,) = watch.incidents()
+    assert (incident.kind, incident.closed_at) == (IncidentKind.SKEW, None)
+    story(watch, endpoint, SOUND, first=5)
+    story(watch, endpoint, SOUND, first=6, rows=rows)
+    assert watch.incidents()[0].closed_at is None
+    story(watch, endpoint, SOUND, first=7)
+    (incident,) = watch.incidents()
+    assert incident.closed_at is not None
+    assert incident.last_window == NOON + 4 * MINUTE
+
+
+def test_a_skew_that_was_over_comes_back_as_one(watch: Watch, endpoint: Endpoint) -> None:
+    story(watch, endpoint, FAR, SOUND, SOUND, FAR)
+    assert [(one.kind, one.closed_at is None) for one in watch.incidents()] == [
+        (IncidentKind.SKEW, False),
+        (IncidentKind.SKEW, True),
+    ]
+
+
 def in_force(watch: Watch, config: str, minute: int, package: str | None = None) -> None:
     watch.in_force = InForce(config, NOON + minute * MINUTE, model_package=package)
 
