@@ -8,8 +8,7 @@ from datetime import timedelta
 from config.metrics import FRESH
 from config.rollout import SETTLING
 from objects import PlaceError
-from retrain import early_readings, parameters, release, rollout, watching
-from retrain.aws_calls import CallError
+from retrain import early_readings, ends, parameters, rollout, watching
 from retrain.bench import Bench, RunFailedError
 from retrain.handed import is_scored
 from retrain.judging import metrics_of
@@ -23,7 +22,11 @@ from store.retraining import Helped, Run, RunReason, RunState, Trial
 
 _FOR_PARAMETERS = timedelta(days=1)
 """So long a run that could end waits for parameters which do not answer."""
+_UNSEEN = timedelta(days=1)
+"""So long a way back is asked about that may have been sent, where AWS refuses to say how it goes."""
 _NOT_PUT_BACK = "The parameters that name it could not be put back: set them by hand."
+_IS_BACK = "back"
+"""Among the run's effects once the endpoint is on its earlier config, in the transaction of that era."""
 REALISED = "realised"
 """The name of labelled windows as a data set."""
 
@@ -167,12 +170,14 @@ def _wait(run: Run, bench: Bench, short: str) -> Run | None:
 def _undo(run: Run, bench: Bench) -> Run | None:
     """Back to the earlier config; its era begins again, with the baseline it had."""
     told = run.told
-    if not bench.effects.is_answered("decline"):  # else it is back, and only parameters are missing
+    if not bench.effects.is_answered(_IS_BACK):
         try:
             found = _back(run, bench)
         except rollout.RolloutError as error:
             if error.retryable:
                 raise
+            if isinstance(error, rollout.UnseenError) and bench.now <= run.updated_at + _UNSEEN:
+                raise error.while_it_goes_on() from error
             refused = f"{told} The endpoint could not be set back: {error}"
             return bench.move(run, run.state, RunReason.ROLLOUT_FAILED, refused)
         if found is None:
@@ -180,7 +185,9 @@ def _undo(run: Run, bench: Bench) -> Run | None:
         champion = bench.era(run.deployment_id)
         with bench.lease.transaction() as connection:
             bench.begin_era(connection, run, found, champion.model_package, champion.baseline_id)
-        told = _declined(run, bench, f"Rolled back to endpoint config {found.config}. {told}", told)
+            bench.effects.note(connection, _IS_BACK)
+    words = f"Rolled back to endpoint config {run.old_endpoint_config}. {told}"
+    told = ends.rejected(run, bench, told, words)
     is_put_back = _attempted(parameters.put_back, run, bench)
     if not is_put_back and bench.effects.answered_within("roll_back", _FOR_PARAMETERS):
         return None
@@ -188,20 +195,9 @@ def _undo(run: Run, bench: Bench) -> Run | None:
     return bench.move(run, RunState.ROLLED_BACK, RunReason.FIRST_WINDOWS_WORSE, told, helped=Helped.NOT)
 
 
-def _declined(run: Run, bench: Bench, why: str, told: str) -> str:
-    """What is to be told when the version was rejected with a reason: also that the registry refused to."""
-    try:
-        release.decline(run, bench, why)
-    except CallError as error:
-        if error.retryable:
-            raise
-        return f"{told} Its version in the registry could not be rejected: {error}"
-    return told
-
-
 def _disown(run: Run, bench: Bench) -> Run | None:
     """The endpoint can't be set back, which people have to see to; nothing else names the model any more."""
-    told = _declined(run, bench, run.told, run.told)
+    told = ends.rejected(run, bench, run.told, run.told)
     is_put_back = _attempted(parameters.put_back, run, bench)
     if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
         return None
