@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from config.expressions import Metrics, Reading
 from config.metrics import DRIFT_CHECK, METRICS
+from retrain.tested import tested_features
 from store import executions
 from store.records import (
     CheckRow,
@@ -52,6 +53,8 @@ class Measured:
     checks: tuple[CheckRow, ...] = ()
     quality: Mapping[str, MetricRow] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)
+    tested: frozenset[str] = frozenset()
+    """The features whose drift is a test's p-value or statistic, and no distance."""
 
 
 def of_windows(
@@ -100,15 +103,18 @@ class Rows:
     features: Mapping[int, tuple[FeatureResult, ...]]
     checks: Mapping[int, tuple[CheckRow, ...]]
     metrics: Mapping[int, tuple[MetricRow, ...]]
+    tested: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 def rows_of(connection: Connection, data: Iterable[Execution], quality: Iterable[Execution]) -> Rows:
     """The rows of executions of either kind."""
+    data = tuple(data)
     ids, labelled = [execution.id for execution in data], [execution.id for execution in quality]
     return Rows(
         executions.features_of(connection, ids),
         executions.checks_of(connection, ids),
         executions.metrics_of(connection, labelled),
+        tested_features(connection, data),
     )
 
 
@@ -128,6 +134,7 @@ def assemble(
             tuple(_rows(rows.checks, of_data)),
             {each.name: each for each in _rows(rows.metrics, of_quality)},
             reference,
+            rows.tested.get(of_data.id, frozenset()) if of_data else frozenset(),
         )
         either = of_data or of_quality
         assert either is not None  # noqa: S101 (a key of one of the two)
@@ -176,6 +183,9 @@ def _of_data(measured: Measured, data: Execution, metric: str, argument: str | N
             return data.rejected / sent if sent else None
         case "violations":
             return sum(_is_violation(row, argument) for row in measured.checks)
+        case "drift" if argument in measured.tested:
+            # a p-value is the smaller the more has moved: held against a threshold it would say the opposite
+            return None
         case "drift" | "missing":
             return _of_feature(measured.features.get(argument or ""), metric)
     compared = [row for row in measured.checks if row.check == DRIFT_CHECK and row.outcome.is_compared]

@@ -159,6 +159,7 @@ def _rows(connection: Connection, by_kind: Mapping[ExecutionKind, Sequence[Execu
             {**found.features, **some.features},
             {**found.checks, **some.checks},
             {**found.metrics, **some.metrics},
+            {**found.tested, **some.tested},
         )
     return found
 
