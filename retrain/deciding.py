@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -13,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from config.model import Endpoint
 from config.retraining import Retrain
-from retrain.policy import Facts, Verdict, decide
+from retrain.policy import Facts, Verdict, changed_at, decide
 from retrain.policy.past import Yes, acted_on, attempt, facts, would_have
-from retrain.readings import LOOKED_AT, of_windows, with_faults
+from retrain.readings import LOOKED_AT, WindowReadings, of_windows, with_faults
 from store import decisions, deployments, incidents, monitors, new_data, runs, windows
 from store.engine import reading, writing
 from store.records import Deployment, Incident, Monitor
@@ -28,6 +29,8 @@ Reference = Callable[[Deployment], Mapping[str, float]]
 
 _LOOKED_BACK_TO = 400
 """Windows of an era that are weighed at most, where a breach that was decided on has to clear."""
+_AT_ONCE = 200
+"""So many windows are read at a time where a breach goes back beyond those that are weighed."""
 _RUN_REASON = {
     DecisionReason.BREACH: RunReason.BREACH,
     DecisionReason.NEW_DATA: RunReason.NEW_DATA,
@@ -113,18 +116,27 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
     found = incidents.open_ones(connection, monitor.id)
     known = _known(connection, asked, found)
 
-    def said(variant: str) -> Verdict:
-        facts = known(variant)
-        limit = looked_at(facts, endpoint.window, asked.now)
-        seen = of_windows(connection, monitor.id, variant, era.id, limit, asked.quality)
+    def seen(variant: str, limit: int, before: datetime | None = None) -> tuple[WindowReadings, ...]:
+        given = of_windows(connection, monitor.id, variant, era.id, limit, asked.quality, before)
         faults = incidents.data_faults(connection, monitor.id, variant, era.id)
-        stretches = [(each.first_window, each.last_window) for each in faults]
-        return decide(asked.retrain, with_faults(seen, stretches), facts, asked.now)
+        return with_faults(given, [(each.first_window, each.last_window) for each in faults])
+
+    @cache
+    def newest(variant: str) -> tuple[WindowReadings, ...]:
+        return seen(variant, looked_at(asked.retrain, known(variant), endpoint.window, asked.now))
+
+    def said(variant: str) -> Verdict:
+        return decide(asked.retrain, newest(variant), known(variant), asked.now)
 
     variant, verdict = gravest({variant: said(variant) for variant in asked.variants})
     mine = [i for i in found if i.deployment_id == era.id and i.variant == variant]
     drift = next((i for i in mine if not i.kind.forbids_retraining), None)
     run = None
+    changed = (
+        changed_at(asked.retrain, newest(variant), lambda before: seen(variant, _AT_ONCE, before))
+        if verdict.reason is DecisionReason.BREACH
+        else verdict.change_at
+    )
     if verdict.reason.is_yes:
         run = runs.request(
             connection,
@@ -136,7 +148,7 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
             reason=_RUN_REASON[verdict.reason],
             # what goes to the target and to logs: without money
             told=verdict.words,
-            change_at=_change_at(verdict, drift, max(era.started_at, asked.now - endpoint.label_horizon)),
+            change_at=_change_at(changed, drift, max(era.started_at, asked.now - endpoint.label_horizon)),
             deadline=asked.now + asked.retrain.training.time_limit,
             now=asked.now,
         )
@@ -167,10 +179,14 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
     return run
 
 
-def looked_at(facts: Facts, window: timedelta, now: datetime) -> int:
-    """How many windows are weighed: as far back as a breach lies that was decided on, within bounds."""
+def looked_at(retrain: Retrain, facts: Facts, window: timedelta, now: datetime) -> int:
+    """How many windows are weighed: twice the M of ``for: N of M``, since some may have no say.
+
+    Also as far back as a breach lies that was decided on, within bounds.
+    """
     oldest = min((each.window for each in facts.decided), default=now)
-    return max(LOOKED_AT, min(_LOOKED_BACK_TO, (now - oldest) // window + 1))
+    back = min(_LOOKED_BACK_TO, (now - oldest) // window + 1)
+    return max(LOOKED_AT, 2 * retrain.persistence.windows, back)
 
 
 def gravest(verdicts: Mapping[str, Verdict]) -> tuple[str, Verdict]:
@@ -228,10 +244,10 @@ def _known(connection: Connection, asked: _Asked, found: Sequence[Incident]) -> 
     return of
 
 
-def _change_at(verdict: Verdict, drift: Incident | None, otherwise: datetime) -> datetime:
+def _change_at(changed: datetime | None, drift: Incident | None, otherwise: datetime) -> datetime:
     """Where the changed world begins: the first breached window, or the incident's, whichever is earlier.
 
     Where nothing has changed, a run learns from all that may be labelled.
     """
-    moments = [moment for moment in (verdict.change_at, drift.first_window if drift else None) if moment]
+    moments = [moment for moment in (changed, drift.first_window if drift else None) if moment]
     return min(moments, default=otherwise)

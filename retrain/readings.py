@@ -28,20 +28,22 @@ _Row = TypeVar("_Row")
 FEWEST_LABELLED = 20
 """Quality measured on fewer labelled records says nothing: a bootstrap of so few is too narrow."""
 LOOKED_AT = 50
-"""The newest windows of an era that every decision is given, none between them left out."""
+"""The newest windows of an era that every decision is given at least, none between them left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowReadings:
     """A window and what was measured in it: the metrics of config.metrics, None for what was not.
 
-    What lies in a data fault says nothing of the model: `at_fault`.
+    What lies in a data fault says nothing of the model: `at_fault`. Between one that is `apart` and the newer
+    ones there are windows that were not labelled and are not given: only what labels tell goes on there.
     """
 
     start: datetime
     metrics: Metrics
     length: timedelta = timedelta(hours=1)
     at_fault: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +66,33 @@ def of_windows(
     deployment_id: int,
     limit: int,
     reference: Mapping[str, float],
+    before: datetime | None = None,
 ) -> tuple[WindowReadings, ...]:
-    """The readings of a variant's windows in an era, newest first.
+    """The readings of a variant's windows in an era, newest first, or of those that begin before a time.
 
     They are the newest `limit` windows and the newest `limit` labelled ones: labels may come weeks later, and
-    both kinds of condition find as many windows as they ask for. `reference` is the quality (by metric) that
+    both kinds of condition find as many windows as they ask for. Those of the labelled ones that lie behind
+    the others are `apart`. `reference` is the quality (by metric) that
     ``baseline`` stands for.
     """
 
     def recent(kind: ExecutionKind) -> tuple[Execution, ...]:
-        return executions.recent(connection, monitor_id, kind, variant, deployment_id, limit)
+        return executions.recent(connection, monitor_id, kind, variant, deployment_id, limit, before)
 
     judged, labelled = recent(ExecutionKind.DATA_QUALITY), recent(ExecutionKind.MODEL_QUALITY)
     ids = {execution.window_id for execution in (*judged, *labelled)}
     data = _latest(connection, ids, ExecutionKind.DATA_QUALITY)
     quality = _latest(connection, ids, ExecutionKind.MODEL_QUALITY)
-    return assemble(data, quality, rows_of(connection, data.values(), quality.values()), reference)
+    found = assemble(data, quality, rows_of(connection, data.values(), quality.values()), reference)
+    return with_gap(found, judged[-1].start if len(judged) == limit else None)
+
+
+def with_gap(windows: Iterable[WindowReadings], reach: datetime | None) -> tuple[WindowReadings, ...]:
+    """The windows, those behind `reach` marked as apart; None where all that were judged are given."""
+    return tuple(
+        replace(window, apart=True) if reach is not None and window.start < reach else window
+        for window in windows
+    )
 
 
 Stretch = tuple[datetime, datetime]

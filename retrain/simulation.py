@@ -150,7 +150,7 @@ class _Replay:
 
         def answered(variant: str) -> Verdict:
             known = self._facts(moment, era, variant)
-            limit = looked_at(known, self.endpoint.window, moment.at)
+            limit = looked_at(self.retrain, known, self.endpoint.window, moment.at)
             faults = self.recorded.data_faults(moment, era, variant)
             windows = with_faults(self.seen.windows(era, variant, limit, quality), faults)
             return decide(self.retrain, windows, known, moment.at, self._looks)

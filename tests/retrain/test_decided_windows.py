@@ -1,0 +1,128 @@
+"""Which windows a decision rests on, in a database whose windows are made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from config.model import Endpoint
+from retrain.deciding import decide_endpoint
+from store import decisions, executions, monitors, runs, windows
+from store.engine import reading
+from store.records import (
+    Deployment,
+    Execution,
+    ExecutionKind,
+    ExecutionStatus,
+    MetricRow,
+    Monitor,
+    NewExecution,
+)
+from store.retraining import Decision, DecisionReason, Run
+from tests.clock import HOUR, NOON
+from tests.store.world import VARIANT, began, verdict
+
+NAME = "abalone-prod"
+LOUD, QUIET = 900, 10
+"""Records of a window that is a hit of `volume > 500`, and of one that is none."""
+
+
+def endpoint(*when: str, **terms: Any) -> Endpoint:
+    """An entry whose policy has these conditions and terms."""
+    retrain = {"when": when, "target": {"local": "train"}, "registry": "abalone", **terms}
+    return Endpoint.model_validate(
+        {
+            "name": NAME,
+            "capture": "s3://logs/capture",
+            "ground_truth": "s3://logs/labels",
+            "prediction": "rings",
+            "retrain": retrain,
+        }
+    )
+
+
+def hour(connection: Connection, monitor: Monitor, era: Deployment, at: int, new: NewExecution) -> Execution:
+    """A judgement of the window that begins so many hours after noon."""
+    return of_variant(connection, monitor, era, at, new, VARIANT)
+
+
+def of_variant(
+    connection: Connection, monitor: Monitor, era: Deployment, at: int, new: NewExecution, variant: str
+) -> Execution:
+    start = NOON + at * HOUR
+    windows.touch(connection, monitor.id, [(start, start + HOUR, variant, era.id)])
+    window = next(
+        each
+        for each in windows.between(connection, monitor.id, start, start + HOUR)
+        if (each.variant, each.deployment_id) == (variant, era.id)
+    )
+    return executions.record(connection, window, new, start + HOUR)
+
+
+def judged(engine: Engine, volumes: Iterable[int | None], labelled: Mapping[int, float] = {}) -> None:
+    """An hour from noon on for each volume, None: it could not be judged; the rmse of some of them."""
+    with began(engine) as (connection, monitor, era):
+        for at, volume in enumerate(volumes):
+            failed = verdict(status=ExecutionStatus.FAILED)
+            hour(connection, monitor, era, at, failed if volume is None else verdict(records=volume))
+        for at, rmse in labelled.items():
+            row = MetricRow("rmse", rmse, rmse - 0.1, rmse + 0.1, 100)
+            hour(connection, monitor, era, at, verdict(ExecutionKind.MODEL_QUALITY, metrics=(row,)))
+
+
+def nothing(_: Deployment) -> dict[str, float]:
+    """What the model was registered with, where nobody knows."""
+    return {}
+
+
+def asked(engine: Engine, entry: Endpoint, now: datetime) -> tuple[Decision, Run | None]:
+    """What is decided then, and the run that it opened."""
+    decide_endpoint(engine, entry, nothing, now)
+    with reading(engine) as connection:
+        monitor = monitors.by_name(connection, NAME)
+        assert monitor is not None
+        found = runs.history(connection, monitor.id)
+        return decisions.listed(connection, monitor.id)[0], found[0] if found else None
+
+
+def test_as_many_windows_are_read_as_the_policy_asks_for(database: Engine) -> None:
+    judged(database, [LOUD] * 66)
+    entry = endpoint("volume > 500", **{"for": "60 of 72"})
+    decision, _ = asked(database, entry, NOON + 66 * HOUR)
+    assert decision.reason is DecisionReason.BREACH
+    assert "so in 66 of 66 windows" in decision.words
+
+
+def test_some_of_them_may_have_no_say(database: Engine) -> None:
+    judged(database, [LOUD, None] * 40)
+    entry = endpoint("volume > 500", **{"for": "40 of 40"})
+    decision, _ = asked(database, entry, NOON + 80 * HOUR)
+    assert decision.reason is DecisionReason.BREACH
+
+
+def test_a_change_lies_where_the_breach_began_however_long_ago(database: Engine) -> None:
+    judged(database, [QUIET] * 3 + [LOUD] * 257)
+    decision, run = asked(database, endpoint("volume > 500"), NOON + 260 * HOUR)
+    assert decision.reason is DecisionReason.BREACH
+    assert run is not None
+    assert run.change_at == NOON + 3 * HOUR
+
+
+def test_so_it_is_where_labels_tell(database: Engine) -> None:
+    judged(database, [QUIET] * 300, {at: 1.0 if at in (0, 120) else 3.0 for at in range(0, 300, 4)})
+    decision, run = asked(database, endpoint("rmse > 2"), NOON + 300 * HOUR)
+    assert decision.reason is DecisionReason.BREACH
+    assert run is not None
+    assert run.change_at == NOON + 124 * HOUR
+
+
+def test_no_stretch_of_what_waits_for_no_label_goes_on_behind_a_gap(database: Engine) -> None:
+    """Labelled windows are given however old they are, and the quiet ones before them are not."""
+    volumes = [LOUD] * 10 + [QUIET] * 60 + [LOUD] * 60
+    judged(database, volumes, dict.fromkeys(range(10), 3.0))
+    _, run = asked(database, endpoint("volume > 500"), NOON + 130 * HOUR)
+    assert run is not None
+    assert run.change_at == NOON + 70 * HOUR
