@@ -89,7 +89,21 @@ def _variants(
     connection: Connection, monitor: Monitor, endpoint: Endpoint, era: Deployment
 ) -> tuple[str, ...]:
     """Those that are decided on; none in an era without traffic yet."""
-    return (endpoint.variant,) if endpoint.variant else windows.variants(connection, monitor.id, era.id)
+    if endpoint.variant:
+        return (endpoint.variant,)
+    return with_own(windows.variants(connection, monitor.id, era.id))
+
+
+def with_own(variants: tuple[str, ...]) -> tuple[str, ...]:
+    """The variants, a followed schedule's among them; none where Kedge has read no records to learn from."""
+    return () if all(map(windows.is_followed, variants)) else variants
+
+
+def _trained(connection: Connection, asked: _Asked, variant: str) -> str:
+    """The variant whose model a run replaces: what a schedule saw is evidence, and no model of its own."""
+    if not windows.is_followed(variant):
+        return variant
+    return windows.busiest(connection, asked.monitor.id, asked.era.id) or variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +156,7 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint.name,
-            variant=variant,
+            variant=_trained(connection, asked, variant),
             deployment_id=era.id,
             incident_id=drift.id if drift else None,
             reason=_RUN_REASON[verdict.reason],
@@ -198,7 +212,8 @@ def gravest(verdicts: Mapping[str, Verdict]) -> tuple[str, Verdict]:
     variant = max(sorted(verdicts), key=lambda name: _gravity(verdicts[name]))
     verdict = verdicts[variant]
     if len(verdicts) > 1:
-        verdict = replace(verdict, words=f"{verdict.words} The variant is {variant}.")
+        whose = "windows are those of" if windows.is_followed(variant) else "variant is"
+        verdict = replace(verdict, words=f"{verdict.words} The {whose} {variant}.")
     return variant, verdict
 
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from config import durations
 from config.model import Endpoint
 from config.retraining import Retrain
-from retrain.deciding import gravest, looked_at
+from retrain.deciding import gravest, looked_at, with_own
 from retrain.policy import Facts, Verdict, decide
 from retrain.policy.past import Attempt, Yes, acted_on, facts, would_have
 from retrain.policy.weighing import Looks
@@ -170,7 +170,7 @@ class _Replay:
         return self._references[era.id]
 
     def _variants(self, era: Deployment) -> tuple[str, ...]:
-        return (self.endpoint.variant,) if self.endpoint.variant else self.seen.variants(era)
+        return (self.endpoint.variant,) if self.endpoint.variant else with_own(self.seen.variants(era))
 
     def _follow(self, moment: Moment, era: Deployment, yes: Yes, verdict: Verdict) -> None:
         self._yeses.append(yes)

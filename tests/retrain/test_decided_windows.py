@@ -6,22 +6,27 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Engine
 
 from config.model import Endpoint
+from retrain import actions
 from retrain.deciding import decide_endpoint
-from store import decisions, executions, monitors, runs, windows
-from store.engine import reading
+from store import decisions, deployments, executions, incidents, monitors, runs, windows
+from store.engine import reading, writing
 from store.records import (
+    CheckRow,
     Deployment,
     Execution,
     ExecutionKind,
     ExecutionStatus,
+    IncidentKind,
     MetricRow,
     Monitor,
     NewExecution,
+    Outcome,
 )
-from store.retraining import Decision, DecisionReason, Run
+from store.retraining import Decision, DecisionReason, Run, RunReason, RunState
 from tests.clock import HOUR, NOON
 from tests.store.world import VARIANT, began, verdict
 
@@ -71,6 +76,18 @@ def judged(engine: Engine, volumes: Iterable[int | None], labelled: Mapping[int,
         for at, rmse in labelled.items():
             row = MetricRow("rmse", rmse, rmse - 0.1, rmse + 0.1, 100)
             hour(connection, monitor, era, at, verdict(ExecutionKind.MODEL_QUALITY, metrics=(row,)))
+
+
+FOLLOWED = "schedule my-schedule"
+VIOLATED = verdict(checks=(CheckRow("length", "baseline_drift_check", Outcome.VIOLATED, 0.5, 0.1, "Drift."),))
+
+
+def followed(engine: Engine, *own: str) -> None:
+    """An hour of each variant, the first with least traffic, and beside them that of a schedule, violated."""
+    with began(engine) as (connection, monitor, era):
+        of_variant(connection, monitor, era, 0, VIOLATED, FOLLOWED)
+        for at, variant in enumerate(own):
+            of_variant(connection, monitor, era, 0, verdict(records=10 + at), variant)
 
 
 def nothing(_: Deployment) -> dict[str, float]:
@@ -126,3 +143,42 @@ def test_no_stretch_of_what_waits_for_no_label_goes_on_behind_a_gap(database: En
     _, run = asked(database, endpoint("volume > 500"), NOON + 130 * HOUR)
     assert run is not None
     assert run.change_at == NOON + 70 * HOUR
+
+
+def test_what_a_followed_schedule_saw_retrains_the_model_that_it_saw(database: Engine) -> None:
+    followed(database, "Small", "Large")
+    decision, run = asked(database, endpoint("violations > 0"), NOON + HOUR)
+    assert decision.reason is DecisionReason.BREACH
+    assert decision.variant == FOLLOWED, "so that the breach is known again"
+    assert decision.words.endswith("The windows are those of schedule my-schedule.")
+    assert run is not None
+    assert run.variant == "Large"
+
+
+def test_a_schedule_alone_leaves_nothing_to_learn_from(database: Engine) -> None:
+    followed(database)
+    assert not decide_endpoint(database, endpoint("violations > 0"), nothing, NOON + HOUR)
+    with writing(database) as connection, pytest.raises(actions.ActionError, match="nothing to learn from"):
+        by_hand(connection)
+
+
+def by_hand(connection: Connection) -> Run:
+    return actions.start(connection, NAME, variant=None, time_limit=HOUR, now=NOON + HOUR)
+
+
+def test_a_run_by_hand_is_of_no_schedule(database: Engine) -> None:
+    followed(database, "Small", "Large")
+    with writing(database) as connection:
+        first = by_hand(connection)
+        assert first.variant == "Small", "the last by name of those with the newest window"
+        end = RunState.CANCELLED, RunReason.CANCELLED_BY_HAND
+        runs.move(connection, first, *end, "Cancelled.", NOON + HOUR)
+        monitor = monitors.by_name(connection, NAME)
+        assert monitor is not None
+        (era,) = deployments.eras(connection, monitor.id)
+        incidents.add(
+            connection, monitor_id=monitor.id, deployment_id=era.id, variant=FOLLOWED,
+            kind=IncidentKind.DRIFT, window=NOON, severity=1.0, features=("length",), summary="Drift.",
+            execution_id=None, now=NOON,
+        )  # fmt: skip
+        assert by_hand(connection).variant == "Large"
