@@ -46,27 +46,40 @@ def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, no
     if retrain is None:
         return False
     with reading(engine) as connection:
-        monitor = monitors.by_name(connection, endpoint.name)
-        if monitor is None:
-            return False
-        newest = decisions.newest_execution(connection, monitor.id)
-        eras = deployments.eras(connection, monitor.id)
-        arrived = _arrived(connection, monitor, retrain)
-        if newest is None or not eras or not _is_news(connection, monitor, newest, arrived):
-            return False
-        variants = _variants(connection, monitor, endpoint, eras[-1])
-    if not variants:
-        return False  # nothing to decide on, and no row that says so: the registry would be asked every round
-    asked = _Asked(monitor, endpoint, retrain, eras, variants, reference(eras[-1]), newest, now)
+        asked = _asked(connection, endpoint, retrain, now)
+    if asked is None:
+        return False
+    quality = reference(asked.era)
     try:
         with writing(engine) as connection:
-            requested = _decide(connection, asked)
+            # while the registry was asked windows may have been judged, or an era begun: no more from here on
+            deployments.lock(connection, asked.monitor.id)
+            since = _asked(connection, endpoint, retrain, now)
+            if since is None or since.era != asked.era:
+                return False
+            requested = _decide(connection, replace(since, quality=quality))
     except (IntegrityError, runs.RunInFlightError):
         # another replica decided on these executions, or asked for a run, in this very moment
         return False
     if requested is not None:
         log.info("run_requested", run=requested.name, endpoint=endpoint.name)
     return requested is not None
+
+
+def _asked(connection: Connection, endpoint: Endpoint, retrain: Retrain, now: datetime) -> _Asked | None:
+    """What there is to decide on, but for the model's quality; None where that is nothing."""
+    monitor = monitors.by_name(connection, endpoint.name)
+    if monitor is None:
+        return None
+    newest = decisions.newest_execution(connection, monitor.id)
+    eras = deployments.eras(connection, monitor.id)
+    arrived = _arrived(connection, monitor, retrain)
+    if newest is None or not eras or not _is_news(connection, monitor, newest, arrived):
+        return None
+    variants = _variants(connection, monitor, endpoint, eras[-1])
+    if not variants:
+        return None  # and no row that says so: the registry would be asked every round
+    return _Asked(monitor, endpoint, retrain, eras, variants, {}, newest, now)
 
 
 def _arrived(connection: Connection, monitor: Monitor, retrain: Retrain) -> Arrived | None:
@@ -108,7 +121,7 @@ def _trained(connection: Connection, asked: _Asked, variant: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a decision is asked about."""
+    """What a decision is asked about, as one transaction saw it."""
 
     monitor: Monitor
     endpoint: Endpoint

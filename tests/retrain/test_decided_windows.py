@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from config.model import Endpoint
-from retrain import actions
+from retrain import actions, recorded
 from retrain.deciding import decide_endpoint
+from retrain.simulation import simulate
 from store import decisions, deployments, executions, incidents, monitors, runs, windows
 from store.engine import reading, writing
 from store.records import (
@@ -29,6 +30,7 @@ from store.records import (
 from store.retraining import Decision, DecisionReason, Run, RunReason, RunState
 from tests.clock import HOUR, NOON
 from tests.store.world import VARIANT, began, verdict
+from tests.store.world import era as era_of
 
 NAME = "abalone-prod"
 LOUD, QUIET = 900, 10
@@ -76,6 +78,50 @@ def judged(engine: Engine, volumes: Iterable[int | None], labelled: Mapping[int,
         for at, rmse in labelled.items():
             row = MetricRow("rmse", rmse, rmse - 0.1, rmse + 0.1, 100)
             hour(connection, monitor, era, at, verdict(ExecutionKind.MODEL_QUALITY, metrics=(row,)))
+
+
+def test_a_decision_says_of_all_that_it_saw_that_it_did(database: Engine) -> None:
+    """Windows may be judged while the registry is asked: they are seen, and counted as seen."""
+    entry = endpoint("volume > 500", **{"for": "2 of 2"})
+    judged(database, [LOUD])
+
+    def slow(era: Deployment) -> dict[str, float]:
+        with writing(database) as connection:
+            monitor = monitors.by_name(connection, NAME)
+            assert monitor is not None
+            hour(connection, monitor, era, 1, verdict(records=LOUD))
+        return {}
+
+    assert decide_endpoint(database, entry, slow, NOON + 2 * HOUR)
+    with reading(database) as connection:
+        monitor = monitors.by_name(connection, NAME)
+        assert monitor is not None
+        (decision,) = decisions.listed(connection, monitor.id)
+        newest = decisions.newest_execution(connection, monitor.id)
+        past = recorded.read(connection, monitor, entry)
+    assert (decision.reason, decision.upto_execution_id) == (DecisionReason.BREACH, newest)
+    assert entry.retrain is not None
+    again = simulate(past, entry, entry.retrain, nothing, start=NOON + 2 * HOUR)
+    assert [each.verdict.reason for each in again.decisions] == [DecisionReason.BREACH]
+
+
+def test_an_era_that_begins_meanwhile_is_decided_on_next_time(database: Engine) -> None:
+    entry = endpoint("volume > 500")
+    judged(database, [LOUD])
+
+    def slow(old: Deployment) -> dict[str, float]:
+        with writing(database) as connection:
+            monitor = monitors.by_name(connection, NAME)
+            assert monitor is not None
+            new = era_of(connection, monitor, NOON + HOUR, "config-2")
+            hour(connection, monitor, new, 1, verdict(records=LOUD))
+        return {}
+
+    assert not decide_endpoint(database, entry, slow, NOON + 2 * HOUR)
+    decision, run = asked(database, entry, NOON + 2 * HOUR)
+    assert run is not None
+    assert decision.deployment_id == run.deployment_id
+    assert run.change_at == NOON + HOUR
 
 
 FOLLOWED = "schedule my-schedule"
