@@ -143,7 +143,7 @@ class _Replay:
     def ask(self, moment: Moment) -> None:
         """Decide, and follow up a yes."""
         era = self.recorded.era(moment)
-        variants = () if era is None else self._variants(era)
+        variants = () if era is None else self._variants(moment, era)
         if era is None or not variants:
             return
         quality = self._quality(moment, era)
@@ -169,8 +169,14 @@ class _Replay:
             self._references[era.id] = self.recorded.kept_reference(era) or self.reference(era)
         return self._references[era.id]
 
-    def _variants(self, era: Deployment) -> tuple[str, ...]:
-        return (self.endpoint.variant,) if self.endpoint.variant else with_own(self.seen.variants(era))
+    def _variants(self, moment: Moment, era: Deployment) -> tuple[str, ...]:
+        """Those that have judged windows by then, and the one decided on, which may have none yet."""
+        if self.endpoint.variant:
+            return (self.endpoint.variant,)
+        judged, decision = self.seen.variants(era), moment.decision
+        if decision is not None and decision.variant is not None and decision.deployment_id == era.id:
+            return tuple(sorted({*judged, decision.variant}))
+        return with_own(judged)
 
     def _follow(self, moment: Moment, era: Deployment, yes: Yes, verdict: Verdict) -> None:
         self._yeses.append(yes)

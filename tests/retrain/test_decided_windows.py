@@ -124,6 +124,27 @@ def test_an_era_that_begins_meanwhile_is_decided_on_next_time(database: Engine) 
     assert run.change_at == NOON + HOUR
 
 
+def test_what_was_decided_before_an_era_had_a_judged_window_is_replayed(database: Engine) -> None:
+    """The schedule asks for a run in an era whose traffic is not judged yet."""
+    entry = endpoint(every="2d")
+    judged(database, [QUIET])
+    now = NOON + 72 * HOUR
+    with writing(database) as connection:
+        monitor = monitors.by_name(connection, NAME)
+        assert monitor is not None
+        new = era_of(connection, monitor, NOON + HOUR, "config-2")
+        windows.touch(connection, monitor.id, [(NOON + HOUR, NOON + 2 * HOUR, VARIANT, new.id)])
+    decision, run = asked(database, entry, now)
+    assert (decision.reason, decision.deployment_id) == (DecisionReason.SCHEDULE, new.id)
+    assert run is not None
+    with reading(database) as connection:
+        past = recorded.read(connection, monitor, entry)
+    assert entry.retrain is not None
+    again = simulate(past, entry, entry.retrain, nothing, start=now)
+    found = [(each.at, each.verdict.reason, each.verdict.told) for each in again.decisions]
+    assert found == [(now, DecisionReason.SCHEDULE, decision.words)]
+
+
 FOLLOWED = "schedule my-schedule"
 VIOLATED = verdict(checks=(CheckRow("length", "baseline_drift_check", Outcome.VIOLATED, 0.5, 0.1, "Drift."),))
 
