@@ -109,6 +109,19 @@ class Constraints:
             return self.monitoring
         return replace(self.monitoring, **feature.overrides.settings())
 
+    @property
+    def tested(self) -> frozenset[str]:
+        """The features of text that a chi-squared test compares: it gives a p-value or a statistic.
+
+        Neither is a distance: a p-value is the smaller the more a feature has moved.
+        """
+        return frozenset(
+            feature.name
+            for feature in self.features
+            if not feature.inferred_type.numeric
+            and self.config_for(feature.name).categorical_drift_method is CategoricalDriftMethod.CHISQUARED
+        )
+
 
 def suggest(profile: Profile, *, histogram_bound: int = HISTOGRAM_BOUND) -> Constraints:
     """The constraints that Model Monitor's baselining suggests for data like this.

@@ -11,18 +11,25 @@ from config.metrics import METRICS, Argument
 from config.retraining import Retrain
 from config.source import shown
 
+_NO_DISTANCE = (
+    "ask for drifted_features or violations(baseline_drift_check), or set categorical_drift_method to "
+    "LInfinity in its constraints"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """A record's columns by name, as `source` (such as ``the baseline``) has them.
 
-    `outputs` are those that the model answers, `excluded` those that nobody looks at.
+    `outputs` are those that the model answers, `excluded` those that nobody looks at, `tested` those that a
+    chi-squared test compares, of which no distance is known.
     """
 
     source: str
     names: Sequence[str]
     outputs: Sequence[str] = ()
     excluded: Collection[str] = ()
+    tested: Collection[str] = ()
 
     @property
     def looked_at(self) -> tuple[str, ...]:
@@ -45,7 +52,7 @@ def outputs_of(
 
 @dataclass(frozen=True, slots=True)
 class Misnamed:
-    """A key that names a feature which there is not: what is said of it, and what to do."""
+    """A key that asks for what there is not: what is said of it, and what to do."""
 
     path: tuple[str | int, ...]
     said: str
@@ -56,13 +63,17 @@ class Misnamed:
 
 
 def misnamed(retrain: Retrain, columns: Columns) -> Iterator[Misnamed]:
-    """Each feature that the policy names and that there is not."""
+    """Each feature that the policy names and that there is not, or of which there is no distance."""
     for index, condition in enumerate(retrain.when):
         for each in comparisons(condition):
             of_feature = METRICS[each.metric].argument is Argument.FEATURE
             if of_feature and each.feature is not None and each.feature not in columns.looked_at:
                 said, advice = _told(each.feature, columns, columns.looked_at)
                 yield Misnamed(("retrain", "when", index), f"asks for {each.subject}, and {said}", advice)
+            elif each.metric == "drift" and each.feature in columns.tested:
+                said = f"{columns.source} has it compared by a chi-squared test, which tells no distance"
+                path = ("retrain", "when", index)
+                yield Misnamed(path, f"asks for {each.subject}, and {said}", _NO_DISTANCE)
     for index, wanted in enumerate(retrain.slices):
         if wanted.feature not in columns.inputs:
             said, advice = _told(wanted.feature, columns, columns.inputs)

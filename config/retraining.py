@@ -23,6 +23,8 @@ from config.training import Training
 from config.watch import Watch
 
 _PERSISTENCE = re.compile(r"(\d{1,4}) of (\d{1,4})", re.ASCII)
+_MOST_WINDOWS = 1000
+"""Windows that ``for: N of M`` may ask for: all of them, and as many again, are read at each decision."""
 _LIMIT = re.compile(r"(\d{1,4}) per (\S+)", re.ASCII)
 
 
@@ -41,11 +43,15 @@ class Persistence:
         """Read ``N of M``.
 
         Raises:
-            ValueError: where it has another form, or is not 1 <= N <= M.
+            ValueError: where it has another form, or is not 1 <= N <= M <= 1000.
         """
         found = _PERSISTENCE.fullmatch(text)
         if found is None or not 1 <= int(found[1]) <= int(found[2]):
             raise ValueError(f"{text!r} is no number of windows; write one such as 3 of 4")
+        if int(found[2]) > _MOST_WINDOWS:
+            raise ValueError(
+                f"{text!r} asks for more than the {_MOST_WINDOWS} windows that are looked at; write fewer"
+            )
         return cls(int(found[1]), int(found[2]))
 
 

@@ -103,14 +103,17 @@ def start(
 ) -> Run:
     """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it.
 
-    Without a variant it is of the one that has an open incident, or else has the newest window.
+    Without a variant it is of the one that has an open incident, or else has the newest window; of a followed
+    schedule's, it is of the variant with most traffic.
     """
     monitor = monitors.by_name(connection, endpoint)
     if monitor is None:
         raise ActionError(f"the database knows no endpoint {endpoint}: start 'kedge serve' first")
     eras = deployments.eras(connection, monitor.id)
     period = windows.span(connection, monitor.id)
-    if not eras or period is None:
+    seen = windows.between(connection, monitor.id, *period) if period else ()
+    own = [window for window in seen if not windows.is_followed(window.variant)]
+    if not eras or period is None or not own:
         raise ActionError(f"{endpoint} has no judged window yet: there is nothing to learn from")
     found = incidents.open_ones(connection, monitor.id)
     fault = next((incident for incident in found if incident.kind.forbids_retraining), None)
@@ -120,14 +123,16 @@ def start(
             f"{fault.summary}"
         )
     mine = [each for each in found if each.deployment_id == eras[-1].id and variant in (None, each.variant)]
-    drift = next(iter(mine), None)
-    seen = windows.between(connection, monitor.id, *period)
+    drift = min(mine, key=lambda each: windows.is_followed(each.variant), default=None)
+    drifted = drift.variant if drift else None
+    if drifted is not None and windows.is_followed(drifted):
+        drifted = windows.busiest(connection, monitor.id, eras[-1].id)
     try:
         return runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint,
-            variant=variant or (drift.variant if drift else seen[-1].variant),
+            variant=variant or drifted or own[-1].variant,
             deployment_id=eras[-1].id,
             incident_id=drift.id if drift else None,
             reason=RunReason.BY_HAND,

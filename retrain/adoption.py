@@ -152,7 +152,7 @@ def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run |
     helped = Helped.NOT if found is Look.WORSE else Helped.UNKNOWN
     words = f"{why}. {told}" if found is Look.WORSE else f"{why}: whether it helped is not known."
     if bench.eras()[-1].endpoint_config == run.old_endpoint_config:
-        words = _declined(run, bench, words, words) if found is Look.WORSE else words
+        words = ends.rejected(run, bench, words, words) if found is Look.WORSE else words
         is_put_back = _attempted(parameters.put_back, run, bench)
         if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
             return None

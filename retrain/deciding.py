@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -13,9 +14,9 @@ from sqlalchemy.exc import IntegrityError
 
 from config.model import Endpoint
 from config.retraining import Retrain
-from retrain.policy import Facts, Verdict, decide
+from retrain.policy import Facts, Verdict, changed_at, decide
 from retrain.policy.past import Yes, acted_on, attempt, facts, would_have
-from retrain.readings import LOOKED_AT, of_windows, with_faults
+from retrain.readings import LOOKED_AT, WindowReadings, of_windows, with_faults
 from store import decisions, deployments, incidents, monitors, new_data, runs, windows
 from store.engine import reading, writing
 from store.records import Deployment, Incident, Monitor
@@ -28,6 +29,8 @@ Reference = Callable[[Deployment], Mapping[str, float]]
 
 _LOOKED_BACK_TO = 400
 """Windows of an era that are weighed at most, where a breach that was decided on has to clear."""
+_AT_ONCE = 200
+"""So many windows are read at a time where a breach goes back beyond those that are weighed."""
 _RUN_REASON = {
     DecisionReason.BREACH: RunReason.BREACH,
     DecisionReason.NEW_DATA: RunReason.NEW_DATA,
@@ -43,28 +46,40 @@ def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, no
     if retrain is None:
         return False
     with reading(engine) as connection:
-        monitor = monitors.by_name(connection, endpoint.name)
-        if monitor is None:
-            return False
-        newest = decisions.newest_execution(connection, monitor.id)
-        eras = deployments.eras(connection, monitor.id)
-        arrived = _arrived(connection, monitor, retrain)
-        if newest is None or not eras or not _is_news(connection, monitor, newest, arrived):
-            return False
-        variants = _variants(connection, monitor, endpoint, eras[-1])
-    if not variants:
-        return False  # nothing to decide on, and no row that says so: the registry would be asked every round
-    quality = {variant: reference(eras[-1].of(variant)) for variant in variants}
-    asked = _Asked(monitor, endpoint, retrain, eras, variants, quality, newest, now)
+        asked = _asked(connection, endpoint, retrain, now)
+    if asked is None:
+        return False
+    quality = {variant: reference(asked.era.of(variant)) for variant in asked.variants}
     try:
         with writing(engine) as connection:
-            requested = _decide(connection, asked)
+            # while the registry was asked windows may have been judged, or an era begun: no more from here on
+            deployments.lock(connection, asked.monitor.id)
+            since = _asked(connection, endpoint, retrain, now)
+            if since is None or (since.era, since.variants) != (asked.era, asked.variants):
+                return False
+            requested = _decide(connection, replace(since, quality=quality))
     except (IntegrityError, runs.RunInFlightError):
         # another replica decided on these executions, or asked for a run, in this very moment
         return False
     if requested is not None:
         log.info("run_requested", run=requested.name, endpoint=endpoint.name)
     return requested is not None
+
+
+def _asked(connection: Connection, endpoint: Endpoint, retrain: Retrain, now: datetime) -> _Asked | None:
+    """What there is to decide on, but for the model's quality; None where that is nothing."""
+    monitor = monitors.by_name(connection, endpoint.name)
+    if monitor is None:
+        return None
+    newest = decisions.newest_execution(connection, monitor.id)
+    eras = deployments.eras(connection, monitor.id)
+    arrived = _arrived(connection, monitor, retrain)
+    if newest is None or not eras or not _is_news(connection, monitor, newest, arrived):
+        return None
+    variants = _variants(connection, monitor, endpoint, eras[-1])
+    if not variants:
+        return None  # and no row that says so: the registry would be asked every round
+    return _Asked(monitor, endpoint, retrain, eras, variants, {}, newest, now)
 
 
 def _arrived(connection: Connection, monitor: Monitor, retrain: Retrain) -> Arrived | None:
@@ -87,12 +102,26 @@ def _variants(
     connection: Connection, monitor: Monitor, endpoint: Endpoint, era: Deployment
 ) -> tuple[str, ...]:
     """Those that are decided on; none in an era without traffic yet."""
-    return (endpoint.variant,) if endpoint.variant else windows.variants(connection, monitor.id, era.id)
+    if endpoint.variant:
+        return (endpoint.variant,)
+    return with_own(windows.variants(connection, monitor.id, era.id))
+
+
+def with_own(variants: tuple[str, ...]) -> tuple[str, ...]:
+    """The variants, a followed schedule's among them; none where Kedge has read no records to learn from."""
+    return () if all(map(windows.is_followed, variants)) else variants
+
+
+def _trained(connection: Connection, asked: _Asked, variant: str) -> str:
+    """The variant whose model a run replaces: what a schedule saw is evidence, and no model of its own."""
+    if not windows.is_followed(variant):
+        return variant
+    return windows.busiest(connection, asked.monitor.id, asked.era.id) or variant
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a decision is asked about."""
+    """What a decision is asked about, as one transaction saw it."""
 
     monitor: Monitor
     endpoint: Endpoint
@@ -115,30 +144,40 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
     found = incidents.open_ones(connection, monitor.id)
     known = _known(connection, asked, found)
 
-    def said(variant: str) -> Verdict:
-        facts = known(variant)
-        limit = looked_at(facts, endpoint.window, asked.now)
-        seen = of_windows(connection, monitor.id, variant, era.id, limit, asked.quality[variant])
+    def seen(variant: str, limit: int, before: datetime | None = None) -> tuple[WindowReadings, ...]:
+        quality = asked.quality[variant]
+        given = of_windows(connection, monitor.id, variant, era.id, limit, quality, before)
         faults = incidents.data_faults(connection, monitor.id, variant, era.id)
-        stretches = [(each.first_window, each.last_window) for each in faults]
-        return decide(asked.retrain, with_faults(seen, stretches), facts, asked.now)
+        return with_faults(given, [(each.first_window, each.last_window) for each in faults])
+
+    @cache
+    def newest(variant: str) -> tuple[WindowReadings, ...]:
+        return seen(variant, looked_at(asked.retrain, known(variant), endpoint.window, asked.now))
+
+    def said(variant: str) -> Verdict:
+        return decide(asked.retrain, newest(variant), known(variant), asked.now)
 
     variant, verdict = gravest({variant: said(variant) for variant in asked.variants})
     mine = [i for i in found if i.deployment_id == era.id and i.variant == variant]
     drift = next((i for i in mine if not i.kind.forbids_retraining), None)
     run = None
+    changed = (
+        changed_at(asked.retrain, newest(variant), lambda before: seen(variant, _AT_ONCE, before))
+        if verdict.reason is DecisionReason.BREACH
+        else verdict.change_at
+    )
     if verdict.reason.is_yes:
         run = runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint.name,
-            variant=variant,
+            variant=_trained(connection, asked, variant),
             deployment_id=era.id,
             incident_id=drift.id if drift else None,
             reason=_RUN_REASON[verdict.reason],
             # what goes to the target and to logs: without money
             told=verdict.words,
-            change_at=_change_at(verdict, drift, max(era.started_at, asked.now - endpoint.label_horizon)),
+            change_at=_change_at(changed, drift, max(era.started_at, asked.now - endpoint.label_horizon)),
             deadline=asked.now + asked.retrain.training.time_limit,
             now=asked.now,
         )
@@ -169,10 +208,14 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
     return run
 
 
-def looked_at(facts: Facts, window: timedelta, now: datetime) -> int:
-    """How many windows are weighed: as far back as a breach lies that was decided on, within bounds."""
+def looked_at(retrain: Retrain, facts: Facts, window: timedelta, now: datetime) -> int:
+    """How many windows are weighed: twice the M of ``for: N of M``, since some may have no say.
+
+    Also as far back as a breach lies that was decided on, within bounds.
+    """
     oldest = min((each.window for each in facts.decided), default=now)
-    return max(LOOKED_AT, min(_LOOKED_BACK_TO, (now - oldest) // window + 1))
+    back = min(_LOOKED_BACK_TO, (now - oldest) // window + 1)
+    return max(LOOKED_AT, 2 * retrain.persistence.windows, back)
 
 
 def gravest(verdicts: Mapping[str, Verdict]) -> tuple[str, Verdict]:
@@ -184,7 +227,8 @@ def gravest(verdicts: Mapping[str, Verdict]) -> tuple[str, Verdict]:
     variant = max(sorted(verdicts), key=lambda name: _gravity(verdicts[name]))
     verdict = verdicts[variant]
     if len(verdicts) > 1:
-        verdict = replace(verdict, words=f"{verdict.words} The variant is {variant}.")
+        whose = "windows are those of" if windows.is_followed(variant) else "variant is"
+        verdict = replace(verdict, words=f"{verdict.words} The {whose} {variant}.")
     return variant, verdict
 
 
@@ -230,10 +274,10 @@ def _known(connection: Connection, asked: _Asked, found: Sequence[Incident]) -> 
     return of
 
 
-def _change_at(verdict: Verdict, drift: Incident | None, otherwise: datetime) -> datetime:
+def _change_at(changed: datetime | None, drift: Incident | None, otherwise: datetime) -> datetime:
     """Where the changed world begins: the first breached window, or the incident's, whichever is earlier.
 
     Where nothing has changed, a run learns from all that may be labelled.
     """
-    moments = [moment for moment in (verdict.change_at, drift.first_window if drift else None) if moment]
+    moments = [moment for moment in (changed, drift.first_window if drift else None) if moment]
     return min(moments, default=otherwise)

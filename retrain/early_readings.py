@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from baselines.checks.names import Check
-from baselines.constraints import CategoricalDriftMethod, Constraints, DistanceMethod
+from baselines.constraints import Constraints, DistanceMethod
 from config.metrics import DRIFT_CHECK
 from monitor.capture.schema import SchemaError, schema_of
 from retrain import early_signs, lost_inputs
@@ -164,11 +164,9 @@ def _distance(row: CheckRow | None, constraints: Constraints, records: int) -> f
     """The distance beyond chance; None where it was not measured, or is no distance."""
     if row is None or not row.outcome.is_compared or row.value is None:
         return None
-    config = constraints.config_for(row.feature)
-    numeric = any(each.name == row.feature and each.inferred_type.numeric for each in constraints.features)
-    if config.categorical_drift_method is CategoricalDriftMethod.CHISQUARED and not numeric:
+    if row.feature in constraints.tested:
         return None
-    is_robust = config.comparison_method is DistanceMethod.ROBUST
+    is_robust = constraints.config_for(row.feature).comparison_method is DistanceMethod.ROBUST
     return row.value if is_robust or records >= _UNCORRECTED else None
 
 

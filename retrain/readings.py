@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from config.expressions import Metrics, Reading
 from config.metrics import DRIFT_CHECK, METRICS
+from retrain.tested import tested_features
 from store import executions
 from store.records import (
     CheckRow,
@@ -27,20 +28,22 @@ _Row = TypeVar("_Row")
 FEWEST_LABELLED = 20
 """Quality measured on fewer labelled records says nothing: a bootstrap of so few is too narrow."""
 LOOKED_AT = 50
-"""The newest windows of an era that every decision is given, none between them left out."""
+"""The newest windows of an era that every decision is given at least, none between them left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class WindowReadings:
     """A window and what was measured in it: the metrics of config.metrics, None for what was not.
 
-    What lies in a data fault says nothing of the model: `at_fault`.
+    What lies in a data fault says nothing of the model: `at_fault`. Between one that is `apart` and the newer
+    ones there are windows that were not labelled and are not given: only what labels tell goes on there.
     """
 
     start: datetime
     metrics: Metrics
     length: timedelta = timedelta(hours=1)
     at_fault: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Measured:
     checks: tuple[CheckRow, ...] = ()
     quality: Mapping[str, MetricRow] = field(default_factory=dict)
     reference: Mapping[str, float] = field(default_factory=dict)
+    tested: frozenset[str] = frozenset()
+    """The features whose drift is a test's p-value or statistic, and no distance."""
 
 
 def of_windows(
@@ -61,22 +66,33 @@ def of_windows(
     deployment_id: int,
     limit: int,
     reference: Mapping[str, float],
+    before: datetime | None = None,
 ) -> tuple[WindowReadings, ...]:
-    """The readings of a variant's windows in an era, newest first.
+    """The readings of a variant's windows in an era, newest first, or of those that begin before a time.
 
     They are the newest `limit` windows and the newest `limit` labelled ones: labels may come weeks later, and
-    both kinds of condition find as many windows as they ask for. `reference` is the quality (by metric) that
+    both kinds of condition find as many windows as they ask for. Those of the labelled ones that lie behind
+    the others are `apart`. `reference` is the quality (by metric) that
     ``baseline`` stands for.
     """
 
     def recent(kind: ExecutionKind) -> tuple[Execution, ...]:
-        return executions.recent(connection, monitor_id, kind, variant, deployment_id, limit)
+        return executions.recent(connection, monitor_id, kind, variant, deployment_id, limit, before)
 
     judged, labelled = recent(ExecutionKind.DATA_QUALITY), recent(ExecutionKind.MODEL_QUALITY)
     ids = {execution.window_id for execution in (*judged, *labelled)}
     data = _latest(connection, ids, ExecutionKind.DATA_QUALITY)
     quality = _latest(connection, ids, ExecutionKind.MODEL_QUALITY)
-    return assemble(data, quality, rows_of(connection, data.values(), quality.values()), reference)
+    found = assemble(data, quality, rows_of(connection, data.values(), quality.values()), reference)
+    return with_gap(found, judged[-1].start if len(judged) == limit else None)
+
+
+def with_gap(windows: Iterable[WindowReadings], reach: datetime | None) -> tuple[WindowReadings, ...]:
+    """The windows, those behind `reach` marked as apart; None where all that were judged are given."""
+    return tuple(
+        replace(window, apart=True) if reach is not None and window.start < reach else window
+        for window in windows
+    )
 
 
 Stretch = tuple[datetime, datetime]
@@ -100,15 +116,18 @@ class Rows:
     features: Mapping[int, tuple[FeatureResult, ...]]
     checks: Mapping[int, tuple[CheckRow, ...]]
     metrics: Mapping[int, tuple[MetricRow, ...]]
+    tested: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
 
 def rows_of(connection: Connection, data: Iterable[Execution], quality: Iterable[Execution]) -> Rows:
     """The rows of executions of either kind."""
+    data = tuple(data)
     ids, labelled = [execution.id for execution in data], [execution.id for execution in quality]
     return Rows(
         executions.features_of(connection, ids),
         executions.checks_of(connection, ids),
         executions.metrics_of(connection, labelled),
+        tested_features(connection, data),
     )
 
 
@@ -128,6 +147,7 @@ def assemble(
             tuple(_rows(rows.checks, of_data)),
             {each.name: each for each in _rows(rows.metrics, of_quality)},
             reference,
+            rows.tested.get(of_data.id, frozenset()) if of_data else frozenset(),
         )
         either = of_data or of_quality
         assert either is not None  # noqa: S101 (a key of one of the two)
@@ -176,6 +196,9 @@ def _of_data(measured: Measured, data: Execution, metric: str, argument: str | N
             return data.rejected / sent if sent else None
         case "violations":
             return sum(_is_violation(row, argument) for row in measured.checks)
+        case "drift" if argument in measured.tested:
+            # a p-value is the smaller the more has moved: held against a threshold it would say the opposite
+            return None
         case "drift" | "missing":
             return _of_feature(measured.features.get(argument or ""), metric)
     compared = [row for row in measured.checks if row.check == DRIFT_CHECK and row.outcome.is_compared]

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from config.model import Endpoint
 from retrain.policy.past import Attempt, attempt
-from retrain.readings import Rows, Stretch, WindowReadings, assemble, rows_of
+from retrain.readings import Rows, Stretch, WindowReadings, assemble, rows_of, with_gap
 from store import decisions, deployments, executions, incidents, new_data, runs, windows
 from store.records import (
     Deployment,
@@ -168,6 +168,7 @@ def _rows(connection: Connection, by_kind: Mapping[ExecutionKind, Sequence[Execu
             {**found.features, **some.features},
             {**found.checks, **some.checks},
             {**found.metrics, **some.metrics},
+            {**found.tested, **some.tested},
         )
     return found
 
@@ -254,13 +255,16 @@ class Seen:
         data, quality = (
             last.get(kind, _Last()) for kind in (ExecutionKind.DATA_QUALITY, ExecutionKind.MODEL_QUALITY)
         )
-        ids = {*data.newest(limit), *quality.newest(limit)}
+        judged = data.newest(limit)
+        ids = {*judged, *quality.newest(limit)}
         against = tuple(sorted(reference.items()))
         found = [
             self._readings(data.by_window.get(key), quality.by_window.get(key), reference, against)
             for key in ids
         ]
-        return tuple(sorted(found, key=lambda window: window.start, reverse=True))
+        newest_first = sorted(found, key=lambda window: window.start, reverse=True)
+        reach = data.by_window[judged[0]].start if len(judged) == limit else None
+        return with_gap(newest_first, reach)
 
     def _readings(
         self,

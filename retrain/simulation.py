@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from config import durations
 from config.model import Endpoint
 from config.retraining import Retrain
-from retrain.deciding import gravest, looked_at
+from retrain.deciding import gravest, looked_at, with_own
 from retrain.policy import Facts, Verdict, decide
 from retrain.policy.past import Attempt, Yes, acted_on, facts, would_have
 from retrain.policy.weighing import Looks
@@ -143,13 +143,13 @@ class _Replay:
     def ask(self, moment: Moment) -> None:
         """Decide, and follow up a yes."""
         era = self.recorded.era(moment)
-        variants = () if era is None else self._variants(era)
+        variants = () if era is None else self._variants(moment, era)
         if era is None or not variants:
             return
 
         def answered(variant: str) -> Verdict:
             known = self._facts(moment, era, variant)
-            limit = looked_at(known, self.endpoint.window, moment.at)
+            limit = looked_at(self.retrain, known, self.endpoint.window, moment.at)
             faults = self.recorded.data_faults(moment, era, variant)
             quality = self._quality(moment, era, variant)
             windows = with_faults(self.seen.windows(era, variant, limit, quality), faults)
@@ -171,8 +171,14 @@ class _Replay:
             self._references[era.id, variant] = kept or self.reference(era.of(variant))
         return self._references[era.id, variant]
 
-    def _variants(self, era: Deployment) -> tuple[str, ...]:
-        return (self.endpoint.variant,) if self.endpoint.variant else self.seen.variants(era)
+    def _variants(self, moment: Moment, era: Deployment) -> tuple[str, ...]:
+        """Those that have judged windows by then, and the one decided on, which may have none yet."""
+        if self.endpoint.variant:
+            return (self.endpoint.variant,)
+        judged, decision = self.seen.variants(era), moment.decision
+        if decision is not None and decision.variant is not None and decision.deployment_id == era.id:
+            return tuple(sorted({*judged, decision.variant}))
+        return with_own(judged)
 
     def _follow(self, moment: Moment, era: Deployment, yes: Yes, verdict: Verdict) -> None:
         self._yeses.append(yes)

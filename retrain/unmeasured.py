@@ -1,6 +1,8 @@
-"""The features that a policy names and the baseline in force has not: no window will ever measure them."""
+"""The features that a policy names and no window will ever measure: by the baseline that is in force."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sqlalchemy import Connection
 
@@ -16,6 +18,7 @@ def unmeasured(connection: Connection, monitor_id: int, endpoint: Endpoint) -> t
     baseline_id = eras[-1].baseline_id if eras else None
     if endpoint.retrain is None or baseline_id is None:
         return ()
-    features = versions.load(connection, baseline_id).constraints.features
-    names = tuple(feature.name for feature in features)
-    return tuple(map(str, misnamed(endpoint.retrain, endpoint.columns_among(names, "the baseline"))))
+    constraints = versions.load(connection, baseline_id).constraints
+    names = tuple(feature.name for feature in constraints.features)
+    columns = replace(endpoint.columns_among(names, "the baseline"), tested=constraints.tested)
+    return tuple(map(str, misnamed(endpoint.retrain, columns)))

@@ -108,6 +108,12 @@ def by_digest(connection: Connection, monitor_id: int, source_digest: str) -> Ba
     )
 
 
+def constraints_text(connection: Connection, baseline_id: int) -> str:
+    """The text of constraints.json alone; that of statistics.json is far longer."""
+    kept = select(baselines.c.constraints).where(baselines.c.id == baseline_id)
+    return gzip.decompress(connection.execute(kept).scalar_one()).decode()
+
+
 def texts(connection: Connection, baseline_id: int) -> tuple[str, str]:
     """The texts of statistics.json and constraints.json."""
     row = connection.execute(

@@ -260,9 +260,12 @@ def recent(
     variant: str,
     deployment_id: int,
     limit: int,
+    before: datetime | None = None,
 ) -> tuple[Execution, ...]:
-    """The last revisions of one kind of this variant and era, newest window first."""
+    """The last revisions of one kind of this variant and era, newest window first; all or before a time."""
     query = _of_era(monitor_id, variant, deployment_id, kind)
+    if before is not None:
+        query = query.where(windows.c.start < before)
     return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from store.records import Window
+from store.records import ExecutionKind, Window
 from store.rows import one
-from store.schema import windows
+from store.schema import executions, windows
 
 WindowKey = tuple[datetime, datetime, str, int]
 """start, end, variant, deployment id"""
@@ -17,9 +17,15 @@ WindowKey = tuple[datetime, datetime, str, int]
 _COLUMNS = [windows.c[name] for name in Window.__slots__]
 FOLLOWED = "schedule "
 """How a variant begins that stands for a Model Monitor schedule; no variant's own name has a space."""
+
 _OWN = ~windows.c.variant.startswith(FOLLOWED)
 """Windows of records that Kedge read; those of a schedule have none, and are never judged here."""
 _HAS_STATISTICS = or_(~windows.c.settled, windows.c.profile.is_not(None))
+
+
+def is_followed(variant: str) -> bool:
+    """Whether a variant stands for a Model Monitor schedule: it has no records that Kedge read."""
+    return variant.startswith(FOLLOWED)
 
 
 def touch(connection: Connection, monitor_id: int, keys: Iterable[WindowKey]) -> None:
@@ -110,6 +116,24 @@ def variants(connection: Connection, monitor_id: int, deployment_id: int) -> tup
     chosen = windows.c.monitor_id == monitor_id, windows.c.deployment_id == deployment_id
     found = select(windows.c.variant).where(*chosen).distinct().order_by(windows.c.variant)
     return tuple(connection.execute(found).scalars())
+
+
+def busiest(connection: Connection, monitor_id: int, deployment_id: int) -> str | None:
+    """The variant of an era with most judged records, the first by name of equals; never a schedule's."""
+    judged = and_(
+        executions.c.window_id == windows.c.id,
+        executions.c.kind == ExecutionKind.DATA_QUALITY,
+        executions.c.latest,
+    )
+    records = func.coalesce(func.sum(executions.c.records), 0)
+    found = (
+        select(windows.c.variant)
+        .outerjoin(executions, judged)
+        .where(windows.c.monitor_id == monitor_id, windows.c.deployment_id == deployment_id, _OWN)
+        .group_by(windows.c.variant)
+        .order_by(records.desc(), windows.c.variant)
+    )
+    return connection.execute(found.limit(1)).scalar_one_or_none()
 
 
 def judged_until(

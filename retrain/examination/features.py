@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from baselines import folder
 from baselines.constraints import ConstraintsError
@@ -19,7 +20,7 @@ FEATURES = "policy's features"
 
 
 def of_features(entry: Endpoint, retrain: Retrain, opened: Callable[[str], Place]) -> Iterator[Finding]:
-    """One finding for each feature that there is not, or else one for all."""
+    """One finding for each that can't be measured, or else one for all."""
     if entry.baseline is None:
         yield skipped(FEATURES, "wants a baseline")
         return
@@ -29,7 +30,8 @@ def of_features(entry: Endpoint, retrain: Retrain, opened: Callable[[str], Place
         yield skipped(FEATURES, "wants a baseline")
         return
     names = tuple(feature.name for feature in constraints.features)
-    missing = tuple(misnamed(retrain, entry.columns_among(names, "the baseline")))
+    columns = replace(entry.columns_among(names, "the baseline"), tested=constraints.tested)
+    missing = tuple(misnamed(retrain, columns))
     for each in missing:
         yield wrong(FEATURES, f"{shown(each.path)} {each.said}", each.advice)
     if not missing:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from config.expressions import Condition, Outcome, Truth, evaluate
+from config.metrics import is_of_quality
 from config.retraining import Persistence
 from retrain.readings import WindowReadings
 from store.retraining import SeenCondition, SeenValue, SeenWindow
@@ -94,14 +95,8 @@ class Weighed:
 
     @property
     def change_at(self) -> datetime:
-        """Where the stretch of hits begins; as many misses in a row as "N of M" forgives don't end it."""
-        forgiven, misses, first = self.wanted.windows - self.wanted.hits, 0, self.hits[0].start
-        for look in self.known:
-            misses = 0 if look.is_hit else misses + 1
-            if misses > forgiven:
-                break
-            first = look.start if look.is_hit else first
-        return first
+        """Where the stretch of hits begins, as far as the windows go."""
+        return first_of_stretch(self.known, self.wanted, self.hits[0].start)
 
     @property
     def lasted(self) -> timedelta:
@@ -118,6 +113,20 @@ class Weighed:
             self.hits[0].start if self.hits else None,
             tuple(look.seen for look in self.counted),
         )
+
+
+def first_of_stretch(known: Iterable[Look], wanted: Persistence, newest: datetime) -> datetime:
+    """Where a stretch of hits begins, read from its newest on, and no further than it lasts.
+
+    As many misses in a row as "N of M" forgives don't end it.
+    """
+    forgiven, misses, first = wanted.windows - wanted.hits, 0, newest
+    for look in known:
+        misses = 0 if look.is_hit else misses + 1
+        if misses > forgiven:
+            break
+        first = look.start if look.is_hit else first
+    return first
 
 
 @dataclass(slots=True)
@@ -145,6 +154,7 @@ def weigh(
     condition: Condition, windows: Sequence[WindowReadings], wanted: Persistence, looks: Looks
 ) -> Weighed:
     """Hold a condition against each window, newest first; those of a data fault are left out."""
+    windows = without_gap(condition, windows)
     found = looks.at(condition, (window for window in windows if not window.at_fault))
     return Weighed(
         condition,
@@ -153,3 +163,13 @@ def weigh(
         tuple(look for look, has_say in found if has_say),
         tuple(window.start for window in windows if window.at_fault),
     )
+
+
+def without_gap(condition: Condition, windows: Sequence[WindowReadings]) -> Sequence[WindowReadings]:
+    """The windows between which none is missing that would have a say on this condition.
+
+    Of what waits for no label that is those before the gap: behind it the labelled ones alone are given.
+    """
+    if is_of_quality(condition):
+        return windows
+    return tuple(window for window in windows if not window.apart)

@@ -340,6 +340,7 @@ def test_an_environment_of_mwaa_has_a_dag() -> None:
         ({"when": (3,)}, "must be a condition"),
         ({"for": "4 of 3"}, "such as 3 of 4"),
         ({"for": "0 of 3"}, "such as 3 of 4"),
+        ({"for": "60 of 1001"}, "asks for more than the 1000 windows that are looked at; write fewer"),
         ({"for": "three of four"}, "such as 3 of 4"),
         ({"for": 3}, "must be a number of windows such as 3 of 4"),
         ({"cooldown": "soon"}, "no duration"),

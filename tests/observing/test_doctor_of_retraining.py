@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from baselines import constraints as constraints_file
+from baselines import statistics as statistics_file
+from baselines.constraints import CategoricalDriftMethod
+from baselines.create import create
 from tests.observing.test_doctor import CAPTURE, Clinic, clinic
 from tests.observing.yard import records
 
@@ -83,6 +88,22 @@ def test_each_that_is_not_there_is_wrong_and_nothing_else(retrained: Clinic) -> 
     assert "retrain-2, Step Functions answered StateMachineDoesNotExist → check the ARN" in told["target"]
     assert "there is no bucket nobodys-bucket" in told["training output"]
     assert "names gone, and CloudWatch has no such metric alarm → make it" in told["alarms"]
+
+
+def test_a_distance_that_a_test_does_not_tell_is_wrong(retrained: Clinic) -> None:
+    table = b"rings,length,sex\n" + b"3,0.5,M\n4,0.7,F\n" * 30
+    profile, suggested = create(table, where="baseline.csv")
+    monitoring = replace(suggested.monitoring, categorical_drift_method=CategoricalDriftMethod.CHISQUARED)
+    tested = constraints_file.write(replace(suggested, monitoring=monitoring))
+    retrained.yard.put("baseline", "statistics.json", statistics_file.write(profile).encode())
+    retrained.yard.put("baseline", "constraints.json", tested.encode())
+    retrained.write(retrain=POLICY | {"when": ["drift(length) > 0.3", "drift(sex) > 0.2"]})
+    told = retrained.wrong()
+    assert list(told) == ["policy's features"]
+    assert (
+        "retrain.when[1] asks for drift(sex), and the baseline has it compared by a chi-squared test"
+        in (told["policy's features"])
+    )
 
 
 def test_a_command_and_a_slice_that_are_not_there_and_a_folder_in_which_nothing_lies(

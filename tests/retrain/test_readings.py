@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Connection, Engine
 
+from baselines import constraints
 from baselines.checks.names import Check
+from baselines.constraints import CategoricalDriftMethod
+from baselines.create import create
+from config.distance import Distance
 from config.expressions import Reading
 from config.metrics import METRICS
+from monitor.judge import judge as judge_profile
 from retrain.readings import FEWEST_LABELLED, WindowReadings, of_windows
+from store import baselines, deployments
 from store.records import (
     CheckRow,
     Deployment,
@@ -101,6 +109,48 @@ def test_the_data_s_metrics(database: Engine, metric: str, argument: str | None,
         data(connection, monitor, deployment, new=FULL)
         (only,) = read(connection, monitor, deployment)
         assert only.metrics(metric, argument) == (None if value is None else Reading(value))
+
+
+def colours(share: float) -> bytes:
+    """A thousand records, so many of them red."""
+    red = round(1000 * share)
+    return "\n".join(["answer,color", *["1.5,red"] * red, *["1.5,blue"] * (1000 - red)]).encode()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_a_p_value_is_no_distance(database: Engine, share: float) -> None:
+    """It is near 1 where nothing has moved, and 0 where all has."""
+    expected, suggested = create(colours(0.5), where="base.csv")
+    chi_squared = replace(suggested.monitoring, categorical_drift_method=CategoricalDriftMethod.CHISQUARED)
+    tested = replace(suggested, monitoring=chi_squared)
+    found, _ = create(colours(share), where="now.csv")
+    judged = judge_profile(found, expected, tested, Distance.CORRECT)
+    with began(database) as (connection, monitor, deployment):
+        stored = baselines.add(
+            connection,
+            monitor.id,
+            statistics="{}",
+            constraints=constraints.write(tested),
+            source="s3://logs/baseline",
+            source_digest="digest",
+            records=1000,
+            features=2,
+            now=NOON,
+        )
+        data(
+            connection,
+            monitor,
+            deployment,
+            new=verdict(baseline_id=stored.id, features=judged.features, checks=judged.checks),
+        )
+        (only,) = read(connection, monitor, deployment)
+        assert only.metrics("drift", "color") is None
+        assert only.metrics("drift", "answer") is not None
+        assert only.metrics("drifted_features", None) == Reading(float(share > 0.5)), "the test has its say"
+        deployments.set_models(connection, replace(deployment, baseline_id=stored.id))
+        followed = verdict(features=judged.features, checks=judged.checks)
+        data(connection, monitor, deployment, hours=1, new=followed)
+        assert read(connection, monitor, deployment)[0].metrics("drift", "color") is None, "of a schedule"
 
 
 def test_every_metric_of_the_vocabulary_can_be_read(database: Engine) -> None:

@@ -161,6 +161,7 @@ QUESTIONS: dict[str, Question] = {
     "windows due for quality": lambda c: windows.due_for_quality(c, 7, DUE),
     "windows of a day": lambda c: windows.between(c, 7, DAY["start"], DAY["end"]),
     "variants of an era": lambda c: windows.variants(c, 7, 7),
+    "the busiest variant of an era": lambda c: windows.busiest(c, 7, 7),
     "the last judged window of an era": lambda c: windows.judged_until(c, 7, world.VARIANT, 7),
     "data faults of an era": lambda c: incidents.data_faults(c, 7, world.VARIANT, 7),
     "span of the windows": lambda c: windows.span(c, 7),
