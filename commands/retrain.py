@@ -64,6 +64,7 @@ def start(
             endpoint,
             variant=entry.variant,
             time_limit=entry.retrain.training.time_limit,
+            label_horizon=entry.label_horizon,
             now=now,
         )
     aside = " (dry_run keeps back the policy's runs alone)" if entry.retrain.dry_run else ""

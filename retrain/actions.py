@@ -11,8 +11,6 @@ from retrain.few_labels import GO_ON
 from store import deployments, incidents, monitors, runs, windows
 from store.retraining import Run, RunReason, RunState
 
-_BACK = timedelta(days=1)
-"""A run asked for by hand without an incident learns from captures of so long ago on."""
 _ALLOWED = {
     GO_ON: frozenset({RunState.REQUESTED, RunState.WAITING}),
     "approve": frozenset({RunState.REGISTERED}),
@@ -99,12 +97,14 @@ def start(
     *,
     variant: str | None,
     time_limit: timedelta,
+    label_horizon: timedelta,
     now: datetime,
 ) -> Run:
     """Ask for a run by hand, whatever the policy thinks; a data fault and a run under way still forbid it.
 
     Without a variant it is of the one that has an open incident, or else has the newest window; of a followed
-    schedule's, it is of the variant with most traffic.
+    schedule's, it is of the variant with most traffic. Without an incident it learns from all that may be
+    labelled, as a run does that the schedule opens: labels may come weeks after what they are of.
     """
     monitor = monitors.by_name(connection, endpoint)
     if monitor is None:
@@ -137,7 +137,7 @@ def start(
             incident_id=drift.id if drift else None,
             reason=RunReason.BY_HAND,
             told="Asked for by hand.",
-            change_at=drift.first_window if drift else max(period[0], now - _BACK),
+            change_at=drift.first_window if drift else max(eras[-1].started_at, now - label_horizon),
             deadline=now + time_limit,
             now=now,
         )

@@ -128,9 +128,15 @@ def policy(connection: Connection, policy_id: int) -> str | None:
     return found
 
 
-def listed(connection: Connection, monitor_id: int, limit: int = 50) -> tuple[Decision, ...]:
-    """The endpoint's decisions, newest first."""
-    return _fetch(connection, monitor_id, limit)
+def listed(
+    connection: Connection, monitor_id: int, limit: int = 50, before: int | None = None
+) -> tuple[Decision, ...]:
+    """The endpoint's decisions, newest first, or those that were made before the one with a key."""
+    query = select(*_COLUMNS).where(decisions.c.monitor_id == monitor_id)
+    if before is not None:
+        query = query.where(decisions.c.id < before)
+    rows = connection.execute(query.order_by(decisions.c.id.desc()).limit(limit))
+    return tuple(_decision(dict(row)) for row in rows.mappings())
 
 
 def between(
@@ -171,16 +177,6 @@ def of_run(connection: Connection, run_id: int) -> Decision | None:
     """The decision that opened a run."""
     row = connection.execute(select(*_COLUMNS).where(decisions.c.run_id == run_id)).mappings().first()
     return None if row is None else _decision(dict(row))
-
-
-def _fetch(connection: Connection, monitor_id: int, limit: int) -> tuple[Decision, ...]:
-    rows = connection.execute(
-        select(*_COLUMNS)
-        .where(decisions.c.monitor_id == monitor_id)
-        .order_by(decisions.c.id.desc())
-        .limit(limit)
-    )
-    return tuple(_decision(dict(row)) for row in rows.mappings())
 
 
 def _decision(row: dict[str, Any]) -> Decision:

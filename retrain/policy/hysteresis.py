@@ -26,17 +26,29 @@ def held_by(
     """The earlier breach that this condition's still belongs to, which forbids to act on it, or None.
 
     It does where the condition ceased to hold since and came back without having cleared. Lasting without a
-    break for a whole `rest`, it is no hovering any more. What lies further back than the windows go is
-    forgotten.
+    break, it is no hovering any more. What lies further back than the windows go is forgotten.
     """
     before = next((each for each in decided if each.condition == str(weighed.condition)), None)
-    if before is None or weighed.change_at <= before.window or weighed.lasted >= rest:
+    if before is None or weighed.change_at <= before.window or lasts(weighed, clear, rest):
         return None
     since = [look for look in weighed.known if look.start > before.window]
     reaches_back = any(look.start <= before.window for look in weighed.looks)
     if not reaches_back or has_cleared(weighed.condition, since, clear):
         return None
     return before
+
+
+def wanted_windows(clear: Clear) -> int:
+    """In how many windows what came back has to last: in more than it takes to clear."""
+    return clear.windows + 1
+
+
+def lasts(weighed: Weighed, clear: Clear, rest: timedelta) -> bool:
+    """Whether what came back has lasted for a whole rest, and in enough windows.
+
+    One window may be as long as the rest, and one hit is just what hovers.
+    """
+    return weighed.lasted >= rest and weighed.lasted_windows >= wanted_windows(clear)
 
 
 def has_cleared(condition: Condition, known: Sequence[Look], clear: Clear) -> bool:

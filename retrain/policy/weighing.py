@@ -104,6 +104,12 @@ class Weighed:
         return self.hits[0].end - self.change_at
 
     @property
+    def lasted_windows(self) -> int:
+        """In how many windows that have a say, those it forgives among them."""
+        began, newest = self.change_at, self.hits[0].start
+        return sum(began <= look.start <= newest for look in self.known)
+
+    @property
     def seen(self) -> SeenCondition:
         """What is kept of it."""
         return SeenCondition(

@@ -11,6 +11,7 @@ from config.policy import Cost
 from config.retraining import Retrain
 from retrain.policy.cost import Weighing
 from retrain.policy.facts import DecidedOn, Facts
+from retrain.policy.hysteresis import wanted_windows
 from retrain.policy.weighing import Weighed
 from store.records import Incident, IncidentKind
 from store.retraining import Arrived
@@ -59,8 +60,10 @@ def held(retrain: Retrain, before: DecidedOn, back: Weighed, rest: timedelta) ->
     past = f" {clear.percent:g}% on the good side" if clear.percent else ""
     still = f"It is still the breach decided on at {moment(before.at)}, which went and came back"
     over = f"it is over after {clear.quiet} of {clear.windows} windows{past}"
-    lasted = f"so far for {durations.spell(back.lasted)}, from {moment(back.change_at)}"
-    return f"{still}: {over}, or counts again once it has lasted for {durations.spell(rest)}: {lasted}."
+    wanted = f"for {durations.spell(rest)} and {_counted(wanted_windows(clear))}"
+    lasted = f"for {durations.spell(back.lasted)} and {_counted(back.lasted_windows)}"
+    since = f"so far {lasted}, from {moment(back.change_at)}"
+    return f"{still}: {over}, or counts again once it has lasted {wanted}: {since}."
 
 
 def came(arrived: Arrived) -> str:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from config.plurals import counted
-from store import incidents, runs
+from store import deployments, incidents, runs
 from store.engine import open_engine, reading, writing
 from store.records import IncidentKind
 from store.retraining import Run, RunReason, RunState
@@ -101,6 +101,21 @@ class TestStart:
         assert run.requested_at == told.now
         assert run.deadline == told.now + 6 * HOUR, "the time limit of kedge.yaml"
         assert run.change_at == told.judged[30].start, "where the drift that is open began"
+
+    @pytest.mark.parametrize(("horizon", "hours"), [("3h", 3), ("3650d", None)])
+    def test_without_an_incident_it_learns_from_all_that_may_be_labelled(
+        self, watched: Path, told: Told, horizon: str, hours: int | None
+    ) -> None:
+        engine = open_engine(f"sqlite:///{watched / 'kedge.db'}")
+        with writing(engine) as connection:
+            for each in incidents.open_ones(connection, told.monitor.id):
+                incidents.close(connection, each, reason="Over.", execution_id=None, now=told.now)
+            era = deployments.eras(connection, told.monitor.id)[-1]
+        engine.dispose()
+        (watched / "kedge.yaml").write_text(f"{ENTRY}    label_horizon: {horizon}\n{RETRAIN}")
+        assert kedge("retrain", "start", ENDPOINT).status == 0
+        wanted = era.started_at if hours is None else max(era.started_at, told.now - hours * HOUR)
+        assert stored(watched).change_at == wanted
 
     def test_a_program_gets_the_run(self, watched: Path) -> None:
         answer = answered(kedge("retrain", "start", ENDPOINT, "--json"))

@@ -196,6 +196,11 @@ def test_a_run_by_hand_is_of_the_variant_that_drifted(rig: Rig) -> None:
     rig.breach()
     with writing(rig.engine) as connection:
         run = actions.start(
-            connection, ENDPOINT, variant=None, time_limit=timedelta(days=1), now=rig.clock.at
+            connection,
+            ENDPOINT,
+            variant=None,
+            time_limit=timedelta(days=1),
+            label_horizon=timedelta(days=30),
+            now=rig.clock.at,
         )
     assert run.variant == VARIANT

@@ -98,7 +98,12 @@ def test_a_run_whose_model_was_replaced_is_over(breached: Rig) -> None:
     assert f"was set to {THEIRS} meanwhile" in run.told
     with writing(breached.engine) as connection:
         again = actions.start(
-            connection, ENDPOINT, variant=None, time_limit=HOUR, now=breached.clock.at + timedelta(days=1)
+            connection,
+            ENDPOINT,
+            variant=None,
+            time_limit=HOUR,
+            label_horizon=720 * HOUR,
+            now=breached.clock.at + timedelta(days=1),
         )
     assert again.name == "kedge-abalone-2"
 

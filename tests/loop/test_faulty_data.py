@@ -160,4 +160,11 @@ def test_nothing_is_retrained_while_training_and_serving_differ(breached: Rig) -
         writing(breached.engine) as connection,
         pytest.raises(actions.ActionError, match="has an open skew, and training on it would do harm"),
     ):
-        actions.start(connection, ENDPOINT, variant=None, time_limit=HOUR, now=breached.clock.now())
+        actions.start(
+            connection,
+            ENDPOINT,
+            variant=None,
+            time_limit=HOUR,
+            label_horizon=720 * HOUR,
+            now=breached.clock.now(),
+        )

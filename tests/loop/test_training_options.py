@@ -153,7 +153,7 @@ def test_few_requests_are_gone_on_with_where_a_person_says_so(
 def test_a_run_that_a_person_asks_for_is_not_of_a_classifier(breached: Rig) -> None:
     with writing(breached.engine) as connection:
         now = breached.clock.now()
-        actions.start(connection, ENDPOINT, variant=None, time_limit=HOUR, now=now)
+        actions.start(connection, ENDPOINT, variant=None, time_limit=HOUR, label_horizon=720 * HOUR, now=now)
     breached.entry = {"problem_type": "binary_classification"}
     breached.retrain = {"when": ("recall < 0.5",), "dry_run": True}
     run = breached.until(RunState.FAILED)

@@ -182,7 +182,14 @@ def test_a_run_that_is_not_there_is_said(migrated_engine: Engine) -> None:
 
 def test_what_was_never_judged_can_not_be_retrained(migrated_engine: Engine) -> None:
     def start(connection: Connection, endpoint: str) -> Run:
-        return actions.start(connection, endpoint, variant=None, time_limit=timedelta(days=1), now=NOW)
+        return actions.start(
+            connection,
+            endpoint,
+            variant=None,
+            time_limit=timedelta(days=1),
+            label_horizon=timedelta(days=30),
+            now=NOW,
+        )
 
     with writing(migrated_engine) as connection:
         monitors.register(connection, "abalone", "c" * 64, NOW)

@@ -230,7 +230,9 @@ def test_a_schedule_alone_leaves_nothing_to_learn_from(database: Engine) -> None
 
 
 def by_hand(connection: Connection) -> Run:
-    return actions.start(connection, NAME, variant=None, time_limit=HOUR, now=NOON + HOUR)
+    return actions.start(
+        connection, NAME, variant=None, time_limit=HOUR, label_horizon=720 * HOUR, now=NOON + HOUR
+    )
 
 
 def test_a_run_by_hand_is_of_no_schedule(database: Engine) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from config.expressions import Reading
 from config.retraining import Retrain
-from retrain.policy import Facts, Verdict, decide
+from retrain.policy import Facts, Verdict, changed_at, decide
 from retrain.readings import WindowReadings, with_faults
 from store.records import Incident, IncidentKind
 from store.retraining import DecisionReason
@@ -186,6 +186,37 @@ def test_the_world_changed_where_the_stretch_of_breaches_begins(
 ) -> None:
     verdict = decide(policy(lasting=lasting), windows(letters), Facts(), NOW)
     assert verdict.change_at == NOW - begins * HOUR
+
+
+@given(letters=st.text("Bg-F", min_size=4, max_size=14), given_at_once=st.integers(1, 3))
+def test_read_on_or_at_once_the_change_is_the_same(letters: str, given_at_once: int) -> None:
+    letters = f"BBBB{letters}"
+    every = windows(letters)
+
+    def earlier(before: datetime) -> tuple[WindowReadings, ...]:
+        return tuple(each for each in every if each.start < before)[:given_at_once]
+
+    # a page in which nothing has a say is the end of it; here are none
+    if all(
+        set(letters[at : at + given_at_once]) & {"B", "g"} for at in range(4, len(letters), given_at_once)
+    ):
+        expected = decide(policy(), every, Facts(), NOW).change_at
+        assert changed_at(policy(), every[:4], earlier) == expected
+
+
+def test_nothing_is_read_on_that_no_breach_reaches_and_no_breach_without_end() -> None:
+    asked: list[datetime] = []
+
+    def earlier(before: datetime) -> tuple[WindowReadings, ...]:
+        asked.append(before)
+        ago = (NOW - before) // HOUR
+        return tuple(measured(ago + more + 1, {"rmse": BAD}) for more in range(200))
+
+    assert changed_at(policy(), windows("BBBgg"), earlier) == NOW - 3 * HOUR
+    assert changed_at(policy(), windows("gggg"), earlier) is None
+    assert asked == []
+    assert changed_at(policy(), windows("BBBB"), earlier) == NOW - 4004 * HOUR
+    assert len(asked) == 20
 
 
 def test_the_windows_that_count_are_named() -> None:

@@ -96,8 +96,8 @@ class TestHysteresis:
         assert verdict.reason is DecisionReason.NOT_CLEARED
         assert verdict.words == (
             "It is still the breach decided on at 2026-03-05 10:00 UTC, which went and came back: it is over "
-            "after 2 of 2 windows 10% on the good side, or counts again once it has lasted for 3h: so far "
-            "for 1h, from 2026-03-05 11:00 UTC. "
+            "after 2 of 2 windows 10% on the good side, or counts again once it has lasted for 3h and "
+            "3 windows: so far for 1h and 1 window, from 2026-03-05 11:00 UTC. "
             "rmse 3 is above 2: so in 1 of 1 window."
         )
         assert verdict.trigger is None
@@ -113,6 +113,27 @@ class TestHysteresis:
             seen = windows(*values, now=at)
             known = Facts(decided=(DecidedOn(CONDITION, seen[-1].start + HOUR, seen[-1].start),))
             assert decide(policy(), seen, known, NOW).reason is reason
+
+    @pytest.mark.parametrize(
+        ("values", "reason"),
+        [
+            ((3, 1.99, 3), DecisionReason.NOT_CLEARED),
+            ((3, 1.99, 3, 3, 3), DecisionReason.NOT_CLEARED),
+            ((3, 1.99, 3, 3, 3, 3), DecisionReason.BREACH),
+        ],
+    )
+    def test_a_single_window_as_long_as_the_rest_has_not_lasted(
+        self, values: Sequence[float], reason: DecisionReason
+    ) -> None:
+        """By every default: a cooldown of a day, and three of three windows to clear."""
+        entry = {"when": (CONDITION,), "target": {"local": "train"}, "registry": "abalone"}
+        days = tuple(
+            WindowReadings(NOW - (back + 1) * DAY, partial(reading, value), DAY)
+            for back, value in enumerate(reversed(values))
+        )
+        first = DecidedOn(CONDITION, days[-1].start + DAY, days[-1].start)
+        known = Facts(decided=(first,), last_run_ended_at=NOW - 26 * HOUR)
+        assert decide(Retrain.model_validate(entry), days, known, NOW).reason is reason
 
     def test_another_condition_is_another_breach(self) -> None:
         either = policy(when=(CONDITION, "volume > 50"))

@@ -140,7 +140,12 @@ def test_a_run_by_hand_has_no_decision(own_history: Engine, told: Told) -> None:
         from retrain import actions
 
         return actions.start(
-            connection, ENDPOINT, variant=None, time_limit=timedelta(days=1), now=retraining.at(0)
+            connection,
+            ENDPOINT,
+            variant=None,
+            time_limit=timedelta(days=1),
+            label_horizon=timedelta(days=30),
+            now=retraining.at(0),
         )
 
     with visiting(own_history, told, by_hand) as visitor:

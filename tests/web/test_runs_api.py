@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import httpx
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from store import monitors
+from store import decisions, monitors
 from store.engine import writing
-from store.retraining import RunState
+from store.retraining import DecisionReason, Run, RunState, SeenCondition, SeenValue, SeenWindow
 from tests.web import retraining
 from tests.web.history import BEGIN, ENDPOINT, Told
 from tests.web.retraining import FOLDER, PACKAGE, RUN, WHY
@@ -60,16 +60,71 @@ def test_one_run_with_all_its_rows(own_history: Engine, told: Told) -> None:
 def test_the_runs_and_decisions_of_an_endpoint(own_history: Engine, told: Told) -> None:
     with visiting(own_history, told, retraining.requested) as visitor:
         (run,) = get(visitor, f"endpoints/{ENDPOINT}/runs")
-        decisions = get(visitor, f"endpoints/{ENDPOINT}/decisions")
+        said = get(visitor, f"endpoints/{ENDPOINT}/decisions")
         newest = get(visitor, f"endpoints/{ENDPOINT}/decisions", limit=1)
         missing = visitor.get("/api/v1/endpoints/none/runs")
     assert (run["name"], run["state"], run["ended_at"]) == (RUN, "requested", None)
-    assert [each["reason"] for each in decisions] == ["breach", "not_lasting", "unknown"]
-    assert decisions[1]["seen"] == [
-        {"comparison": "rmse > 1.15 * baseline", "value": None, "threshold": None}
-    ]
-    assert newest == decisions[:1]
+    assert [each["reason"] for each in said] == ["breach", "not_lasting", "unknown"]
+    assert said[1]["seen"] == [{"comparison": "rmse > 1.15 * baseline", "value": None, "threshold": None}]
+    assert newest == said[:1]
+    assert [each["run"] for each in said] == [RUN, None, None]
     assert missing.status_code == 404
+
+
+def test_every_decision_is_reached_page_by_page(own_history: Engine, told: Told) -> None:
+    with visiting(own_history, told, retraining.requested) as visitor:
+        where = f"endpoints/{ENDPOINT}/decisions"
+        every, found = get(visitor, where), get(visitor, where, limit=1)
+        while page := get(visitor, where, limit=1, before=found[-1]["id"]):
+            found += page
+        described = get(visitor, "openapi.json")["paths"]["/api/v1/endpoints/{name}/decisions"]
+    assert found == every
+    assert len(found) == 3
+    named = {each["name"]: each for each in described["get"]["parameters"]}
+    assert "page" in named["before"]["description"]
+
+
+def test_a_decision_is_told_with_all_windows_that_counted(own_history: Engine, told: Told) -> None:
+    value = SeenValue("rmse > 2", 3.41, 3.2, 3.6, 2.0)
+    seen = SeenWindow(told.judged[36].start, "true", (value,))
+    condition = SeenCondition("rmse > 2", "1 of 1", True, seen.start, (seen,))
+
+    def decided(connection: Connection, told: Told) -> Run:
+        run = retraining.requested(connection, told)
+        decisions.record(
+            connection, monitor_id=told.monitor.id, upto_execution_id=told.judged[-1].id + 1,
+            reason=DecisionReason.IN_FLIGHT, words="No second run.", seen=(), incident_id=None, run_id=None,
+            config_digest="c" * 64, now=told.now, variant="AllTraffic", conditions=(condition,),
+        )  # fmt: skip
+        return run
+
+    with visiting(own_history, told, decided) as visitor:
+        (newest,) = get(visitor, f"endpoints/{ENDPOINT}/decisions", limit=1)
+    assert newest["variant"] == "AllTraffic"
+    start = told.judged[36].start.isoformat().replace("+00:00", "Z")
+    assert newest["conditions"] == [
+        {
+            "condition": "rmse > 2",
+            "wanted": "1 of 1",
+            "is_breached": True,
+            "hit": start,
+            "windows": [
+                {
+                    "start": start,
+                    "truth": "true",
+                    "values": [
+                        {
+                            "comparison": "rmse > 2",
+                            "value": 3.41,
+                            "low": 3.2,
+                            "high": 3.6,
+                            "threshold": 2.0,
+                        }
+                    ],
+                }
+            ],
+        }
+    ]
 
 
 def test_why_and_whether_it_helped(own_history: Engine, told: Told) -> None:

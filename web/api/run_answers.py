@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from store.retraining import Decision, DecisionReason, Helped, Run, RunEvent, RunReason, RunState, Trial
+from store.retraining import (
+    Decision,
+    DecisionReason,
+    Helped,
+    Run,
+    RunEvent,
+    RunReason,
+    RunState,
+    SeenCondition,
+    Trial,
+)
 from web.run_story import Story
 
 
@@ -45,20 +55,38 @@ class SeenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class DecisionAnswer:
-    """A yes (`breach`) or a no of the policy, with the numbers it saw."""
+    """A yes (`breach`) or a no of the policy, with the numbers it saw; `id` counts up.
 
+    `seen` is of the newest window, `conditions` have every window that counted. `variant` is the one whose
+    windows they are, null in old decisions, `run` the name of the run that was opened, null where none was.
+    """
+
+    id: int
     at: datetime
     reason: DecisionReason
     words: str
     seen: tuple[SeenAnswer, ...]
     incident: int | None
     config_digest: str
+    variant: str | None
+    run: str | None
+    conditions: tuple[SeenCondition, ...]
 
     @classmethod
-    def of(cls, stored: Decision) -> DecisionAnswer:
-        """From the stored row."""
-        seen = tuple(SeenAnswer(*each) for each in stored.seen)
-        return cls(stored.at, stored.reason, stored.words, seen, stored.incident_id, stored.config_digest)
+    def of(cls, stored: Decision, run: str | None) -> DecisionAnswer:
+        """From the stored row, and the name of the run that it opened."""
+        return cls(
+            id=stored.id,
+            at=stored.at,
+            reason=stored.reason,
+            words=stored.words,
+            seen=tuple(SeenAnswer(*each) for each in stored.seen),
+            incident=stored.incident_id,
+            config_digest=stored.config_digest,
+            variant=stored.variant,
+            run=run,
+            conditions=stored.conditions,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +126,7 @@ class RunDetail:
         return cls(
             endpoint=story.monitor.name,
             run=RunAnswer.of(run),
-            decision=None if story.decision is None else DecisionAnswer.of(story.decision),
+            decision=None if story.decision is None else DecisionAnswer.of(story.decision, run.name),
             incident=run.incident_id,
             events=story.events,
             trials=story.trials,

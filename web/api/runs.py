@@ -33,12 +33,22 @@ def show_runs(here: Here, name: Name) -> list[RunAnswer]:
 
 @router.get("/endpoints/{name}/decisions")
 def show_decisions(
-    here: Here, name: Name, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    here: Here,
+    name: Name,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    before: Annotated[
+        int | None, Query(ge=1, description="The `id` of the last one of the page before.")
+    ] = None,
 ) -> list[DecisionAnswer]:
-    """The last decisions of an endpoint's policy, newest first."""
+    """The decisions of an endpoint's policy, newest first: so many, or so many `before` the one with an id.
+
+    Where a page is empty there are no more.
+    """
     with reading(here.engine) as connection:
         monitor = lookup.endpoint(connection, name)
-        return list(map(DecisionAnswer.of, decisions.listed(connection, monitor.id, limit)))
+        names = {run.id: run.name for run in runs.history(connection, monitor.id)}
+        said = decisions.listed(connection, monitor.id, limit, before)
+        return [DecisionAnswer.of(each, names.get(each.run_id or 0)) for each in said]
 
 
 @router.get("/runs/{name}")
