@@ -8,8 +8,7 @@ from datetime import timedelta
 from config.metrics import FRESH
 from config.rollout import SETTLING
 from objects import PlaceError
-from retrain import early_readings, parameters, release, rollout, watching
-from retrain.aws_calls import CallError
+from retrain import early_readings, ends, parameters, rollout, watching
 from retrain.bench import Bench, RunFailedError
 from retrain.handed import is_scored
 from retrain.judging import metrics_of
@@ -170,7 +169,8 @@ def _undo(run: Run, bench: Bench) -> Run | None:
         champion = bench.era(run.deployment_id)
         with bench.lease.transaction() as connection:
             bench.begin_era(connection, run, found, champion.model_package, champion.baseline_id)
-        told = _declined(run, bench, f"Rolled back to endpoint config {found.config}. {told}", told)
+    words = f"Rolled back to endpoint config {run.old_endpoint_config}. {told}"
+    told = ends.rejected(run, bench, told, words)
     is_put_back = _attempted(parameters.put_back, run, bench)
     if not is_put_back and bench.effects.answered_within("roll_back", _FOR_PARAMETERS):
         return None
@@ -178,20 +178,9 @@ def _undo(run: Run, bench: Bench) -> Run | None:
     return bench.move(run, RunState.ROLLED_BACK, RunReason.FIRST_WINDOWS_WORSE, told, helped=Helped.NOT)
 
 
-def _declined(run: Run, bench: Bench, why: str, told: str) -> str:
-    """What is to be told when the version was rejected with a reason: also that the registry refused to."""
-    try:
-        release.decline(run, bench, why)
-    except CallError as error:
-        if error.retryable:
-            raise
-        return f"{told} Its version in the registry could not be rejected: {error}"
-    return told
-
-
 def _disown(run: Run, bench: Bench) -> Run | None:
     """The endpoint can't be set back, which people have to see to; nothing else names the model any more."""
-    told = _declined(run, bench, run.told, run.told)
+    told = ends.rejected(run, bench, run.told, run.told)
     is_put_back = _attempted(parameters.put_back, run, bench)
     if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
         return None

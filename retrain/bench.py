@@ -37,13 +37,22 @@ _INSTANT = timedelta(microseconds=1)
 class RunFailedError(Exception):
     """The run can't go on: it ends as failed, with this sentence.
 
-    `registered` is a version that an answer names which is otherwise not to be used.
+    `registered` is a version that an answer names which is otherwise not to be used. `undeployed` says that
+    the challenger did not come into force although its rollout began.
     """
 
-    def __init__(self, reason: RunReason, sentence: str, registered: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: RunReason,
+        sentence: str,
+        registered: str | None = None,
+        *,
+        undeployed: bool = False,
+    ) -> None:
         super().__init__(sentence)
         self.reason = reason
         self.registered = registered
+        self.undeployed = undeployed
 
 
 def output_of(endpoint: Endpoint, training: Training) -> str:

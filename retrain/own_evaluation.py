@@ -26,9 +26,10 @@ from config.conditions import Condition
 from config.expressions import evaluate
 from config.retraining import Approval, Retrain
 from config.weighing import Reading, Truth
-from retrain import evaluation, quality_files, registry
+from retrain import ends, evaluation, quality_files, registry
 from retrain.bench import Bench, RunFailedError
 from retrain.defects import Facts, Finding, findings
+from retrain.ends import End
 from retrain.evaluation import Evaluation, EvaluationError, Splits
 from retrain.handed import folder, handed, home
 from retrain.judging import SEED, Judgement, JudgingError, beyond, metrics_of
@@ -108,8 +109,6 @@ def judge(run: Run, bench: Bench) -> Run | None:
         judgement, told = verdict(champion, challenger, tried, relation, bench.retrain)
     except (EvaluationError, JudgingError) as error:
         raise RunFailedError(RunReason.BAD_OUTPUT, str(error)) from error
-    if judgement is not Judgement.WON:
-        _decline(bench, looked, told)
     facts = Facts(
         looked.package,
         looked.approved,
@@ -119,26 +118,14 @@ def judge(run: Run, bench: Bench) -> Run | None:
         challenger.uri,
         overwritten,
     )
-    won = judgement is Judgement.WON
     with bench.lease.transaction() as connection:
         tell(run, bench, connection, findings(facts))
         runs.set_trials(connection, run.id, tried)
-        return runs.move(
-            connection,
-            run,
-            RunState.WON if won else RunState.LOST,
-            RunReason.BETTER if won else RunReason.NOT_BETTER,
-            told,
-            bench.now,
-        )
-
-
-def _decline(bench: Bench, looked: Seen, told: str) -> None:
-    """Reject the workflow's version: what nobody can judge is not to be deployed either."""
-    package = looked.package
-    if package:
-        sagemaker = bench.world.sagemaker()
-        bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, package, told))
+        if judgement is Judgement.WON:
+            return runs.move(connection, run, RunState.WON, RunReason.BETTER, told, bench.now)
+        lost = End(RunState.LOST, RunReason.NOT_BETTER, told)
+        ends.intend(connection, run, lost, bench.now)
+    return ends.conclude(run, bench, lost)
 
 
 def tell(run: Run, bench: Bench, connection: Connection, found: tuple[Finding, ...]) -> None:

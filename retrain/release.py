@@ -12,8 +12,9 @@ from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
 from baselines.versions import import_files
 from config.retraining import Approval
 from config.rollout import SETTLING, RolloutKind
-from retrain import alarms, evidence, own_evaluation, parameters, registry, rollout, tables
+from retrain import alarms, ends, evidence, own_evaluation, parameters, registry, rollout, tables
 from retrain.bench import Bench, RunFailedError
+from retrain.ends import End
 from retrain.handed import folder, format_of, handed, home, is_scored
 from retrain.registry import PackageStatus
 from retrain.scored import predictions
@@ -116,9 +117,8 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
     """
     sagemaker, arn = bench.world.sagemaker(), run.model_package or ""
     if run.approval == "reject":
-        told = "Declined by hand."
-        bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, arn, told))
-        return bench.move(run, RunState.DECLINED, RunReason.DECLINED_BY_HAND, told)
+        declined = End(RunState.DECLINED, RunReason.DECLINED_BY_HAND, "Declined by hand.")
+        return ends.conclude(run, bench, declined)
     insisted = bench.retrain.approval is Approval.ALWAYS
     automatic = insisted or (bench.retrain.approval is Approval.AUTOMATIC and is_scored(run))
     if automatic or run.approval == "approve":
@@ -143,19 +143,6 @@ def decide_approval(run: Run, bench: Bench) -> Run | None:
     return None
 
 
-def package_of(run: Run) -> str | None:
-    """The challenger's version in the registry, registered by Kedge or by the workflow, if there is one."""
-    return run.model_package or (outputs(run).get("model_package_arn") if run.output else None)
-
-
-def decline(run: Run, bench: Bench, told: str, registered: str | None = None) -> None:
-    """Reject the challenger's version, where there is one: `registered`, or the one that is on record."""
-    package = registered or package_of(run)
-    if package:
-        sagemaker = bench.world.sagemaker()
-        bench.effects.once("decline", dict, lambda _: registry.decline(sagemaker, package, told))
-
-
 def overtaken(run: Run, bench: Bench) -> str | None:
     """What was deployed in place of the champion meanwhile, in a sentence; None where it is still in force.
 
@@ -163,7 +150,7 @@ def overtaken(run: Run, bench: Bench) -> str | None:
     """
     if run.state is RunState.STARTED and not is_scored(run):
         return None  # such a workflow may deploy by itself, and what it made is known once it has ended
-    latest, package = bench.eras()[-1], package_of(run)
+    latest, package = bench.eras()[-1], ends.package_of(run)
     if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
         return None
     return _overtaken_by(run, bench, latest.endpoint_config)
@@ -194,7 +181,7 @@ def deploy(run: Run, bench: Bench) -> Run | None:
     except rollout.RolloutError as error:
         if error.retryable:
             raise
-        raise _undeployed(run, bench, str(error)) from error
+        raise RunFailedError(RunReason.ROLLOUT_FAILED, str(error), undeployed=True) from error
 
 
 def _deploy(run: Run, bench: Bench) -> Run | None:
@@ -206,9 +193,7 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
     plan = rollout.Plan.read(text)
     champion = bench.era(run.deployment_id).endpoint_config
     if run.new_baseline_id is None and champion not in (None, plan.old_config):
-        told = _overtaken_by(run, bench, plan.old_config)
-        decline(run, bench, told)
-        raise RunFailedError(RunReason.OVERTAKEN, told)
+        raise RunFailedError(RunReason.OVERTAKEN, _overtaken_by(run, bench, plan.old_config))
     run = _prepare_era(run, bench, plan)
     bench.effects.once("model", lambda: plan.model, lambda request: rollout.create_model(sagemaker, request))
     bench.effects.once(
@@ -221,12 +206,6 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
         lambda request: rollout.update(sagemaker, request, plan.old_config, again_since),
     )
     return _in_service(run, bench, plan)
-
-
-def _undeployed(run: Run, bench: Bench, told: str) -> RunFailedError:
-    """The challenger does not come into force: its version is rejected, with the reason."""
-    decline(run, bench, told)
-    return RunFailedError(RunReason.ROLLOUT_FAILED, told)
 
 
 def _left_to_its_owner(run: Run, bench: Bench) -> Run:
@@ -289,7 +268,7 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
             f"The endpoint failed on its way from {plan.old_config} to {plan.new_config}: {found.reason}. "
             "See to it in SageMaker: Kedge does not touch an endpoint that can't be updated."
         )
-        raise _undeployed(run, bench, told)
+        raise rollout.RolloutError(told, False)
     if isinstance(found, rollout.Updating):
         return None
     # what failed before the update is no word about it
@@ -298,7 +277,7 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
     if is_stale and bench.effects.answered_within("update", SETTLING):
         return None
     if found.config != plan.new_config:
-        raise _undeployed(run, bench, _not_there(plan, found.config, failure))
+        raise rollout.RolloutError(_not_there(plan, found.config, failure), False)
     with bench.lease.transaction() as connection:
         era = bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
         return runs.move(

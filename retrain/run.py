@@ -15,9 +15,10 @@ from config.model import Endpoint
 from config.training import Training
 from monitor.capture.schema import SchemaError
 from objects import PlaceError, PlaceProblem
-from retrain import adoption, few_labels, release, training_run, trial_run
+from retrain import adoption, ends, few_labels, release, training_run, trial_run
 from retrain.aws_calls import CallError
 from retrain.bench import Bench, RunFailedError, World
+from retrain.ends import End
 from retrain.tables import TableError
 from retrain.targets.base import ElsewhereError, TargetError
 from store import monitors, runs
@@ -90,6 +91,8 @@ def _step(bench: Bench) -> Run | None:
     if run is None or run.state.is_end:
         return None
     try:
+        if (end := ends.begun(bench)) is not None:
+            return _end(run, bench, end)
         if run.approval == "cancel" and run.state in _BEFORE_ROLLOUT and _may_end(run, bench):
             return _cancel(run, bench, "Cancelled by hand.")
         if run.approval == few_labels.GO_ON:
@@ -97,11 +100,10 @@ def _step(bench: Bench) -> Run | None:
         if bench.policy is None and run.state in _BEFORE_ROLLOUT and _may_end(run, bench, _STARTING):
             return _cancel(run, bench, bench.without_policy)
         if run.state in _BEFORE_ROLLOUT and _may_end(run, bench) and (told := release.overtaken(run, bench)):
-            _let_go(run, bench, told)
-            return bench.move(run, RunState.FAILED, RunReason.OVERTAKEN, told)
+            return _let_go(run, bench, End(RunState.FAILED, RunReason.OVERTAKEN, told))
         return STEPS[run.state](run, bench)
     except RunFailedError as error:
-        return _fail(run, bench, error.reason, str(error), error.registered)
+        return _fail(run, bench, error.reason, str(error), error)
     except ElsewhereError as error:
         return _leave(run, bench, str(error))
     except (TargetError, CallError) as error:
@@ -140,19 +142,30 @@ def _give_up(run: Run, bench: Bench, reason: RunReason, told: str) -> Run | None
     return _fail(run, bench, reason, told)
 
 
-def _fail(run: Run, bench: Bench, reason: RunReason, told: str, registered: str | None = None) -> Run | None:
-    """End a run as failed; what is registered of it is rejected before, unless it may answer by now.
+def _fail(
+    run: Run, bench: Bench, reason: RunReason, told: str, error: RunFailedError | None = None
+) -> Run | None:
+    """End a run as failed; what is registered of it is rejected before, unless it may answer by now."""
+    is_undeployed = error is not None and error.undeployed
+    # until the update the endpoint is as it was
+    if bench.effects.is_intended("update") and not is_undeployed and ends.begun(bench) is None:
+        return bench.move(run, RunState.FAILED, reason, told)
+    return _end(run, bench, End(RunState.FAILED, reason, told), error.registered if error else None)
+
+
+def _end(run: Run, bench: Bench, end: End, registered: str | None = None) -> Run | None:
+    """End a run, its version rejected: as was written down first, whatever has come of it since.
 
     A registry that does not answer is waited for, as long as anything is; one that refuses is told.
     """
-    if not bench.effects.is_intended("update"):  # until then the endpoint is as it was
-        try:
-            release.decline(run, bench, told, registered)
-        except CallError as error:
-            if error.retryable and _may_wait(run, bench):
-                return _wait(run, bench, f"{told} Its version is to be rejected: {error}")
-            told = f"{told} Its version in the registry could not be rejected: {error}"
-    return bench.move(run, RunState.FAILED, reason, told)
+    end = ends.begun(bench) or end
+    try:
+        told = ends.rejected(run, bench, end.told, end.told, end, registered)
+    except CallError as error:
+        if _may_wait(run, bench):
+            return _wait(run, bench, f"{end.told} Its version is to be rejected: {error}")
+        told = ends.not_rejected(end.told, error)
+    return bench.move(run, end.state, end.reason, told)
 
 
 def _wait(run: Run, bench: Bench, told: str) -> Run | None:
@@ -199,13 +212,12 @@ def _may_end(run: Run, bench: Bench, besides: Collection[str] = ()) -> bool:
     return not pending and not any(call.name == "plan" for call in calls)
 
 
-def _cancel(run: Run, bench: Bench, told: str) -> Run:
-    _let_go(run, bench, told)
-    return bench.move(run, RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told)
+def _cancel(run: Run, bench: Bench, told: str) -> Run | None:
+    return _let_go(run, bench, End(RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, told))
 
 
-def _let_go(run: Run, bench: Bench, told: str) -> None:
-    """Stop what trains, and decline what is registered."""
+def _let_go(run: Run, bench: Bench, end: End) -> Run | None:
+    """Stop what trains, reject what is registered, and end the run."""
     if run.state in (RunState.REQUESTED, RunState.STARTED) and bench.effects.is_intended("start"):
-        training_run.stop(run, bench, told)
-    release.decline(run, bench, told)
+        training_run.stop(run, bench, end.told)
+    return _end(run, bench, end)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from config.metrics import TEST
 from config.retraining import Retrain
-from retrain import few_labels, guarding, judging, own_evaluation, slicing, tables
+from retrain import ends, few_labels, guarding, judging, own_evaluation, slicing, tables
 from retrain.bench import Bench, RunFailedError
 from retrain.defects import Facts, findings
+from retrain.ends import End
 from retrain.guarding import Guard, Judged
 from retrain.handed import format_of, handed, is_scored
 from retrain.judging import SEED, Judgement, JudgingError, metrics_of, paired
-from retrain.registry import decline
 from retrain.scored import fresh_labels, predictions
 from retrain.slicing import SlicingError
 from retrain.training_run import outputs
@@ -52,16 +52,16 @@ def judge(run: Run, bench: Bench) -> Run | None:
         return few_labels.for_labels(run, bench, RunState.WAITING, told, failing)
     won = judgement is Judgement.WON
     package = looked.package
-    if package and not won:
-        bench.effects.once("decline", dict, lambda _: decline(bench.world.sagemaker(), package, told))
-    state = RunState.WON if won else RunState.LOST
-    reason = RunReason.BETTER if won else RunReason.NOT_BETTER
+    state, reason = (RunState.WON, RunReason.BETTER) if won else (RunState.LOST, RunReason.NOT_BETTER)
     deployed = own_evaluation.deployed_already(run, bench, package)
     found = findings(Facts(package, looked.approved, deployed))
     with bench.lease.transaction() as connection:
         own_evaluation.tell(run, bench, connection, found)
         runs.set_trials(connection, run.id, (*fresh, *sliced.trials, *test))
-        return runs.move(connection, run, state, reason, told, bench.now)
+        if won or not package:
+            return runs.move(connection, run, state, reason, told, bench.now)
+        ends.intend(connection, run, End(state, reason, told), bench.now)
+    return ends.conclude(run, bench, End(state, reason, told))
 
 
 @dataclass(frozen=True, slots=True)

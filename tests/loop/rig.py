@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from botocore.exceptions import ClientError
 from moto.sagemaker.models import sagemaker_backends
 from sqlalchemy import Engine
 
@@ -243,6 +244,20 @@ class Rig:
         endpoint.failure_reason = None
         if endpoint.endpoint_config_name == config:
             endpoint.endpoint_config_name = now
+
+    @contextmanager
+    def denied(self, operation: str, service: str = "sagemaker") -> Iterator[None]:
+        """Kedge may not use this operation meanwhile, which AWS says for good."""
+
+        def refuse(**_: object) -> None:
+            told = {"Code": "AccessDeniedException", "Message": "no policy allows it"}
+            answer: Any = {"Error": told, "ResponseMetadata": {"HTTPStatusCode": 400}}
+            raise ClientError(answer, operation)
+
+        events, name = self.aws.client(service).meta.events, f"before-sign.{service}.{operation}"
+        events.register(name, refuse)
+        yield
+        events.unregister(name, refuse)
 
     def observe(self) -> None:
         """One round of the observing half."""
