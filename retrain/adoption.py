@@ -23,6 +23,8 @@ from store.retraining import Helped, Run, RunReason, RunState, Trial
 _FOR_PARAMETERS = timedelta(days=1)
 """So long a run that could end waits for parameters which do not answer."""
 _NOT_PUT_BACK = "The parameters that name it could not be put back: set them by hand."
+_IS_BACK = "back"
+"""Among the run's effects once the endpoint is on its earlier config, in the transaction of that era."""
 REALISED = "realised"
 """The name of labelled windows as a data set."""
 
@@ -156,7 +158,7 @@ def _wait(run: Run, bench: Bench, short: str) -> Run | None:
 def _undo(run: Run, bench: Bench) -> Run | None:
     """Back to the earlier config; its era begins again, with the baseline it had."""
     told = run.told
-    if not bench.effects.is_answered("decline"):  # else it is back, and only parameters are missing
+    if not bench.effects.is_answered(_IS_BACK):
         try:
             found = _back(run, bench)
         except rollout.RolloutError as error:
@@ -169,6 +171,7 @@ def _undo(run: Run, bench: Bench) -> Run | None:
         champion = bench.era(run.deployment_id)
         with bench.lease.transaction() as connection:
             bench.begin_era(connection, run, found, champion.model_package, champion.baseline_id)
+            bench.effects.note(connection, _IS_BACK)
     words = f"Rolled back to endpoint config {run.old_endpoint_config}. {told}"
     told = ends.rejected(run, bench, told, words)
     is_put_back = _attempted(parameters.put_back, run, bench)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from store import runs
 from store.engine import reading
 from store.lease import Lease
@@ -51,6 +53,11 @@ class Effects:
         with reading(self.lease.engine) as connection:
             known = runs.effect(connection, self.lease.key, name)
         return known is not None and known.answered_at is not None and self.now <= known.answered_at + span
+
+    def note(self, connection: Connection, name: str) -> None:
+        """Write down, in the transaction that it is a part of, that something was done which is no call."""
+        runs.intend(connection, self.lease.key, name, "{}", self.now)
+        runs.answered(connection, self.lease.key, name, "{}", self.now)
 
     def once(
         self, name: str, request: Callable[[], Any], call: Callable[[Any], dict[str, Any] | None]

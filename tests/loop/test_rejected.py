@@ -147,3 +147,22 @@ def test_why_a_rollout_failed_is_told_where_the_registry_refuses(breached: Rig) 
     assert run.reason is RunReason.ROLLOUT_FAILED
     assert "alarm 5xx went off" in run.told
     assert REFUSED in run.told
+
+
+def test_a_way_back_that_is_gone_is_not_asked_about_again(breached: Rig) -> None:
+    """The registry refuses and the parameters do not answer, and somebody deploys meanwhile."""
+    breached.aws.direct.client("ssm").put_parameter(Name="champion", Value="it", Type="String")
+    breached.retrain = {"ssm": {"model_package": "champion"}}
+    breached.until(RunState.DEPLOYED)
+    breached.act()
+    breached.answered_by_challenger(error=9.0)
+    breached.pass_hours("changed", labels=0)
+    breached.aws.meets("PutParameter", *[Fault.THROTTLE] * 100)
+    with breached.denied("UpdateModelPackage"):
+        breached.until_so(lambda _: len(breached.eras()) == 3)
+        breached.deploy("hotfix")
+        breached.act()
+        breached.aws.clear("PutParameter")
+        run = breached.until(RunState.ROLLED_BACK, RunState.FAILED)
+    assert run.state is RunState.ROLLED_BACK
+    assert REFUSED in run.told
