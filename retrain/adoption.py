@@ -22,6 +22,8 @@ from store.retraining import Helped, Run, RunReason, RunState, Trial
 
 _FOR_PARAMETERS = timedelta(days=1)
 """So long a run that could end waits for parameters which do not answer."""
+_UNSEEN = timedelta(days=1)
+"""So long a way back is asked about that may have been sent, where AWS refuses to say how it goes."""
 _NOT_PUT_BACK = "The parameters that name it could not be put back: set them by hand."
 _IS_BACK = "back"
 """Among the run's effects once the endpoint is on its earlier config, in the transaction of that era."""
@@ -164,6 +166,8 @@ def _undo(run: Run, bench: Bench) -> Run | None:
         except rollout.RolloutError as error:
             if error.retryable:
                 raise
+            if isinstance(error, rollout.UnseenError) and bench.now <= run.updated_at + _UNSEEN:
+                raise error.while_it_goes_on() from error
             refused = f"{told} The endpoint could not be set back: {error}"
             return bench.move(run, run.state, RunReason.ROLLOUT_FAILED, refused)
         if found is None:

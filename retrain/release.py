@@ -181,6 +181,8 @@ def deploy(run: Run, bench: Bench) -> Run | None:
     except rollout.RolloutError as error:
         if error.retryable:
             raise
+        if isinstance(error, rollout.UnseenError) and bench.effects.is_intended("update"):
+            raise error.while_it_goes_on() from error
         raise RunFailedError(RunReason.ROLLOUT_FAILED, str(error), undeployed=True) from error
 
 

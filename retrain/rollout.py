@@ -31,6 +31,14 @@ class RolloutError(CallError):
     """The rollout can't go on: one sentence, and whether trying again may help."""
 
 
+class UnseenError(RolloutError):
+    """AWS does not say where the endpoint stands; an update that was sent goes on all the same."""
+
+    def while_it_goes_on(self) -> RolloutError:
+        """The same of an update that may have been sent: only an answer about the endpoint ends that."""
+        return RolloutError(f"{self}. What was sent goes on, and the endpoint is asked about again.", True)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The requests of a rollout, in order, and the endpoint config that it starts from.
@@ -396,13 +404,13 @@ def state(sagemaker: SageMakerClient, endpoint: str) -> State:
     """Where the endpoint stands.
 
     Raises:
-        RolloutError: where AWS does not say.
+        UnseenError: where AWS does not say.
     """
     return state_of(_endpoint(sagemaker, endpoint))
 
 
 def _endpoint(sagemaker: SageMakerClient, name: str) -> Answer:
-    with calling("DescribeEndpoint", f"endpoint {name}", RolloutError):
+    with calling("DescribeEndpoint", f"endpoint {name}", UnseenError):
         return whole(sagemaker.describe_endpoint(EndpointName=name), "EndpointName")
 
 
