@@ -12,7 +12,7 @@ from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
 from baselines.versions import import_files
 from config.retraining import Approval
 from config.rollout import SETTLING, RolloutKind
-from retrain import alarms, ends, evidence, own_evaluation, parameters, registry, rollout, tables
+from retrain import alarms, ends, evidence, in_force, own_evaluation, parameters, registry, rollout, tables
 from retrain.bench import Bench, RunFailedError
 from retrain.ends import End
 from retrain.handed import folder, format_of, handed, home, is_scored
@@ -147,11 +147,16 @@ def overtaken(run: Run, bench: Bench) -> str | None:
     """What was deployed in place of the champion meanwhile, in a sentence; None where it is still in force.
 
     That its owner deployed the challenger itself overtakes nobody.
+
+    Raises:
+        RolloutError: where AWS may say later what is in force.
     """
     if run.state is RunState.STARTED and not is_scored(run):
         return None  # such a workflow may deploy by itself, and what it made is known once it has ended
     latest, package = bench.eras()[-1], ends.package_of(run)
     if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
+        return None
+    if in_force.challenger(run, bench) is not None:
         return None
     return _overtaken_by(run, bench, latest.endpoint_config)
 
@@ -183,19 +188,25 @@ def deploy(run: Run, bench: Bench) -> Run | None:
             raise
         if isinstance(error, rollout.UnseenError) and bench.effects.is_intended("update"):
             raise error.while_it_goes_on() from error
+        if (found := in_force.challenger(run, bench)) is not None:
+            return _deployed_by_its_owner(run, bench, found)
         raise RunFailedError(RunReason.ROLLOUT_FAILED, str(error), undeployed=True) from error
 
 
 def _deploy(run: Run, bench: Bench) -> Run | None:
     sagemaker = bench.world.sagemaker()
-    if not bench.effects.is_intended("plan"):
+    is_noticed = own_evaluation.deployed_already(run, bench, run.model_package)
+    if not bench.effects.is_intended("plan") and not is_noticed:
         # nothing is made while an alarm is missing, which fails the run, or in ALARM, which is waited out
         alarms.require(bench.world.cloudwatch(), bench.retrain.rollout.alarms, quiet=True)
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
     champion = bench.era(run.deployment_id).endpoint_config
-    if run.new_baseline_id is None and champion not in (None, plan.old_config):
-        raise RunFailedError(RunReason.OVERTAKEN, _overtaken_by(run, bench, plan.old_config))
+    if run.new_baseline_id is None and champion != plan.old_config:
+        if (found := in_force.challenger(run, bench)) is not None:
+            return _deployed_by_its_owner(run, bench, found)
+        if champion is not None:
+            raise RunFailedError(RunReason.OVERTAKEN, _overtaken_by(run, bench, plan.old_config))
     run = _prepare_era(run, bench, plan)
     bench.effects.once("model", lambda: plan.model, lambda request: rollout.create_model(sagemaker, request))
     bench.effects.once(
@@ -208,6 +219,34 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
         lambda request: rollout.update(sagemaker, request, plan.old_config, again_since),
     )
     return _in_service(run, bench, plan)
+
+
+def _deployed_by_its_owner(run: Run, bench: Bench, found: rollout.InService) -> Run:
+    """The challenger serves, by whatever config its owner made: its era gets its baseline.
+
+    Its first windows are looked at where there is a comparison to hold them against and a way back.
+    """
+    champion = bench.era(run.deployment_id).endpoint_config
+    if champion is None or not is_scored(run):
+        return _left_to_its_owner(run, bench)
+    files = _write_baseline(run, bench) if run.new_baseline_id is None else None
+    with bench.lease.transaction() as connection:
+        version = import_files(connection, run.monitor_id, files, bench.now).id if files else None
+        baseline_id = run.new_baseline_id or version
+        era = bench.begin_era(connection, run, found, run.model_package, baseline_id)
+        return runs.move(
+            connection,
+            run,
+            RunState.DEPLOYED,
+            RunReason.IN_SERVICE,
+            f"Its owner deployed it: in service on {found.config}; its first windows are looked at.",
+            bench.now,
+            old_endpoint_config=champion,
+            new_endpoint_config=found.config,
+            new_baseline_id=baseline_id,
+            new_deployment_id=era,
+            approval=None,  # a cancel that came in this very moment is too late
+        )
 
 
 def _left_to_its_owner(run: Run, bench: Bench) -> Run:
