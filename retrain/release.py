@@ -170,10 +170,10 @@ def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
 
 
 def _is_left_to_its_owner(run: Run, bench: Bench) -> bool:
-    """Whether others deploy, or have deployed already."""
-    return bench.retrain.rollout.kind is RolloutKind.NONE or (
-        not is_scored(run) and own_evaluation.deployed_already(run, bench, run.model_package)
-    )
+    """Whether others deploy, or have deployed already: what was begun so is ended so."""
+    if run.new_baseline_id is not None or bench.retrain.rollout.kind is RolloutKind.NONE:
+        return True
+    return not is_scored(run) and own_evaluation.deployed_already(run, bench, run.model_package)
 
 
 def deploy(run: Run, bench: Bench) -> Run | None:
@@ -202,7 +202,8 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
     champion = bench.era(run.deployment_id).endpoint_config
-    if run.new_baseline_id is None and champion != plan.old_config:
+    is_prepared = champion is None and run.new_baseline_id is not None
+    if champion != plan.old_config and not is_prepared:
         if (found := in_force.challenger(run, bench)) is not None:
             return _deployed_by_its_owner(run, bench, found)
         if champion is not None:
@@ -221,14 +222,14 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
     return _in_service(run, bench, plan)
 
 
-def _deployed_by_its_owner(run: Run, bench: Bench, found: rollout.InService) -> Run:
+def _deployed_by_its_owner(run: Run, bench: Bench, found: rollout.InService) -> Run | None:
     """The challenger serves, by whatever config its owner made: its era gets its baseline.
 
     Its first windows are looked at where there is a comparison to hold them against and a way back.
     """
     champion = bench.era(run.deployment_id).endpoint_config
     if champion is None or not is_scored(run):
-        return _left_to_its_owner(run, bench)
+        return _left_to_its_owner(run, bench, found)
     files = _write_baseline(run, bench) if run.new_baseline_id is None else None
     with bench.lease.transaction() as connection:
         version = import_files(connection, run.monitor_id, files, bench.now).id if files else None
@@ -249,24 +250,36 @@ def _deployed_by_its_owner(run: Run, bench: Bench, found: rollout.InService) -> 
         )
 
 
-def _left_to_its_owner(run: Run, bench: Bench) -> Run:
-    """Store the new baseline: whoever notices that the model was deployed finds it."""
+def _left_to_its_owner(run: Run, bench: Bench, found: rollout.InService | None = None) -> Run | None:
+    """The new baseline first: whoever notices that the model was deployed finds it, whatever does not answer.
+
+    `found` is the endpoint where it answers by the version already, as far as AWS has been asked.
+    """
+    if run.new_baseline_id is None:
+        run = _keep_baseline(run, bench)
+    if found is not None:
+        with bench.lease.transaction() as connection:
+            bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
+    parameters.attempted(parameters.publish, run, bench)
+    told = "Registered and approved; deploying it is left to its owner."
+    if parameters.are_due(bench):
+        if bench.now <= run.updated_at + parameters.PATIENCE:
+            return None
+        told = f"{told} The parameters that are to name it could not be written: set them by hand."
+    return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
+
+
+def _keep_baseline(run: Run, bench: Bench) -> Run:
+    """Store the new baseline with the run, and with the era of its version where there is one by now."""
     files = _write_baseline(run, bench)
-    parameters.publish(run, bench)
-    latest = bench.eras()[-1]
     with bench.lease.transaction() as connection:
         version = import_files(connection, run.monitor_id, files, bench.now)
+        deployments.lock(connection, run.monitor_id)  # an era that is begun just now is seen
+        latest = deployments.eras(connection, run.monitor_id)[-1]
         if latest.model_package == run.model_package:  # its owner was quicker
             deployments.set_baseline(connection, latest.id, version.id)
         return runs.move(
-            connection,
-            run,
-            RunState.ADOPTED,
-            RunReason.NOT_DEPLOYED_HERE,
-            "Registered and approved; deploying it is left to its owner.",
-            bench.now,
-            new_baseline_id=version.id,
-            helped=Helped.UNKNOWN,
+            connection, run, run.state, run.reason, run.told, bench.now, new_baseline_id=version.id
         )
 
 
