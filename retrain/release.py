@@ -349,5 +349,8 @@ def _not_there(plan: rollout.Plan, config: str, failure: str | None) -> str:
     """Why the endpoint is not on the new config, although no update is under way."""
     if config == plan.old_config and failure:
         return f"SageMaker took the rollout back, the endpoint is on {config} as before: {failure}"
-    why = failure or "somebody else deployed another config"
+    if config == plan.old_config:
+        why = "it stayed on its earlier config, or went back to it, and SageMaker gave no reason"
+    else:
+        why = failure or "somebody else deployed another config"
     return f"The endpoint is on {config}, not on {plan.new_config}: {why}"
