@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 from config.metrics import FRESH
 from config.rollout import SETTLING
-from objects import PlaceError
 from retrain import early_readings, ends, parameters, rollout, watching
 from retrain.bench import Bench, RunFailedError
 from retrain.handed import is_scored
 from retrain.judging import metrics_of
-from retrain.parameter_store import ParameterError
 from retrain.readings import FEWEST_LABELLED
 from retrain.watching import Look
 from store import executions, runs
@@ -20,8 +17,6 @@ from store.engine import reading
 from store.records import MetricRow
 from store.retraining import Helped, Run, RunReason, RunState, Trial
 
-_FOR_PARAMETERS = timedelta(days=1)
-"""So long a run that could end waits for parameters which do not answer."""
 _UNSEEN = timedelta(days=1)
 """So long a way back is asked about that may have been sent, where AWS refuses to say how it goes."""
 _NOT_PUT_BACK = "The parameters that name it could not be put back: set them by hand."
@@ -40,7 +35,7 @@ def watch(run: Run, bench: Bench) -> Run | None:
         return _undo(run, bench)
     if run.reason is RunReason.ROLLOUT_FAILED:
         return _disown(run, bench)
-    _attempted(parameters.publish, run, bench)
+    parameters.attempted(parameters.publish, run, bench)
     if bench.policy is None:
         told = f"{bench.without_policy} Whether it helped is not known."
         return bench.move(run, RunState.ADOPTED, RunReason.CANCELLED_BY_HAND, told, helped=Helped.UNKNOWN)
@@ -75,19 +70,9 @@ def watch(run: Run, bench: Bench) -> Run | None:
 
 def _adopt(run: Run, bench: Bench, reason: RunReason, told: str, helped: Helped) -> Run | None:
     """The new model stays; the run does not end while the parameters that are to name it may be written."""
-    if parameters.are_due(bench) and bench.now <= run.updated_at + _FOR_PARAMETERS:
+    if parameters.are_due(bench) and bench.now <= run.updated_at + parameters.PATIENCE:
         return None
     return bench.move(run, RunState.ADOPTED, reason, told, helped=helped)
-
-
-def _attempted(step: Callable[[Run, Bench], None], run: Run, bench: Bench) -> bool:
-    """Whether the parameters were seen to; where not, it is told: the endpoint does not wait for them."""
-    try:
-        step(run, bench)
-    except (ParameterError, PlaceError) as error:
-        bench.tell_waiting(run, str(error))
-        return False
-    return True
 
 
 def _watch_alone(run: Run, bench: Bench) -> Run | None:
@@ -188,8 +173,8 @@ def _undo(run: Run, bench: Bench) -> Run | None:
             bench.effects.note(connection, _IS_BACK)
     words = f"Rolled back to endpoint config {run.old_endpoint_config}. {told}"
     told = ends.rejected(run, bench, told, words)
-    is_put_back = _attempted(parameters.put_back, run, bench)
-    if not is_put_back and bench.effects.answered_within("roll_back", _FOR_PARAMETERS):
+    is_put_back = parameters.attempted(parameters.put_back, run, bench)
+    if not is_put_back and bench.effects.answered_within("roll_back", parameters.PATIENCE):
         return None
     told = told if is_put_back else f"{told} {_NOT_PUT_BACK}"
     return bench.move(run, RunState.ROLLED_BACK, RunReason.FIRST_WINDOWS_WORSE, told, helped=Helped.NOT)
@@ -198,8 +183,8 @@ def _undo(run: Run, bench: Bench) -> Run | None:
 def _disown(run: Run, bench: Bench) -> Run | None:
     """The endpoint can't be set back, which people have to see to; nothing else names the model any more."""
     told = ends.rejected(run, bench, run.told, run.told)
-    is_put_back = _attempted(parameters.put_back, run, bench)
-    if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
+    is_put_back = parameters.attempted(parameters.put_back, run, bench)
+    if not is_put_back and bench.now <= run.updated_at + parameters.PATIENCE:
         return None
     told = told if is_put_back else f"{told} {_NOT_PUT_BACK}"
     return bench.move(run, RunState.FAILED, RunReason.ROLLOUT_FAILED, told, helped=Helped.NOT)

@@ -118,14 +118,15 @@ def _seen(
         return ()
     ids = [execution.id for execution in windows]
     features, checks = executions.features_of(connection, ids), executions.checks_of(connection, ids)
-    constraints = bench.baseline(bench.era(deployment_id)).constraints
+    baseline = bench.baseline(bench.era(deployment_id))
+    constraints = baseline.constraints
     try:
         inputs = schema_of(bench.endpoint, constraints).inputs
     except SchemaError:
         return ()  # whoever observes tells it; what of a window are inputs nobody can say
 
     def seen(execution: Execution) -> Seen:
-        return _of_window(
+        found = _of_window(
             execution,
             {each.feature: each for each in features.get(execution.id, ())},
             checks.get(execution.id, ()),
@@ -133,6 +134,9 @@ def _seen(
             bench.endpoint.prediction or "",
             constraints,
         )
+        # what its owner deployed may have been judged by the champion's baseline at first
+        is_its_own = execution.baseline_version == baseline.baseline.version
+        return found if is_its_own else replace(found, predictions=None)
 
     return tuple(map(seen, windows))
 

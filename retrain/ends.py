@@ -72,16 +72,18 @@ def rejected(
         CallError: where the registry may answer later.
     """
     package = registered or package_of(run)
-    if not package:
+    if not package and not bench.effects.is_intended(_CALL):
         return told
     sagemaker = bench.world.sagemaker()
-    usual = _request(package, words, end)
+
+    def request() -> dict[str, Any]:
+        return _request(package or "", words, end)
 
     def call(asked: dict[str, Any]) -> None:
         registry.decline(sagemaker, asked["package"], asked["words"])
 
     try:
-        bench.effects.once(_CALL, lambda: usual, call)
+        bench.effects.once(_CALL, request, call)
     except CallError as error:
         if error.retryable:
             raise

@@ -8,12 +8,14 @@ is, either way.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
 
 from config.parameters import Parameters
 from objects import PlaceError, PlaceProblem
 from retrain import parameter_store, quality_files, registry
+from retrain.aws_calls import CallError
 from retrain.bench import Bench
 from retrain.handed import folder, handed, is_scored
 from retrain.parameter_store import ParameterError, SsmClient
@@ -21,6 +23,8 @@ from retrain.training_run import outputs
 from store import runs
 from store.retraining import Run, RunReason
 
+PATIENCE: Final = timedelta(days=1)
+"""So long a run that could end waits for parameters which do not answer."""
 _SEEN, _WRITTEN, _BACK = "parameters_seen", "parameters", "parameters_back"
 _REFUSED = "refused"
 
@@ -63,6 +67,16 @@ def publish(run: Run, bench: Bench) -> None:
 
     told = bench.effects.once(_WRITTEN, request, lambda request: _written(ssm, request))
     _tell(run, bench, told)
+
+
+def attempted(step: Callable[[Run, Bench], None], run: Run, bench: Bench) -> bool:
+    """Whether `publish` or `put_back` saw to them; where not it is told, and the endpoint does not wait."""
+    try:
+        step(run, bench)
+    except (CallError, PlaceError) as error:
+        bench.tell_waiting(run, str(error))
+        return False
+    return True
 
 
 def put_back(run: Run, bench: Bench) -> None:

@@ -12,7 +12,7 @@ from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
 from baselines.versions import import_files
 from config.retraining import Approval
 from config.rollout import SETTLING, RolloutKind
-from retrain import alarms, ends, evidence, own_evaluation, parameters, registry, rollout, tables
+from retrain import alarms, ends, evidence, in_force, own_evaluation, parameters, registry, rollout, tables
 from retrain.bench import Bench, RunFailedError
 from retrain.ends import End
 from retrain.handed import folder, format_of, handed, home, is_scored
@@ -147,11 +147,16 @@ def overtaken(run: Run, bench: Bench) -> str | None:
     """What was deployed in place of the champion meanwhile, in a sentence; None where it is still in force.
 
     That its owner deployed the challenger itself overtakes nobody.
+
+    Raises:
+        RolloutError: where AWS may say later what is in force.
     """
     if run.state is RunState.STARTED and not is_scored(run):
         return None  # such a workflow may deploy by itself, and what it made is known once it has ended
     latest, package = bench.eras()[-1], ends.package_of(run)
     if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
+        return None
+    if in_force.challenger(run, bench) is not None:
         return None
     return _overtaken_by(run, bench, latest.endpoint_config)
 
@@ -165,10 +170,10 @@ def _overtaken_by(run: Run, bench: Bench, config: str | None) -> str:
 
 
 def _is_left_to_its_owner(run: Run, bench: Bench) -> bool:
-    """Whether others deploy, or have deployed already."""
-    return bench.retrain.rollout.kind is RolloutKind.NONE or (
-        not is_scored(run) and own_evaluation.deployed_already(run, bench, run.model_package)
-    )
+    """Whether others deploy, or have deployed already: what was begun so is ended so."""
+    if run.new_baseline_id is not None or bench.retrain.rollout.kind is RolloutKind.NONE:
+        return True
+    return not is_scored(run) and own_evaluation.deployed_already(run, bench, run.model_package)
 
 
 def deploy(run: Run, bench: Bench) -> Run | None:
@@ -183,19 +188,26 @@ def deploy(run: Run, bench: Bench) -> Run | None:
             raise
         if isinstance(error, rollout.UnseenError) and bench.effects.is_intended("update"):
             raise error.while_it_goes_on() from error
+        if (found := in_force.challenger(run, bench)) is not None:
+            return _deployed_by_its_owner(run, bench, found)
         raise RunFailedError(RunReason.ROLLOUT_FAILED, str(error), undeployed=True) from error
 
 
 def _deploy(run: Run, bench: Bench) -> Run | None:
     sagemaker = bench.world.sagemaker()
-    if not bench.effects.is_intended("plan"):
+    is_noticed = own_evaluation.deployed_already(run, bench, run.model_package)
+    if not bench.effects.is_intended("plan") and not is_noticed:
         # nothing is made while an alarm is missing, which fails the run, or in ALARM, which is waited out
         alarms.require(bench.world.cloudwatch(), bench.retrain.rollout.alarms, quiet=True)
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
     champion = bench.era(run.deployment_id).endpoint_config
-    if run.new_baseline_id is None and champion not in (None, plan.old_config):
-        raise RunFailedError(RunReason.OVERTAKEN, _overtaken_by(run, bench, plan.old_config))
+    is_prepared = champion is None and run.new_baseline_id is not None
+    if champion != plan.old_config and not is_prepared:
+        if (found := in_force.challenger(run, bench)) is not None:
+            return _deployed_by_its_owner(run, bench, found)
+        if champion is not None:
+            raise RunFailedError(RunReason.OVERTAKEN, _overtaken_by(run, bench, plan.old_config))
     run = _prepare_era(run, bench, plan)
     bench.effects.once("model", lambda: plan.model, lambda request: rollout.create_model(sagemaker, request))
     bench.effects.once(
@@ -210,24 +222,64 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
     return _in_service(run, bench, plan)
 
 
-def _left_to_its_owner(run: Run, bench: Bench) -> Run:
-    """Store the new baseline: whoever notices that the model was deployed finds it."""
-    files = _write_baseline(run, bench)
-    parameters.publish(run, bench)
+def _deployed_by_its_owner(run: Run, bench: Bench, found: rollout.InService) -> Run | None:
+    """The challenger serves, by whatever config its owner made: its era gets its baseline.
+
+    Its first windows are looked at where there is a comparison to hold them against and a way back.
+    """
+    champion = bench.era(run.deployment_id).endpoint_config
+    if champion is None or not is_scored(run):
+        return _left_to_its_owner(run, bench, found)
+    files = _write_baseline(run, bench) if run.new_baseline_id is None else None
     with bench.lease.transaction() as connection:
-        version = import_files(connection, run.monitor_id, files, bench.now)
-        # its owner may have been quicker
-        latest = deployments.eras(connection, run.monitor_id)[-1]
-        deployments.set_models(connection, latest.judged_by(run.model_package or "", version.id))
+        version = import_files(connection, run.monitor_id, files, bench.now).id if files else None
+        baseline_id = run.new_baseline_id or version
+        era = bench.begin_era(connection, run, found, run.model_package, baseline_id)
         return runs.move(
             connection,
             run,
-            RunState.ADOPTED,
-            RunReason.NOT_DEPLOYED_HERE,
-            "Registered and approved; deploying it is left to its owner.",
+            RunState.DEPLOYED,
+            RunReason.IN_SERVICE,
+            f"Its owner deployed it: in service on {found.config}; its first windows are looked at.",
             bench.now,
-            new_baseline_id=version.id,
-            helped=Helped.UNKNOWN,
+            old_endpoint_config=champion,
+            new_endpoint_config=found.config,
+            new_baseline_id=baseline_id,
+            new_deployment_id=era,
+            approval=None,  # a cancel that came in this very moment is too late
+        )
+
+
+def _left_to_its_owner(run: Run, bench: Bench, found: rollout.InService | None = None) -> Run | None:
+    """The new baseline first: whoever notices that the model was deployed finds it, whatever does not answer.
+
+    `found` is the endpoint where it answers by the version already, as far as AWS has been asked.
+    """
+    if run.new_baseline_id is None:
+        run = _keep_baseline(run, bench)
+    if found is not None:
+        with bench.lease.transaction() as connection:
+            bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
+    parameters.attempted(parameters.publish, run, bench)
+    told = "Registered and approved; deploying it is left to its owner."
+    if parameters.are_due(bench):
+        if bench.now <= run.updated_at + parameters.PATIENCE:
+            return None
+        told = f"{told} The parameters that are to name it could not be written: set them by hand."
+    return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
+
+
+def _keep_baseline(run: Run, bench: Bench) -> Run:
+    """Store the new baseline with the run, and with the era of its version where there is one by now."""
+    files = _write_baseline(run, bench)
+    with bench.lease.transaction() as connection:
+        version = import_files(connection, run.monitor_id, files, bench.now)
+        deployments.lock(connection, run.monitor_id)  # an era that is begun just now is seen
+        latest = deployments.eras(connection, run.monitor_id)[-1]
+        if latest.model_package == run.model_package:  # its owner was quicker
+            deployments.set_baseline(connection, latest.id, version.id)
+        return runs.move(
+            connection, run, run.state, run.reason, run.told, bench.now, new_baseline_id=version.id
         )
 
 
@@ -297,5 +349,8 @@ def _not_there(plan: rollout.Plan, config: str, failure: str | None) -> str:
     """Why the endpoint is not on the new config, although no update is under way."""
     if config == plan.old_config and failure:
         return f"SageMaker took the rollout back, the endpoint is on {config} as before: {failure}"
-    why = failure or "somebody else deployed another config"
+    if config == plan.old_config:
+        why = "it stayed on its earlier config, or went back to it, and SageMaker gave no reason"
+    else:
+        why = failure or "somebody else deployed another config"
     return f"The endpoint is on {config}, not on {plan.new_config}: {why}"

@@ -30,6 +30,14 @@ _MOVING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 class RolloutError(CallError):
     """The rollout can't go on: one sentence, and whether trying again may help."""
 
+    def while_it_goes_on(self) -> RolloutError:
+        """The same of an update that may have been sent: only an answer about the endpoint ends that."""
+        return RolloutError(f"{self}. What was sent goes on, and the endpoint is asked about again.", True)
+
+
+class UnseenError(RolloutError):
+    """AWS does not say where the endpoint stands; an update that was sent goes on all the same."""
+
 
 class UnseenError(RolloutError):
     """AWS does not say where the endpoint stands; an update that was sent goes on all the same."""
@@ -115,6 +123,8 @@ def plan(
         RolloutError: where AWS refuses, or the endpoint has no such variant.
     """
     answer = _endpoint(sagemaker, endpoint)
+    if isinstance(state_of(answer), Updating):  # it is not known yet what the rollout starts from
+        raise RolloutError(f"endpoint {endpoint} is being updated by somebody else: wait for it", True)
     old = _config_of(answer, endpoint)
     with calling("DescribeEndpointConfig", f"endpoint config {old}", RolloutError):
         present = whole(sagemaker.describe_endpoint_config(EndpointConfigName=old), "EndpointConfigName")
@@ -409,6 +419,31 @@ def state(sagemaker: SageMakerClient, endpoint: str) -> State:
         UnseenError: where AWS does not say.
     """
     return state_of(_endpoint(sagemaker, endpoint))
+
+
+def package_of(sagemaker: SageMakerClient, config: str, variant: str) -> str | None:
+    """The version that a variant answers by; None where its model is of none, or what names it is gone.
+
+    Raises:
+        RolloutError: where AWS does not say.
+    """
+
+    def described() -> Answer:
+        return whole(sagemaker.describe_endpoint_config(EndpointConfigName=config), "EndpointConfigName")
+
+    def model() -> Answer:
+        return whole(sagemaker.describe_model(ModelName=name), "ModelName")
+
+    with calling("DescribeEndpointConfig", f"endpoint config {config}", RolloutError):
+        present = _existing(described) or {}
+    variants = present.get("ProductionVariants") or ()
+    name = next((each.get("ModelName") for each in variants if each["VariantName"] == variant), None)
+    if name is None:
+        return None
+    with calling("DescribeModel", f"model {name}", RolloutError):
+        found = _existing(model) or {}
+    containers = [found.get("PrimaryContainer") or {}, *(found.get("Containers") or ())]
+    return next((each["ModelPackageName"] for each in containers if each.get("ModelPackageName")), None)
 
 
 def _endpoint(sagemaker: SageMakerClient, name: str) -> Answer:

@@ -15,7 +15,7 @@ from config.model import Endpoint
 from config.training import Training
 from monitor.capture.schema import SchemaError
 from objects import PlaceError, PlaceProblem
-from retrain import adoption, ends, few_labels, release, training_run, trial_run
+from retrain import adoption, ends, few_labels, in_force, release, training_run, trial_run
 from retrain.aws_calls import CallError
 from retrain.bench import Bench, RunFailedError, World
 from retrain.ends import End
@@ -46,6 +46,8 @@ _RESTING = frozenset({RunState.REGISTERED, RunState.DEPLOYED})
 _TO_CANCEL = timedelta(minutes=1)
 """The machine that a run is on has so long to end it."""
 _BEFORE_ROLLOUT = frozenset(STEPS) - {RunState.DEPLOYED}
+_DEPLOYABLE = frozenset({RunState.REGISTERED, RunState.APPROVED})
+"""Where its owner may have deployed a version himself."""
 _STARTING = frozenset({"start"})
 _NO_ACCESS = frozenset({PlaceProblem.DENIED, PlaceProblem.BAD_URI, PlaceProblem.NO_BUCKET})
 """What does not pass by itself."""
@@ -148,23 +150,31 @@ def _fail(
     """End a run as failed; what is registered of it is rejected before, unless it may answer by now."""
     is_undeployed = error is not None and error.undeployed
     # until the update the endpoint is as it was
-    if bench.effects.is_intended("update") and not is_undeployed and ends.begun(bench) is None:
+    is_out = run.state is RunState.DEPLOYED or bench.effects.is_intended("update")
+    if is_out and not is_undeployed and ends.begun(bench) is None:
         return bench.move(run, RunState.FAILED, reason, told)
-    return _end(run, bench, End(RunState.FAILED, reason, told), error.registered if error else None)
+    return _end(run, bench, End(RunState.FAILED, reason, told), error)
 
 
-def _end(run: Run, bench: Bench, end: End, registered: str | None = None) -> Run | None:
+def _end(run: Run, bench: Bench, end: End, error: RunFailedError | None = None) -> Run | None:
     """End a run, its version rejected: as was written down first, whatever has come of it since.
 
-    A registry that does not answer is waited for, as long as anything is; one that refuses is told.
+    A registry that does not answer is waited for, as long as anything is; one that refuses is told. What its
+    owner has deployed himself is not rejected.
     """
-    end = ends.begun(bench) or end
+    begun = ends.begun(bench)
+    end = begun or end
+    is_to_be_asked = begun is None and run.state in _DEPLOYABLE and not (error and error.undeployed)
     try:
-        told = ends.rejected(run, bench, end.told, end.told, end, registered)
-    except CallError as error:
+        if is_to_be_asked and in_force.challenger(run, bench) is not None:
+            told = f"{end.told} Its version serves the endpoint, and is not rejected."
+        else:
+            registered = error.registered if error else None
+            told = ends.rejected(run, bench, end.told, end.told, end, registered)
+    except CallError as refused:
         if _may_wait(run, bench):
-            return _wait(run, bench, f"{end.told} Its version is to be rejected: {error}")
-        told = ends.not_rejected(end.told, error)
+            return _wait(run, bench, f"{end.told} Its version is to be rejected: {refused}")
+        told = ends.not_rejected(end.told, refused)
     return bench.move(run, end.state, end.reason, told)
 
 

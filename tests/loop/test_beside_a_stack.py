@@ -27,8 +27,8 @@ from store.retraining import RunReason, RunState
 from tests.commands.line import kedge
 from tests.conftest import ROOT
 from tests.loop import world
+from tests.loop.rig import ENDPOINT, OLD_CONFIG, ROLE, Rig
 from tests.loop.rig import GROUP as RIGS_GROUP
-from tests.loop.rig import OLD_CONFIG, ROLE, Rig
 from tests.observing.replica import until
 from tests.targets.stands import PIPELINE, REGION, release_change
 
@@ -605,3 +605,25 @@ def test_one_that_its_pipeline_deployed_is_left_there_once_it_is_approved(breach
     assert run.reason is RunReason.NOT_DEPLOYED_HERE
     assert breached.endpoint_config() == "abalone-config-2"
     assert breached.eras()[-1].baseline_id == run.new_baseline_id
+
+
+def test_one_that_its_pipeline_deployed_unnoticed_is_left_there_too(breached: Rig) -> None:
+    stack = Stack.beside(breached, chapter_10(2.4))
+    stack.leaves(chapter_10(2.1), baseline_csv(2.1))
+    run = breached.until(RunState.REGISTERED)
+    stack.sagemaker.create_model(
+        ModelName="e-2", ExecutionRoleArn=ROLE, Containers=[{"ModelPackageName": run.model_package}]
+    )
+    present = stack.sagemaker.describe_endpoint_config(EndpointConfigName=OLD_CONFIG)
+    (variant,) = present["ProductionVariants"]
+    stack.sagemaker.create_endpoint_config(
+        EndpointConfigName="abalone-config-2", ProductionVariants=[variant | {"ModelName": "e-2"}]
+    )
+    stack.sagemaker.update_endpoint(EndpointName=ENDPOINT, EndpointConfigName="abalone-config-2")
+    assert until(lambda: breached.endpoint_config() == "abalone-config-2")
+    breached.say(actions.approve)
+    run = breached.until(RunState.ADOPTED, RunState.FAILED)
+    assert (run.state, run.reason) == (RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE)
+    assert stack.version()["ModelApprovalStatus"] == "Approved"
+    theirs = breached.eras()[-1]
+    assert (theirs.endpoint_config, theirs.baseline_id) == ("abalone-config-2", run.new_baseline_id)

@@ -255,7 +255,10 @@ def test_an_endpoint_that_stays_on_the_earlier_config_fails_the_run(breached: Ri
     assert breached.act() == 0
     breached.clock.at += 11 * MINUTE
     run = breached.until(RunState.FAILED)
-    assert f"The endpoint is on {OLD_CONFIG}, not on kedge-" in run.told
+    assert run.told == (
+        f"The endpoint is on {OLD_CONFIG}, not on {run.name}: it stayed on its earlier config, or went back "
+        "to it, and SageMaker gave no reason"
+    )
 
 
 def test_a_rollout_of_none_ends_with_an_approved_version(breached: Rig) -> None:

@@ -201,3 +201,32 @@ def test_they_are_put_back_once_they_answer_or_it_is_told_that_they_were_not(
     run = rig.until(RunState.ROLLED_BACK)
     assert (held(rig)[NAMES["model_package"]] == "PLACEHOLDER") is (hours == 1)
     assert ("could not be put back: set them by hand" in run.told) is (hours == 25)
+
+
+@pytest.mark.parametrize("hours", [1, 25])
+def test_what_an_owner_deploys_has_its_baseline_although_they_do_not_answer(
+    breached: Rig, hours: int
+) -> None:
+    """With `rollout: none`: the run waits for them for a day, and ends then as it would have ended."""
+    rig = wanting(breached)
+    rig.retrain = {**rig.retrain, "rollout": "none"}
+    answers_again = unanswered(rig, "GetParameter")
+    rig.until_so(lambda run: run.new_baseline_id is not None)
+    assert rig.act() == 0
+    run = rig.runs()[0]
+    assert run.state is RunState.APPROVED
+    champion, rig.package = rig.package, run.model_package or ""
+    rig.deploy("theirs")
+    rig.clock.at += HOUR
+    rig.observe()
+    rig.act()
+    assert [era.baseline_id for era in rig.eras()][-1] == run.new_baseline_id
+    rig.package = champion
+    rig.clock.at = run.updated_at + hours * HOUR
+    if hours == 1:
+        answers_again()
+    run = rig.until(RunState.ADOPTED, RunState.FAILED)
+    assert (run.state, run.reason) == (RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE)
+    assert rig.packages() == {run.model_package: "Approved"}
+    assert run.told.endswith("could not be written: set them by hand.") is (hours == 25)
+    assert (held(rig)[NAMES["model_package"]] == run.model_package) is (hours == 1)
