@@ -138,8 +138,8 @@ def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run |
     words = f"{why}. {told}" if found is Look.WORSE else f"{why}: whether it helped is not known."
     if bench.eras()[-1].endpoint_config == run.old_endpoint_config:
         words = ends.rejected(run, bench, words, words) if found is Look.WORSE else words
-        is_put_back = _attempted(parameters.put_back, run, bench)
-        if not is_put_back and bench.now <= run.updated_at + _FOR_PARAMETERS:
+        is_put_back = parameters.attempted(parameters.put_back, run, bench)
+        if not is_put_back and bench.now <= run.updated_at + parameters.PATIENCE:
             return None
         words = words if is_put_back else f"{words} {_NOT_PUT_BACK}"
     return bench.move(run, RunState.ADOPTED, RunReason.OVERTAKEN, words, helped=helped)

@@ -91,9 +91,9 @@ def seen(run: Run, bench: Bench) -> Seen:
 
 
 def deployed_already(run: Run, bench: Bench, package: str | None) -> bool:
-    """Whether the endpoint answers by the workflow's version before anybody judged it."""
+    """Whether the endpoint answers by the workflow's version, in any variant, before anybody judged it."""
     latest = bench.eras()[-1]
-    return package is not None and latest.id != run.deployment_id and latest.model_package == package
+    return package is not None and latest.id != run.deployment_id and package in latest.model_packages
 
 
 def judge(run: Run, bench: Bench) -> Run | None:

@@ -154,7 +154,7 @@ def overtaken(run: Run, bench: Bench) -> str | None:
     if run.state is RunState.STARTED and not is_scored(run):
         return None  # such a workflow may deploy by itself, and what it made is known once it has ended
     latest, package = bench.eras()[-1], ends.package_of(run)
-    if latest.id == run.deployment_id or (package is not None and latest.model_package == package):
+    if latest.id == run.deployment_id or (package is not None and package in latest.model_packages):
         return None
     if in_force.challenger(run, bench) is not None:
         return None
@@ -206,6 +206,8 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
     if champion != plan.old_config and not is_prepared:
         if (found := in_force.challenger(run, bench)) is not None:
             return _deployed_by_its_owner(run, bench, found)
+        if is_noticed:  # beside the champion, as another variant
+            return _left_to_its_owner(run, bench)
         if champion is not None:
             raise RunFailedError(RunReason.OVERTAKEN, _overtaken_by(run, bench, plan.old_config))
     run = _prepare_era(run, bench, plan)
@@ -276,8 +278,8 @@ def _keep_baseline(run: Run, bench: Bench) -> Run:
         version = import_files(connection, run.monitor_id, files, bench.now)
         deployments.lock(connection, run.monitor_id)  # an era that is begun just now is seen
         latest = deployments.eras(connection, run.monitor_id)[-1]
-        if latest.model_package == run.model_package:  # its owner was quicker
-            deployments.set_baseline(connection, latest.id, version.id)
+        if run.model_package is not None:  # its owner may have been quicker
+            deployments.set_models(connection, latest.judged_by(run.model_package, version.id))
         return runs.move(
             connection, run, run.state, run.reason, run.told, bench.now, new_baseline_id=version.id
         )

@@ -39,14 +39,6 @@ class UnseenError(RolloutError):
     """AWS does not say where the endpoint stands; an update that was sent goes on all the same."""
 
 
-class UnseenError(RolloutError):
-    """AWS does not say where the endpoint stands; an update that was sent goes on all the same."""
-
-    def while_it_goes_on(self) -> RolloutError:
-        """The same of an update that may have been sent: only an answer about the endpoint ends that."""
-        return RolloutError(f"{self}. What was sent goes on, and the endpoint is asked about again.", True)
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The requests of a rollout, in order, and the endpoint config that it starts from.

@@ -9,10 +9,11 @@ from typing import Any
 import polars as pl
 from sqlalchemy import select
 
+from retrain import actions
 from store import incidents
 from store.engine import reading
 from store.records import ExecutionKind
-from store.retraining import Run, RunState
+from store.retraining import Run, RunReason, RunState
 from store.schema import executions, windows
 from tests.clock import HOUR, NOON
 from tests.loop import world
@@ -154,3 +155,20 @@ def test_a_challenger_that_its_owner_puts_beside_the_champion_has_its_own_baseli
         run.model_package,
         run.new_baseline_id,
     )
+
+
+def test_a_version_that_its_owner_puts_beside_the_champion_before_kedge_rolls_it_out_is_left_to_him(
+    rig: Rig,
+) -> None:
+    rig.retrain = {"approval": "manual"}
+    rig.breach()
+    run = rig.until(RunState.REGISTERED)
+    assert run.model_package is not None
+    served(rig, TWO, {VARIANT: OLD_MODEL, OTHER: of_package(rig, "challenger", run.model_package)})
+    rig.pass_hours("changed")
+    rig.say(actions.approve)
+    run = rig.until(RunState.ADOPTED, RunState.FAILED)
+    assert (run.state, run.reason) == (RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE)
+    assert rig.endpoint_config() == TWO
+    assert rig.packages()[run.model_package or ""] == "Approved"
+    assert rig.eras()[-1].of(OTHER).baseline_id == run.new_baseline_id
