@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from retrain.few_labels import GO_ON
 from store import deployments, incidents, monitors, runs, windows
+from store.records import IncidentKind
 from store.retraining import Run, RunReason, RunState
 
 _BACK = timedelta(days=1)
@@ -120,16 +121,17 @@ def start(
             f"{fault.summary}"
         )
     mine = [each for each in found if each.deployment_id == eras[-1].id and variant in (None, each.variant)]
-    drift = next(iter(mine), None)
+    named = next(iter(sorted(mine, key=lambda each: each.kind is not IncidentKind.DRIFT)), None)
+    drift = named if named and named.kind is IncidentKind.DRIFT else None
     seen = windows.between(connection, monitor.id, *period)
     try:
         return runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint,
-            variant=variant or (drift.variant if drift else seen[-1].variant),
+            variant=variant or (named.variant if named else seen[-1].variant),
             deployment_id=eras[-1].id,
-            incident_id=drift.id if drift else None,
+            incident_id=named.id if named else None,
             reason=RunReason.BY_HAND,
             told="Asked for by hand.",
             change_at=drift.first_window if drift else max(period[0], now - _BACK),
