@@ -9,7 +9,7 @@ from itertools import takewhile
 from sqlalchemy import Connection
 
 from monitor.incidents import QUIET_WINDOWS, Judged, Shows, Watched, of_kind, shows
-from store import executions
+from store import executions, incidents
 from store.records import Execution, ExecutionStatus, Incident, IncidentKind
 
 _MOST_AT_ONCE = 64
@@ -19,7 +19,7 @@ Neighbours = Callable[[Connection, int, str, int, datetime, int], tuple[Executio
 
 def watched(connection: Connection, incident: Incident) -> Watched:
     """What breached in an incident's windows."""
-    violated = executions.violated(connection, *_era(incident), incident.first_window, incident.last_window)
+    violated = incidents.violated(connection, *_era(incident), incident.first_window, incident.last_window)
     return of_kind(incident.kind, violated)
 
 

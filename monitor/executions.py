@@ -15,7 +15,7 @@ from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.distance import Distance
 from config.model import Endpoint
-from monitor import around, evidence, skew
+from monitor import around, evidence, quality_loss, skew
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, Judged, Shows, breaches, decide, of_kind, shows
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
@@ -57,7 +57,11 @@ def judge_window(connection: Connection, window: Window, bench: Bench, now: date
     profile = found.profile
     windows.compact(connection, window.id, codec.encode(profile), profile.rows, found.rejected)
     hint = skew.scaling(profile, bench.baseline.profile, _inputs(bench))
-    return settle(connection, window, judgement(profile, found.rejected, bench), bench.ended, now, hint)
+    new = judgement(profile, found.rejected, bench)
+    execution = settle(connection, window, new, bench.ended, now, hint)
+    # a variant that had vanished may be back, and a loss of its quality with it
+    quality_loss.follow(connection, execution, bench.endpoint, now)
+    return execution
 
 
 def judgement(profile: Profile, rejected: int, bench: Bench) -> NewExecution:
@@ -194,7 +198,9 @@ def _close_vanished(connection: Connection, execution: Execution, now: datetime)
                 reason=reason,
                 execution_id=execution.id,
                 now=now,
-                last_window=around.last_of(connection, incident, now),
+                last_window=None
+                if incident.kind is IncidentKind.QUALITY
+                else around.last_of(connection, incident, now),
             )
 
 

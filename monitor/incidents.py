@@ -40,7 +40,7 @@ Watched = frozenset[tuple[str, str]]
 class Judged:
     """What a window's judgement says: its checks, its records, and those that it lost.
 
-    Where no check left a row that could be, of Model Monitor's files, all was compared.
+    What has no row was not asked for, or is fine: Model Monitor's files hold the violations alone.
     """
 
     checks: tuple[CheckRow, ...]

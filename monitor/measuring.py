@@ -19,7 +19,7 @@ from baselines.quality.violations import Checked, Violation, camel_case
 from config.distance import Distance
 from config.model import Endpoint
 from config.problem import ProblemType
-from monitor import quality
+from monitor import quality, quality_loss
 from monitor.violations import completion_message
 from store import executions, ledger, windows
 from store.records import (
@@ -212,7 +212,9 @@ def _again(connection: Connection, execution: Execution, endpoint: Endpoint) -> 
 def record(
     connection: Connection, window: Window, measurement: Measurement, endpoint: Endpoint, now: datetime
 ) -> Execution | None:
-    """Store what was measured; None when it changes nothing, or when the window changed since it was read.
+    """Store what was measured, with the incident that follows from it.
+
+    None when it changes nothing, or when the window changed since it was read.
 
     A window that changed is measured in the next round. Labels and predictions change under the lease alone,
     which the caller's transaction still holds.
@@ -224,7 +226,7 @@ def record(
     if _is_known(connection, measurement, last):
         return None
     violated = any(row.outcome is Outcome.VIOLATED for row in measurement.checks)
-    return executions.record(
+    execution = executions.record(
         connection,
         window,
         NewExecution(
@@ -241,6 +243,8 @@ def record(
         ),
         now,
     )
+    quality_loss.follow(connection, execution, endpoint, now)
+    return execution
 
 
 def _is_known(connection: Connection, measurement: Measurement, last: Execution | None) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from retrain.few_labels import GO_ON
 from store import deployments, incidents, monitors, runs, windows
+from store.records import IncidentKind
 from store.retraining import Run, RunReason, RunState
 
 _ALLOWED = {
@@ -123,18 +124,22 @@ def start(
             f"{fault.summary}"
         )
     mine = [each for each in found if each.deployment_id == eras[-1].id and variant in (None, each.variant)]
-    drift = min(mine, key=lambda each: windows.is_followed(each.variant), default=None)
-    drifted = drift.variant if drift else None
-    if drifted is not None and windows.is_followed(drifted):
-        drifted = windows.busiest(connection, monitor.id, eras[-1].id)
+    ranked = sorted(
+        mine, key=lambda each: (windows.is_followed(each.variant), each.kind is not IncidentKind.DRIFT)
+    )
+    named = ranked[0] if ranked else None
+    drift = named if named and named.kind is IncidentKind.DRIFT else None
+    breached = named.variant if named else None
+    if breached is not None and windows.is_followed(breached):
+        breached = windows.busiest(connection, monitor.id, eras[-1].id)
     try:
         return runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint,
-            variant=variant or drifted or own[-1].variant,
+            variant=variant or breached or own[-1].variant,
             deployment_id=eras[-1].id,
-            incident_id=drift.id if drift else None,
+            incident_id=named.id if named else None,
             reason=RunReason.BY_HAND,
             told="Asked for by hand.",
             change_at=drift.first_window if drift else max(eras[-1].started_at, now - label_horizon),

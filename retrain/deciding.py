@@ -19,7 +19,7 @@ from retrain.policy.past import Yes, acted_on, attempt, facts, would_have
 from retrain.readings import LOOKED_AT, WindowReadings, of_windows, with_faults
 from store import decisions, deployments, incidents, monitors, new_data, runs, windows
 from store.engine import reading, writing
-from store.records import Deployment, Incident, Monitor
+from store.records import Deployment, Incident, IncidentKind, Monitor
 from store.retraining import Arrived, DecisionReason, Run, RunReason
 
 log = structlog.get_logger(__name__)
@@ -159,7 +159,8 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
 
     variant, verdict = gravest({variant: said(variant) for variant in asked.variants})
     mine = [i for i in found if i.deployment_id == era.id and i.variant == variant]
-    drift = next((i for i in mine if not i.kind.forbids_retraining), None)
+    drift = next((i for i in mine if i.kind is IncidentKind.DRIFT), None)
+    named = drift or next((i for i in mine if i.kind is IncidentKind.QUALITY), None)
     run = None
     changed = (
         changed_at(asked.retrain, newest(variant), lambda before: seen(variant, _AT_ONCE, before))
@@ -173,7 +174,7 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
             endpoint=endpoint.name,
             variant=_trained(connection, asked, variant),
             deployment_id=era.id,
-            incident_id=drift.id if drift else None,
+            incident_id=named.id if named else None,
             reason=_RUN_REASON[verdict.reason],
             # what goes to the target and to logs: without money
             told=verdict.words,
@@ -189,7 +190,7 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
         reason=verdict.reason,
         words=verdict.told,
         seen=verdict.seen,
-        incident_id=drift.id if drift else None,
+        incident_id=named.id if named else None,
         run_id=run.id if run else None,
         config_digest=endpoint.digest,
         now=asked.now,

@@ -172,10 +172,16 @@ def latest(
 
 
 def before(
-    connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, limit: int
+    connection: Connection,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    start: datetime,
+    limit: int,
+    kind: ExecutionKind = ExecutionKind.DATA_QUALITY,
 ) -> tuple[Execution, ...]:
     """The last revisions of the windows of this variant and era that begin before `start`, newest first."""
-    query = _of_era(monitor_id, variant, deployment_id).where(windows.c.start < start)
+    query = _of_era(monitor_id, variant, deployment_id, kind).where(windows.c.start < start)
     return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
 
 
@@ -200,28 +206,6 @@ def after(
     """The last revisions of the windows of this variant and era that begin after `start`, oldest first."""
     query = _of_era(monitor_id, variant, deployment_id).where(windows.c.start > start)
     return _fetch(connection, query.order_by(windows.c.start).limit(limit))
-
-
-def violated(
-    connection: Connection, monitor_id: int, variant: str, deployment_id: int, first: datetime, last: datetime
-) -> frozenset[tuple[str, str]]:
-    """(feature, check) of all that this variant and era's windows from `first` to `last` violated."""
-    rows = connection.execute(
-        select(check_results.c.feature, check_results.c.check)
-        .distinct()
-        .join(executions, executions.c.id == check_results.c.execution_id)
-        .join(windows, windows.c.id == executions.c.window_id)
-        .where(
-            windows.c.monitor_id == monitor_id,
-            windows.c.variant == variant,
-            windows.c.deployment_id == deployment_id,
-            windows.c.start.between(first, last),
-            executions.c.kind == ExecutionKind.DATA_QUALITY,
-            executions.c.latest,
-            check_results.c.outcome == Outcome.VIOLATED,
-        )
-    )
-    return frozenset((row.feature, row.check) for row in rows)
 
 
 def starts_after(

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from store.records import Incident, IncidentChange, IncidentEvent, IncidentKind
+from store.records import ExecutionKind, Incident, IncidentChange, IncidentEvent, IncidentKind, Outcome
 from store.rows import to_json
-from store.schema import deployments, incident_events, incidents
+from store.schema import check_results, deployments, executions, incident_events, incidents, windows
 
 _COLUMNS = [incidents.c[name] for name in Incident.__slots__]
 
@@ -59,6 +59,34 @@ def fetch(connection: Connection, *conditions: ColumnElement[bool]) -> tuple[Inc
         Incident(**{**row, "kind": IncidentKind(row["kind"]), "features": tuple(json.loads(row["features"]))})
         for row in rows
     )
+
+
+def violated(
+    connection: Connection,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    first: datetime,
+    last: datetime,
+    kind: ExecutionKind = ExecutionKind.DATA_QUALITY,
+) -> frozenset[tuple[str, str]]:
+    """(feature, check) of all that this variant and era's windows from `first` to `last` violated."""
+    rows = connection.execute(
+        select(check_results.c.feature, check_results.c.check)
+        .distinct()
+        .join(executions, executions.c.id == check_results.c.execution_id)
+        .join(windows, windows.c.id == executions.c.window_id)
+        .where(
+            windows.c.monitor_id == monitor_id,
+            windows.c.variant == variant,
+            windows.c.deployment_id == deployment_id,
+            windows.c.start.between(first, last),
+            executions.c.kind == kind,
+            executions.c.latest,
+            check_results.c.outcome == Outcome.VIOLATED,
+        )
+    )
+    return frozenset((row.feature, row.check) for row in rows)
 
 
 def add(
@@ -129,6 +157,46 @@ def worsen(
         _event(connection, incident.id, IncidentChange.WORSENED, summary, execution_id, now)
     elif not again:
         _event(connection, incident.id, IncidentChange.CONTINUED, summary, execution_id, now)
+
+
+def restate(
+    connection: Connection,
+    incident: Incident,
+    *,
+    first_window: datetime,
+    last_window: datetime,
+    breached_windows: int,
+    severity: float,
+    features: tuple[str, ...],
+    summary: str,
+    execution_id: int | None,
+    now: datetime,
+) -> None:
+    """Say of an open incident what it is now; told is where that is worse, or longer."""
+    said = (first_window, last_window, breached_windows, severity, features, summary)
+    own = incident
+    known = (
+        *(own.first_window, own.last_window, own.breached_windows),
+        *(own.severity, own.features, own.summary),
+    )
+    if said == known:
+        return
+    connection.execute(
+        update(incidents)
+        .where(incidents.c.id == own.id)
+        .values(
+            first_window=first_window,
+            last_window=last_window,
+            breached_windows=breached_windows,
+            severity=severity,
+            features=to_json(features),
+            summary=summary,
+        )
+    )
+    if severity > own.severity or not set(features) <= set(own.features):
+        _event(connection, own.id, IncidentChange.WORSENED, summary, execution_id, now)
+    elif breached_windows > own.breached_windows:
+        _event(connection, own.id, IncidentChange.CONTINUED, summary, execution_id, now)
 
 
 def close(

@@ -129,19 +129,24 @@ def test_a_window_that_was_not_judged_yet_is_not_used(breached: Rig) -> None:
 
 def skewed(rig: Rig) -> None:
     """A skew is open on the endpoint, as the observing half opens one on a model of more columns."""
+    opened(rig, IncidentKind.SKEW, "Train/serve skew: nearly every column.")
+
+
+def opened(rig: Rig, kind: IncidentKind, summary: str) -> Incident:
+    """An incident since the first hour, as the observing half opens one."""
     with writing(rig.engine) as connection:
         monitor = monitors.by_name(connection, ENDPOINT)
         assert monitor is not None
-        incidents.add(
+        return incidents.add(
             connection,
             monitor_id=monitor.id,
             deployment_id=rig.eras()[-1].id,
             variant=VARIANT,
-            kind=IncidentKind.SKEW,
+            kind=kind,
             window=rig.hours[0].start,
             severity=0.6,
             features=("length",),
-            summary="Train/serve skew: nearly every column.",
+            summary=summary,
             execution_id=None,
             now=rig.clock.now(),
         )
@@ -168,3 +173,30 @@ def test_nothing_is_retrained_while_training_and_serving_differ(breached: Rig) -
             label_horizon=720 * HOUR,
             now=breached.clock.now(),
         )
+
+
+def test_a_loss_of_quality_forbids_nothing_and_moves_no_change(rig: Rig) -> None:
+    rig.retrain = {"when": ("drifted_features_share > 0.3",)}
+    rig.pass_hours("quiet", labels=0)
+    loss = opened(rig, IncidentKind.QUALITY, "Quality loss on rmse.")
+    rig.pass_hours("changed", "changed", "changed", labels=0)
+    (drift,) = everything_open(rig, IncidentKind.DRIFT)
+    rig.act()
+    (run,) = rig.runs()
+    assert loss.id < drift.id
+    assert run.incident_id == drift.id, "drift goes first"
+    assert run.change_at == rig.hours[1].start
+
+
+def test_a_run_names_the_loss_of_quality_where_nothing_drifts(rig: Rig) -> None:
+    rig.retrain = {"when": ("volume > 1",)}
+    rig.pass_hours("quiet", "quiet")
+    loss = opened(rig, IncidentKind.QUALITY, "Quality loss on rmse.")
+    assert rig.until(RunState.REQUESTED).incident_id == loss.id
+
+
+def everything_open(rig: Rig, kind: IncidentKind) -> list[Incident]:
+    with reading(rig.engine) as connection:
+        monitor = monitors.by_name(connection, ENDPOINT)
+        assert monitor is not None
+        return [each for each in incidents.open_ones(connection, monitor.id) if each.kind is kind]

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from store import captures, executions, monitors, windows
+from store import captures, executions, incidents, monitors, windows
 from store.engine import reading
-from store.records import ExecutionKind
+from store.records import ExecutionKind, IncidentKind
 from store.schema import labels, objects, predictions, segments
 from store.schema import windows as windows_table
 from tests.clock import HOUR, NOON
@@ -27,6 +27,7 @@ def fingerprint(engine: Engine, endpoint: str) -> dict[str, Any]:
             "windows": _windows(connection, monitor.id),
             "verdicts": _verdicts(connection, monitor.id),
             "quality": _quality(connection, monitor.id),
+            "losses": _losses(connection, monitor.id),
             "predictions": _rows(connection, monitor.id, "predictions"),
             "labels": _rows(connection, monitor.id, "labels"),
         }
@@ -92,6 +93,15 @@ def _quality(connection: Connection, monitor_id: int) -> list[tuple[Any, ...]]:
             if one.records
         ),
         key=lambda found: found[:2],
+    )
+
+
+def _losses(connection: Connection, monitor_id: int) -> list[tuple[Any, ...]]:
+    """What is open; what was closed tells of what was known once."""
+    return sorted(
+        (one.variant, one.first_window, one.last_window, one.breached_windows, one.severity, one.summary)
+        for one in incidents.open_ones(connection, monitor_id)
+        if one.kind is IncidentKind.QUALITY
     )
 
 

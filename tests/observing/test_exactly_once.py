@@ -42,6 +42,8 @@ LONG_AGO = NOON - 40 * HOUR
 END = NOON + 30 * MINUTE
 GRACE = MINUTE
 PHASES = 5
+ERROR = 0.1
+"""What the model erred by when it was made: less than in any window here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,9 @@ def _shuffled(stream: Stream, seed: int) -> list[list[Delivery]]:
 
 
 def _entry(place: Yard, name: str) -> Endpoint:
-    return place.endpoint(name, ground_truth=f"{place.uri}/labels/{name}", grace="1m", sample_rows=5)
+    quality = f"{place.uri}/quality"
+    labels = f"{place.uri}/labels/{name}"
+    return place.endpoint(name, ground_truth=labels, quality_baseline=quality, grace="1m", sample_rows=5)
 
 
 def _put(place: Yard, name: str, one: Delivery) -> None:
@@ -141,6 +145,7 @@ def _clean_pass(folder: Path, stream: Stream) -> dict[str, Any]:
     """What one pass in this process, over the final objects, without a fault, says."""
     place = Yard(f"file://{folder}/clean")
     place.baseline()
+    place.quality_baseline(ERROR)
     for one in stream.final:
         _put(place, "clean", one)
     engine = open_engine(f"sqlite:///{folder}/clean.db")
@@ -229,10 +234,12 @@ class Stage:
 @contextmanager
 def _staged(folder: Path, place: Yard, database: str, seeds: range, stream: Stream) -> Iterator[Stage]:
     place.baseline()
+    place.quality_baseline(ERROR)
     names = [f"order-{seed:02}" for seed in seeds]
     entries = "\n".join(
         f"  - {{name: {name}, capture: '{place.uri}/capture', baseline: '{place.uri}/baseline', "
         f"ground_truth: '{place.uri}/labels/{name}', prediction: rings, "
+        f"quality_baseline: '{place.uri}/quality', "
         "window: 1m, grace: 1m, sample_rows: 5}"
         for name in names
     )

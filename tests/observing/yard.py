@@ -11,10 +11,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from baselines import constraints, statistics
 from baselines.create import create
+from baselines.quality.analysis import analyze
 from config.model import Endpoint
+from config.problem import ProblemType
 from objects import Place, S3Client, open_place, s3_client
 from tests.capture.events import captured, csv_line
 from tests.clock import MINUTE
@@ -133,6 +136,14 @@ class Yard:
         for name, data in baseline_files(shift).items():
             self.put(folder, name, data)
         return f"{self.uri}/{folder}"
+
+    def quality_baseline(self, error: float) -> str:
+        """Put a baseline of a quality, of answers that were off by so much; returns its address."""
+        truth = pl.Series([float(at % 20) for at in range(400)])
+        frame = pl.DataFrame({"prediction": truth + error, "label": truth})
+        for name, text in analyze(frame, ProblemType.REGRESSION).files().items():
+            self.put("quality", name, text.encode())
+        return f"{self.uri}/quality"
 
     def endpoint(self, name: str = "abalone", **given: Any) -> Endpoint:
         """The entry of an endpoint that captures here, in windows of a minute."""

@@ -174,7 +174,7 @@ QUESTIONS: dict[str, Question] = {
         c, 7, world.VARIANT, 7, 100, DUE - HOUR
     ),
     "judgements before": lambda c: executions.before(c, 7, world.VARIANT, 7, DUE - HOUR, 4),
-    "what an era violated": lambda c: executions.violated(c, 7, world.VARIANT, 7, DUE - 4 * HOUR, DUE),
+    "what an era violated": lambda c: incidents.violated(c, 7, world.VARIANT, 7, DUE - 4 * HOUR, DUE),
     "revisions of a window": lambda c: executions.of_window(c, LAST),
     "features of an execution": lambda c: executions.features(c, LAST),
     "checks of an execution": lambda c: executions.checks(c, LAST),

@@ -1,0 +1,177 @@
+"""Quality incidents: what labels show a model to have lost, from all windows of its era that were measured.
+
+Labels come in any order and measure a window again and again. So which incident is open follows from what is
+measured now, and from nothing else: not from the order in which it was, nor from what was open before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from config.model import Endpoint
+from monitor.incidents import QUIET_WINDOWS
+from store import deployments, executions, incidents
+from store.records import CheckRow, Execution, ExecutionKind, Incident, IncidentKind, Outcome
+
+_PAGE = 32
+_SILENT: Final = 500
+"""Windows without a breach, beyond which nobody looks for the one that they would be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A window's constrained metrics."""
+
+    start: datetime
+    checks: tuple[CheckRow, ...]
+
+    @property
+    def violated(self) -> tuple[CheckRow, ...]:
+        """Those beyond their thresholds."""
+        return tuple(row for row in self.checks if row.outcome is Outcome.VIOLATED)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether every constrained metric was measured, and is within its threshold."""
+        return bool(self.checks) and all(row.outcome is Outcome.OK for row in self.checks)
+
+    def is_quiet(self, breached: Iterable[CheckRow]) -> bool:
+        """Whether all that breached is measured here and fine, or constrained no more."""
+        now = {row.feature: row.outcome for row in self.checks}
+        return bool(now) and all(now.get(row.feature, Outcome.OK) is Outcome.OK for row in breached)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss of quality that lasts: its first and last breached window, how many they are, and how bad."""
+
+    first: datetime
+    last: datetime
+    windows: int
+    severity: float
+    features: tuple[str, ...]
+    summary: str
+
+
+def lasting(newest_first: Iterable[Measured]) -> Loss | None:
+    """The loss that no two windows in a row show to be over; the windows of an era, the newest first."""
+    breached: list[Measured] = []
+    between: list[Measured] = []
+    for window in newest_first:
+        if not window.violated:
+            between.append(window)
+            fine = sum(each.is_fine for each in between)
+            if fine >= QUIET_WINDOWS or len(between) >= _SILENT:
+                break
+            continue
+        if sum(each.is_quiet(window.violated) for each in between) >= QUIET_WINDOWS:
+            break
+        breached.append(window)
+        between = []
+    return _loss(breached) if breached else None
+
+
+def _loss(newest_first: Sequence[Measured]) -> Loss:
+    newest = newest_first[0]
+    worst = max(newest.violated, key=_beyond)
+    names = ", ".join(row.feature for row in newest.violated)
+    return Loss(
+        first=newest_first[-1].start,
+        last=newest.start,
+        windows=len(newest_first),
+        severity=max(_beyond(row) for each in newest_first for row in each.violated),
+        features=tuple(sorted({row.feature for each in newest_first for row in each.violated})),
+        summary=f"Quality loss on {names}; the worst is {worst.feature}, "
+        f"{worst.value:.4g} against a threshold of {worst.threshold:.4g}.",
+    )
+
+
+def _beyond(row: CheckRow) -> float:
+    """How far a metric lies beyond its threshold, as a part of it."""
+    value, threshold = row.value or 0.0, row.threshold or 0.0
+    return abs(value - threshold) / abs(threshold) if threshold else abs(value)
+
+
+def follow(connection: Connection, execution: Execution, endpoint: Endpoint, now: datetime) -> None:
+    """Bring the quality incident of a window's variant and era up to date, as it is measured or judged."""
+    era = (execution.monitor_id, execution.variant, execution.deployment_id)
+    standing = _open(connection, era)
+    if endpoint.quality_baseline is None:
+        if standing is not None:
+            reason = "The entry has no quality_baseline any more."
+            incidents.close(connection, standing, reason=reason, execution_id=execution.id, now=now)
+        return
+    loss = None if _has_vanished(connection, era) else lasting(_measured(connection, era))
+    if loss is None:
+        if standing is not None:
+            reason = _over(connection, era, standing)
+            incidents.close(connection, standing, reason=reason, execution_id=execution.id, now=now)
+        return
+    if standing is None:
+        eras = deployments.eras(connection, execution.monitor_id)
+        if any(each.id == execution.deployment_id and each.ended_at is not None for each in eras):
+            return  # what it is about is no longer in force
+        standing = incidents.add(
+            connection,
+            monitor_id=execution.monitor_id,
+            deployment_id=execution.deployment_id,
+            variant=execution.variant,
+            kind=IncidentKind.QUALITY,
+            window=loss.last,
+            severity=loss.severity,
+            features=loss.features,
+            summary=loss.summary,
+            execution_id=execution.id,
+            now=now,
+        )
+    incidents.restate(
+        connection,
+        standing,
+        first_window=loss.first,
+        last_window=loss.last,
+        breached_windows=loss.windows,
+        severity=loss.severity,
+        features=loss.features,
+        summary=loss.summary,
+        execution_id=execution.id,
+        now=now,
+    )
+
+
+def _open(connection: Connection, era: tuple[int, str, int]) -> Incident | None:
+    for incident in incidents.open_ones(connection, era[0]):
+        mine = (incident.monitor_id, incident.variant, incident.deployment_id) == era
+        if mine and incident.kind is IncidentKind.QUALITY:
+            return incident
+    return None
+
+
+def _measured(connection: Connection, era: tuple[int, str, int]) -> Iterator[Measured]:
+    """An era's measured windows, the newest first."""
+    found = executions.recent(connection, era[0], ExecutionKind.MODEL_QUALITY, *era[1:], _PAGE)
+    while found:
+        rows = executions.checks_of(connection, [each.id for each in found])
+        yield from (Measured(each.start, rows.get(each.id, ())) for each in found)
+        oldest = found[-1].start
+        found = executions.before(connection, *era, oldest, _PAGE, ExecutionKind.MODEL_QUALITY)
+
+
+def _has_vanished(connection: Connection, era: tuple[int, str, int]) -> bool:
+    """Whether others have had records since, and this variant none: its incidents are closed for that."""
+    newest = executions.recent(connection, era[0], ExecutionKind.DATA_QUALITY, *era[1:], 1)
+    if not newest:
+        return False
+    after = executions.starts_after(connection, era[0], era[2], newest[0].start, QUIET_WINDOWS)
+    return len(after) == QUIET_WINDOWS
+
+
+def _over(connection: Connection, era: tuple[int, str, int], incident: Incident) -> str:
+    kind = ExecutionKind.MODEL_QUALITY
+    if incidents.violated(connection, *era, incident.first_window, incident.last_window, kind):
+        return f"{QUIET_WINDOWS} windows in a row without the breach."
+    return "Measured again with labels that came late: no breach."
