@@ -173,14 +173,11 @@ def _distance(row: CheckRow | None, constraints: Constraints, records: int) -> f
 
 
 def _silence(connection: Connection, run: Run, bench: Bench) -> str | None:
-    length, over = bench.endpoint.window, bench.now - bench.endpoint.grace
+    length = bench.endpoint.window
     first, last = _whole(run, bench)
     count = bench.retrain.watch.windows
-    listed_later = timedelta() if bench.endpoint.notifications is None else bench.endpoint.list_every
-    if over < last or over > last + 2 * count * length + listed_later:
-        return None  # too early to say, or said long ago
-    if not _is_counted(connection, run, bench, first, last):
-        return None
+    if bench.now - bench.endpoint.grace < last or not _is_counted(connection, run, bench, first, last):
+        return None  # too early to say, however late Kedge may be
     new = executions.after(
         connection,
         run.monitor_id,
