@@ -173,6 +173,7 @@ QUESTIONS: dict[str, Question] = {
         c, 7, world.VARIANT, 7, 100, DUE - HOUR
     ),
     "judgements before": lambda c: executions.before(c, 7, world.VARIANT, 7, DUE - HOUR, 4),
+    "what came before": lambda c: executions.volumes(c, 7, world.VARIANT, 7, DUE - HOUR, 4),
     "revisions of a window": lambda c: executions.of_window(c, LAST),
     "features of an execution": lambda c: executions.features(c, LAST),
     "checks of an execution": lambda c: executions.checks(c, LAST),
