@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -93,7 +94,10 @@ class ConfigFile:
 
     path: Path
     config: Config = field(init=False)
+    """As it stands, but for entries that are wrong: those stay as they were when they last were right."""
     errors: tuple[ConfigError, ...] = ()
+    kept: frozenset[str] = frozenset()
+    """The endpoints whose entries are of an earlier file."""
     _seen: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
@@ -117,7 +121,7 @@ class ConfigFile:
         self._seen = stamp
         before = self.config
         try:
-            self.config, self.errors = loading.load_tolerant(self.path)
+            config, self.errors = loading.load_tolerant(self.path)
         except ConfigError as error:
             log.error("config_refused", reason=str(error))
             return False
@@ -125,11 +129,33 @@ class ConfigFile:
             reason = f"{self.path}: Kedge failed to read it ({type(error).__name__}); please report it"
             log.exception("config_refused", reason=reason)
             return False
+        kept = _last_right(before, config, self.errors)
+        self.kept = frozenset(endpoint.name for endpoint in kept)
+        self.config = config.model_copy(update={"endpoints": (*config.endpoints, *kept)})
         if (before.database, before.region) != (self.config.database, self.config.region):
             log.warning("config_wants_restart", reason="database and region are read at the start alone")
         log.info("config_taken_up", path=str(self.path), endpoints=len(self.config.endpoints))
         _tell_unacted(self.config)
         return True
+
+    def wrong(self, watched: Collection[str]) -> dict[str, str]:
+        """What is wrong with the entries of which endpoints; `watched` are those of earlier files.
+
+        An entry whose name can't be read may be that of any of them that is missing.
+        """
+        named = {error.endpoint: str(error) for error in reversed(self.errors) if error.endpoint}
+        unnamed = next((str(error) for error in self.errors if not error.endpoint), None)
+        if unnamed is None:
+            return named
+        right = {endpoint.name for endpoint in self.config.endpoints} - self.kept
+        return dict.fromkeys({*watched, *self.kept} - right, unnamed) | named
+
+
+def _last_right(before: Config, config: Config, errors: Collection[ConfigError]) -> tuple[Endpoint, ...]:
+    """The entries that are wrong now, as they last were right; one without a name may be any of them."""
+    right, wrong = {endpoint.name for endpoint in config.endpoints}, {error.endpoint for error in errors}
+    missing = [endpoint for endpoint in before.endpoints if endpoint.name not in right]
+    return tuple(endpoint for endpoint in missing if endpoint.name in wrong or "" in wrong)
 
 
 def _tell_unacted(config: Config) -> None:
@@ -361,7 +387,6 @@ class Service:
 
     def _settle(self, config: Config) -> None:
         """Take up what kedge.yaml says; wrong entries are shown at their endpoints, those gone are not."""
-        wrong = {error.endpoint: str(error) for error in reversed(self.file.errors) if error.endpoint}
         entries = {endpoint.name: endpoint.digest for endpoint in config.endpoints}
         now = self.clock.now()
         rest = pause(config, self.tick_seconds)
@@ -372,8 +397,9 @@ class Service:
             turns.none_after(
                 connection, datetime.now(UTC) + rest
             )  # as it was put off while pauses were longer
-            for name in wrong.keys() - entries.keys():
-                monitor = monitors.register(connection, name, "", now)
+            wrong = self.file.wrong([monitor.name for monitor in monitors.watched(connection)])
+            for name in wrong:
+                monitor = monitors.register(connection, name, entries.get(name, ""), now)
                 monitors.set_problem(connection, monitor.id, wrong[name], now)
             monitors.unwatch_others(connection, wrong.keys() | entries.keys())
         self._reception.follow(config.endpoints)

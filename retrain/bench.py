@@ -96,6 +96,8 @@ class Bench:
     """None where the entry has none any more."""
     lease: Lease
     now: datetime
+    is_gone: bool = False
+    """Whether the entry is gone too: of the endpoint no more is known than its name."""
 
     @property
     def retrain(self) -> Retrain:
@@ -107,7 +109,9 @@ class Bench:
     @property
     def without_policy(self) -> str:
         """What is said of a run whose endpoint has no policy any more."""
-        return f"The retrain section of {self.endpoint.name} was taken out of kedge.yaml."
+        name = self.endpoint.name
+        what = f"Endpoint {name}" if self.is_gone else f"The retrain section of {name}"
+        return f"{what} was taken out of kedge.yaml."
 
     @property
     def effects(self) -> Effects:

@@ -28,8 +28,6 @@ _UNCORRECTED = 1000
 _WEEK = timedelta(days=7)
 _TIMES = 4
 """So many times the windows that count are looked at, of either model: in some little may be measured."""
-_MOST = 1000
-"""So many windows of the champion's volume are looked at."""
 
 
 def sign(run: Run, bench: Bench, *, labelled: bool) -> str | None:
@@ -175,14 +173,11 @@ def _distance(row: CheckRow | None, constraints: Constraints, records: int) -> f
 
 
 def _silence(connection: Connection, run: Run, bench: Bench) -> str | None:
-    length, over = bench.endpoint.window, bench.now - bench.endpoint.grace
+    length = bench.endpoint.window
     first, last = _whole(run, bench)
     count = bench.retrain.watch.windows
-    listed_later = timedelta() if bench.endpoint.notifications is None else bench.endpoint.list_every
-    if over < last or over > last + 2 * count * length + listed_later:
-        return None  # too early to say, or said long ago
-    if not _is_counted(connection, run, bench, first, last):
-        return None
+    if bench.now - bench.endpoint.grace < last or not _is_counted(connection, run, bench, first, last):
+        return None  # too early to say, however late Kedge may be
     new = executions.after(
         connection,
         run.monitor_id,
@@ -191,11 +186,14 @@ def _silence(connection: Connection, run: Run, bench: Bench) -> str | None:
         first - timedelta.resolution,
         count,
     )
-    old = _listed(connection, run, _MOST)
-    began = max(min((each.start for each in old), default=first), first - _WEEK)
+    # in the window before these two models answered
+    old = executions.volumes(
+        connection, run.monitor_id, run.variant, run.deployment_id, first - length, _WEEK // length
+    )
+    began = max(min(old, default=first), first - _WEEK)
     return early_signs.silence(
         bench.retrain.watch,
-        _counts(new, first, last, length),
+        _counts({each.start: each.records + each.rejected for each in new}, first, last, length),
         _counts(old, began, first - length, length),
         length,
     )
@@ -231,8 +229,7 @@ def _next_start(at: datetime, length: timedelta) -> datetime:
 
 
 def _counts(
-    windows: Sequence[Execution], start: datetime, end: datetime, length: timedelta
+    came: Mapping[datetime, int], start: datetime, end: datetime, length: timedelta
 ) -> tuple[int, ...]:
     """What came in each window between these two, 0 where nothing did."""
-    came = {execution.start: execution.records + execution.rejected for execution in windows}
     return tuple(came.get(start + at * length, 0) for at in range((end - start) // length))

@@ -15,7 +15,7 @@ from config.model import Endpoint
 from config.training import Training
 from monitor.capture.schema import SchemaError
 from objects import PlaceError, PlaceProblem
-from retrain import adoption, ends, few_labels, in_force, release, training_run, trial_run
+from retrain import adoption, ends, few_labels, in_force, release, training_run, trial_run, unwatched
 from retrain.aws_calls import CallError
 from retrain.bench import Bench, RunFailedError, World
 from retrain.ends import End
@@ -59,19 +59,22 @@ def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:
     with reading(world.engine) as connection:
         waiting = runs.under_way(connection)
         names = {monitor.id: monitor.name for monitor in monitors.watched(connection)} if waiting else {}
+        left = unwatched.left(connection, waiting, endpoints)
     made = 0
     for run in waiting:
         endpoint = endpoints.get(names.get(run.monitor_id, ""))
         if endpoint is not None:
             made += _advance(world, run, endpoint)
+        elif run.id in left:
+            made += _advance(world, run, left[run.id], is_gone=True)
     return made
 
 
-def _advance(world: World, run: Run, endpoint: Endpoint) -> int:
+def _advance(world: World, run: Run, endpoint: Endpoint, *, is_gone: bool = False) -> int:
     with leased(world.engine, runs, run.id, world.replica, world.lease, world.stopping) as lease:
         if lease is None:
             return 0
-        bench = Bench(world, endpoint, endpoint.retrain, lease, world.clock.now())
+        bench = Bench(world, endpoint, endpoint.retrain, lease, world.clock.now(), is_gone)
         made = 0
         try:
             while (moved := _step(bench)) is not None:
@@ -95,6 +98,8 @@ def _step(bench: Bench) -> Run | None:
     try:
         if (end := ends.begun(bench)) is not None:
             return _end(run, bench, end)
+        if bench.is_gone and run.state in _BEFORE_ROLLOUT and not bench.effects.is_intended("update"):
+            return _end(run, bench, unwatched.abandoned(run, bench))
         if run.approval == "cancel" and run.state in _BEFORE_ROLLOUT and _may_end(run, bench):
             return _cancel(run, bench, "Cancelled by hand.")
         if run.approval == few_labels.GO_ON:

@@ -253,6 +253,20 @@ def recent(
     return _fetch(connection, query.order_by(windows.c.start.desc()).limit(limit))
 
 
+def volumes(
+    connection: Connection, monitor_id: int, variant: str, deployment_id: int, before: datetime, limit: int
+) -> dict[datetime, int]:
+    """How much came, rejects too, in this variant and era's newest windows that begin before a time."""
+    query = (
+        _of_era(monitor_id, variant, deployment_id)
+        .with_only_columns(windows.c.start, executions.c.records + executions.c.rejected)
+        .where(windows.c.start < before)
+        .order_by(windows.c.start.desc())
+        .limit(limit)
+    )
+    return {row[0]: int(row[1]) for row in connection.execute(query)}
+
+
 def measured(
     connection: Connection,
     monitor_id: int,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, and_, case, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -40,12 +40,23 @@ def register(connection: Connection, name: str, config_digest: str, now: datetim
     return registered
 
 
-def unwatch_others(connection: Connection, names: Collection[str]) -> None:
-    """Endpoints no longer in kedge.yaml keep their history and leave the fleet page."""
+def unwatch_others(connection: Connection, names: Collection[str], since: datetime | None = None) -> None:
+    """Endpoints no longer in kedge.yaml keep their history and leave the fleet page.
+
+    They are gone `since` then (wall time), or from now on.
+    """
+    # nobody takes their turns any more: when the next was due says since when
+    gone = {"watched": False, "turn_at": since or datetime.now(UTC)}
     found = connection.execute(select(monitors.c.id, monitors.c.name).where(monitors.c.watched))
     kept = frozenset(names)
     for key in [row.id for row in found if row.name not in kept]:
-        connection.execute(update(monitors).where(monitors.c.id == key).values(watched=False))
+        connection.execute(update(monitors).where(monitors.c.id == key).values(**gone))
+
+
+def unwatched_since(connection: Connection, moment: datetime) -> frozenset[int]:
+    """The endpoints, by their keys, that nobody has watched since that moment (wall time) or longer."""
+    long_ago = or_(monitors.c.turn_at.is_(None), monitors.c.turn_at <= moment)
+    return frozenset(connection.scalars(select(monitors.c.id).where(~monitors.c.watched, long_ago)))
 
 
 def by_name(connection: Connection, name: str) -> Monitor | None:

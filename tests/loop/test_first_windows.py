@@ -165,6 +165,15 @@ def test_captures_that_cease_with_the_rollout_send_it_back(breached: Rig) -> Non
     assert "0 records came in the first 2 windows since the rollout, where not one of the" in run.told
 
 
+def test_captures_that_ceased_send_it_back_however_late_kedge_looks(breached: Rig) -> None:
+    breached.pass_hours(*["changed"] * 22)
+    deployed(breached)
+    breached.clock.at += 30 * HOUR  # it was down, or behind
+    assert breached.act() == 0
+    breached.turn()
+    require_back(breached, breached.until(RunState.ROLLED_BACK))
+
+
 @pytest.mark.parametrize(
     ("windows", "hours", "lateness"),
     [(2, 3, "48h"), (1, 2, "48h"), (2, 4, "1h")],

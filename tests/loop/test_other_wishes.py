@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
+
 import pytest
 
 from retrain import actions
+from retrain.targets.base import TargetError
+from retrain.unwatched import PATIENCE
+from store import monitors
+from store.engine import writing
 from store.retraining import Helped, Run, RunReason, RunState
+from tests.clock import MINUTE
 from tests.faults import Fault
 from tests.loop import world
 from tests.loop.rig import OLD_CONFIG, Rig
@@ -140,4 +148,86 @@ def test_without_a_policy_a_rollout_is_seen_through_and_nobody_looks_at_it(breac
         Helped.UNKNOWN,
         run.name,
     )
+    assert breached.eras()[-1].baseline_id == run.new_baseline_id
+
+
+GONE = "Endpoint abalone was taken out of kedge.yaml."
+
+
+def taken_out(rig: Rig, since: timedelta = PATIENCE) -> Run:
+    """The run, after rounds in which no kedge.yaml has had the endpoint for so long."""
+    with writing(rig.engine) as connection:
+        monitors.unwatch_others(connection, (), datetime.now(UTC) - since)
+    rig.executor.round([])
+    rig.executor.round([])
+    return rig.runs()[0]
+
+
+@pytest.mark.parametrize("fault", [None, Fault.DROP])
+def test_what_trains_for_an_endpoint_that_is_gone_is_stopped(breached: Rig, fault: Fault | None) -> None:
+    breached.with_state_machine()
+    breached.aws.meets("StartExecution", fault)
+    breached.act()
+    run = taken_out(breached)
+    assert (run.state, run.reason, run.told) == (RunState.CANCELLED, RunReason.CANCELLED_BY_HAND, GONE)
+    assert run.ended_at is not None
+    assert until(lambda: breached.executions() == {"kedge-abalone-1": "ABORTED"})
+
+
+def test_a_file_that_lacks_an_endpoint_for_a_moment_ends_no_run(breached: Rig) -> None:
+    """As one that is half written, or a replica's with an older one; what a person says is heard at once."""
+    breached.with_state_machine()
+    breached.until(RunState.STARTED)
+    assert breached.executor.round([]) == 0  # an entry that is wrong, of which no version was ever right
+    assert taken_out(breached, since=PATIENCE - MINUTE).state is RunState.STARTED
+    assert breached.executions() == {"kedge-abalone-1": "RUNNING"}
+    breached.say(actions.cancel)
+    run = taken_out(breached, since=timedelta())
+    assert (run.state, run.told) == (RunState.CANCELLED, "Cancelled by hand.")
+    assert until(lambda: breached.executions() == {"kedge-abalone-1": "ABORTED"})
+
+
+def test_where_to_stop_what_kedge_cant_is_told(breached: Rig) -> None:
+    breached.with_state_machine()
+    breached.until(RunState.STARTED)
+
+    def unopened(*_: object) -> NoReturn:
+        raise TargetError("the environment lacks its credentials", retryable=False)
+
+    breached.executor = breached.another("test", open_target=unopened)
+    run = taken_out(breached)
+    assert (run.state, run.told) == (
+        RunState.CANCELLED,
+        f"{GONE} What trains could not be stopped, look for {run.name} ({run.handle}) where it trains, and "
+        "stop it there: the environment lacks its credentials",
+    )
+
+
+def test_what_an_endpoint_that_is_gone_has_registered_is_declined(breached: Rig) -> None:
+    breached.retrain = {"approval": "manual"}
+    breached.until(RunState.REGISTERED)
+    run = taken_out(breached)
+    assert (run.state, breached.packages()) == (RunState.CANCELLED, {run.model_package: "Rejected"})
+
+
+def test_a_rollout_that_has_not_begun_ends_with_its_endpoint(breached: Rig) -> None:
+    breached.aws.meets("CreateModel", Fault.THROTTLE)
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    run = taken_out(breached)
+    assert run.state is RunState.CANCELLED
+    assert run.told == f"{GONE} What it may have made in SageMaker is left there: look for {run.name}."
+    assert (breached.packages(), breached.endpoint_config()) == ({run.model_package: "Rejected"}, OLD_CONFIG)
+
+
+def test_a_rollout_that_has_begun_is_seen_through_without_its_endpoint(breached: Rig) -> None:
+    breached.aws.meets("UpdateEndpoint", Fault.THROTTLE)
+    breached.until_so(lambda run: run.reason is RunReason.ROLLING_OUT)
+    assert until(lambda: taken_out(breached).state.is_end)
+    run = breached.runs()[0]
+    assert (run.state, run.helped, run.told) == (
+        RunState.ADOPTED,
+        Helped.UNKNOWN,
+        f"{GONE} Whether it helped is not known.",
+    )
+    assert breached.endpoint_config() == run.name
     assert breached.eras()[-1].baseline_id == run.new_baseline_id

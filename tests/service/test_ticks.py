@@ -127,6 +127,51 @@ def test_a_second_entry_of_an_endpoint_is_told_at_it_while_the_first_is_observed
     assert _problem(kedge) is None
 
 
+@pytest.mark.parametrize(
+    ("slip", "told"),
+    [
+        ("window: 1m -> widow: 1m", "endpoints[0].widow: there is no such key; did you mean 'window'?"),
+        ("name: abalone -> nmae: abalone", "endpoints[0].nmae: there is no such key; did you mean 'name'?"),
+        ("grace: 1m -> grace: 1m, grace: 2m", "endpoints[0].grace: the key stands on line 2 already"),
+    ],
+)
+def test_an_entry_that_is_wrong_goes_on_as_it_last_was_right(
+    kedge: service.Service, here: Yard, monkeypatch: pytest.MonkeyPatch, slip: str, told: str
+) -> None:
+    """Observed, and its runs seen to: a model that was rolled out a moment ago is not left alone."""
+    acted: list[tuple[str, ...]] = []
+
+    def noted(_: Executor, endpoints: Sequence[Endpoint]) -> int:
+        acted.append(tuple(endpoint.name for endpoint in endpoints))
+        return 0
+
+    monkeypatch.setattr(Executor, "round", noted)
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+    wanted, _, slipped = slip.partition(" -> ")
+    for minute in (1, 2):  # one wrong file after another
+        _write(kedge, _entry(here.uri, more=f", sample_rows: {minute}").replace(wanted, slipped))
+        here.capture("abalone", records(minute + 1, NOON + minute * MINUTE))
+        kedge.tick()
+        kedge.retrain_tick()
+        assert _judged(kedge) == minute + 1
+        assert (_problem(kedge) or "").startswith(f"{kedge.file.path}, line 2, {told}")
+    assert acted == [("abalone",)] * 2
+    file = service.ConfigFile(kedge.file.path)
+    anew = service.Service(file, kedge.engine, kedge.clock, CollectorRegistry())
+    anew.tick()  # it has no version to go on by, and stops nothing
+    anew.stop()
+    with reading(kedge.engine) as connection:
+        assert [monitor.name for monitor in monitors.watched(connection)] == ["abalone"]
+    _write(kedge, _entry(here.uri))
+    kedge.tick()
+    assert _problem(kedge) is None
+    _write(kedge)
+    kedge.tick()
+    kedge.retrain_tick()
+    assert acted[-1] == ()
+
+
 def test_a_file_that_kedge_fails_on_is_told_by_its_name_and_the_one_before_goes_on(
     kedge: service.Service, here: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:

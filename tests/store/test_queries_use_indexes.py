@@ -175,6 +175,7 @@ QUESTIONS: dict[str, Question] = {
     ),
     "judgements before": lambda c: executions.before(c, 7, world.VARIANT, 7, DUE - HOUR, 4),
     "what an era violated": lambda c: incidents.violated(c, 7, world.VARIANT, 7, DUE - 4 * HOUR, DUE),
+    "what came before": lambda c: executions.volumes(c, 7, world.VARIANT, 7, DUE - HOUR, 4),
     "revisions of a window": lambda c: executions.of_window(c, LAST),
     "features of an execution": lambda c: executions.features(c, LAST),
     "checks of an execution": lambda c: executions.checks(c, LAST),
