@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,7 +11,6 @@ from sqlalchemy import Connection, Select, Table, and_, func, insert, select, up
 
 from store.records import (
     CheckRow,
-    DriftPoint,
     Execution,
     ExecutionKind,
     ExecutionStatus,
@@ -20,7 +18,6 @@ from store.records import (
     MetricRow,
     NewExecution,
     Outcome,
-    QualityPoint,
     Window,
 )
 from store.schema import baselines, check_results, executions, feature_results, metrics, windows
@@ -28,15 +25,6 @@ from store.schema import baselines, check_results, executions, feature_results, 
 Row = TypeVar("Row")
 _MANY = 500
 """Keys that one statement names: PostgreSQL takes 65,535 parameters."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViolationCount:
-    """In how many judged windows of a period a feature violated a check."""
-
-    check: str
-    feature: str
-    windows: int
 
 
 def record(
@@ -165,7 +153,7 @@ def latest(
     query = _executions().where(
         windows.c.monitor_id == monitor_id, executions.c.kind == kind, executions.c.latest
     )
-    newest_first = _within(query, start, end).order_by(
+    newest_first = within(query, start, end).order_by(
         windows.c.start.desc(), windows.c.variant, executions.c.id.desc()
     )
     return _fetch(connection, newest_first.limit(limit))
@@ -299,7 +287,7 @@ def measured(
         )
     )
     order = windows.c.start.desc() if newest_first else windows.c.start
-    rows = connection.execute(_within(query, since, None).order_by(order).limit(limit)).mappings()
+    rows = connection.execute(within(query, since, None).order_by(order).limit(limit)).mappings()
     return tuple(MetricRow(**row) for row in rows)
 
 
@@ -400,81 +388,8 @@ def with_details(
     return tuple((*key, found[key]) for key in sorted(found))
 
 
-def violation_counts(
-    connection: Connection, monitor_id: int, *, start: datetime, end: datetime
-) -> tuple[ViolationCount, ...]:
-    """What was violated in the windows of a period, by the last revision of each; the most frequent first."""
-    query = (
-        select(check_results.c.check, check_results.c.feature, func.count().label("windows"))
-        .join(executions, executions.c.id == check_results.c.execution_id)
-        .join(windows, windows.c.id == executions.c.window_id)
-        .where(
-            windows.c.monitor_id == monitor_id,
-            executions.c.latest,
-            check_results.c.outcome == Outcome.VIOLATED,
-        )
-        .group_by(check_results.c.check, check_results.c.feature)
-        .order_by(func.count().desc(), check_results.c.check, check_results.c.feature)
-    )
-    rows = connection.execute(_within(query, start, end)).mappings()
-    return tuple(ViolationCount(**row) for row in rows)
-
-
-def drift_series(
-    connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
-) -> tuple[DriftPoint, ...]:
-    """Every feature's distance in every window of a period, oldest first."""
-    query = (
-        select(
-            windows.c.start,
-            windows.c.variant,
-            feature_results.c.feature,
-            feature_results.c.drift,
-            feature_results.c.threshold,
-            feature_results.c.outcome,
-            executions.c.id.label("execution_id"),
-        )
-        .join(executions, executions.c.id == feature_results.c.execution_id)
-        .join(windows, windows.c.id == executions.c.window_id)
-        .where(windows.c.monitor_id == monitor_id, executions.c.latest)
-        .order_by(windows.c.start, windows.c.variant, executions.c.id, feature_results.c.position)
-    )
-    rows = connection.execute(_within(query, start, end)).mappings()
-    return tuple(DriftPoint(**{**row, "outcome": Outcome(row["outcome"])}) for row in rows)
-
-
-def quality_series(
-    connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
-) -> tuple[QualityPoint, ...]:
-    """Every quality metric in every labelled window of a period, oldest first."""
-    query = (
-        select(
-            windows.c.start,
-            windows.c.variant,
-            executions.c.id,
-            *[metrics.c[name] for name in MetricRow.__slots__],
-        )
-        .join(executions, executions.c.id == metrics.c.execution_id)
-        .join(windows, windows.c.id == executions.c.window_id)
-        .where(
-            windows.c.monitor_id == monitor_id,
-            executions.c.latest,
-            executions.c.kind == ExecutionKind.MODEL_QUALITY,
-        )
-        .order_by(windows.c.start, windows.c.variant, executions.c.id, metrics.c.name)
-    )
-    return tuple(
-        QualityPoint(
-            row.start,
-            row.variant,
-            MetricRow(row.name, row.value, row.low, row.high, row._mapping["count"]),
-            row.id,
-        )
-        for row in connection.execute(_within(query, start, end))
-    )
-
-
-def _within(query: Select[Any], start: datetime | None, end: datetime | None) -> Select[Any]:
+def within(query: Select[Any], start: datetime | None, end: datetime | None) -> Select[Any]:
+    """The windows of a period alone."""
     if start is not None:
         query = query.where(windows.c.start >= start)
     return query if end is None else query.where(windows.c.end <= end)

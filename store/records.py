@@ -469,26 +469,3 @@ class FleetRow:
         if IncidentKind.DRIFT in kinds:
             return FleetState.DRIFTING
         return FleetState.WAITING if self.last_execution is None else FleetState.QUIET
-
-
-@dataclass(frozen=True, slots=True)
-class DriftPoint:
-    """One feature's distance in one window, for the picture over time."""
-
-    start: datetime
-    variant: str
-    feature: str
-    drift: float | None
-    threshold: float | None
-    outcome: Outcome
-    execution_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class QualityPoint:
-    """One metric in one window, with its interval."""
-
-    start: datetime
-    variant: str
-    metric: MetricRow
-    execution_id: int

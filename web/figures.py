@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from store.records import Deployment, Incident, IncidentKind, QualityPoint
+from store.records import Deployment, Incident, IncidentKind
 from store.retraining import Run
+from store.series import QualityPoint
 from web.comparison import Comparison
 from web.lines import FeatureLine
 from web.texts import visible

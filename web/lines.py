@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from store.records import DriftPoint, Outcome
+from store.records import Outcome
+from store.series import DriftPoint
 
 
 @dataclass(frozen=True, slots=True)

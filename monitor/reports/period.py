@@ -14,10 +14,8 @@ from baselines.profile import codec
 from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.model import Endpoint
-from store import baselines, captures, executions, fleet, incidents, monitors, windows
-from store.executions import ViolationCount
+from store import baselines, captures, executions, fleet, incidents, monitors, series, windows
 from store.records import (
-    DriftPoint,
     Execution,
     ExecutionKind,
     ExecutionStatus,
@@ -25,8 +23,8 @@ from store.records import (
     Incident,
     Monitor,
     Outcome,
-    QualityPoint,
 )
+from store.series import DriftPoint, QualityPoint, ViolationCount
 
 _ALL = 1_000_000  # windows; a year of minutes is half of it
 
@@ -116,14 +114,14 @@ def gather(
         state=row.state,
         problem=monitor.problem,
         judged=newest_first[::-1],
-        violations=executions.violation_counts(connection, monitor.id, start=start, end=end),
-        drifted=drifted_features(executions.drift_series(connection, monitor.id, start=start, end=end)),
+        violations=series.violations(connection, monitor.id, start=start, end=end),
+        drifted=drifted_features(series.drift(connection, monitor.id, start=start, end=end)),
         incidents=tuple(
             incident
             for incident in incidents.history(connection, monitor.id)
             if incident.first_window < end and start <= incident.last_window
         ),
-        quality=executions.quality_series(connection, monitor.id, start=start, end=end),
+        quality=series.quality(connection, monitor.id, start=start, end=end),
         rejects=captures.reject_counts(connection, monitor.id, start=start, end=end),
         compared=_compared(connection, monitor, endpoint, newest_first),
     )

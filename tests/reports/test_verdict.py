@@ -14,7 +14,8 @@ from monitor.reports.document import ReportDocument, write_report
 from monitor.reports.period import FeatureDrift, ReportError, drifted_features
 from store import monitors
 from store.engine import writing
-from store.records import DriftPoint, Outcome, RejectCount
+from store.records import Outcome, RejectCount
+from store.series import DriftPoint
 from tests.clock import HOUR, NOON
 from tests.reports import story
 from tests.reports.story import END, Story

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, delete, func, select
 
-from store import baselines, executions, windows
-from store.executions import ViolationCount
+from store import baselines, executions, series, windows
 from store.records import (
     CheckRow,
     Deployment,
@@ -24,6 +23,7 @@ from store.records import (
 )
 from store.schema import check_results, feature_results, metrics
 from store.schema import windows as windows_table
+from store.series import ViolationCount
 from tests.clock import HOUR, MINUTE, NOON
 from tests.store import world
 
@@ -119,7 +119,7 @@ def test_a_new_revision_supersedes_the_one_before_and_keeps_it(database: Engine)
             (2, True), (1, False),
         ]  # fmt: skip
         assert executions.latest(connection, monitor.id, ExecutionKind.DATA_QUALITY) == (second,)
-        points = executions.drift_series(connection, monitor.id)
+        points = series.drift(connection, monitor.id)
         assert [(point.feature, point.drift) for point in points] == [("length", 0.1), ("sex", 0.01)]
         assert [feature.drift for feature in executions.features(connection, first.id)] == [0.3, 0.01]
         window = windows.by_id(connection, first.window_id)
@@ -172,7 +172,7 @@ def test_what_came_before_a_window_is_of_its_variant_and_era(database: Engine) -
 def test_the_drift_of_a_period_comes_oldest_first(database: Engine) -> None:
     with world.began(database) as (connection, monitor, deployment):
         ids = {hour: _judged(connection, monitor, deployment, NOON + hour * HOUR).id for hour in (2, 0, 1)}
-        points = executions.drift_series(connection, monitor.id, start=NOON + HOUR, end=NOON + 3 * HOUR)
+        points = series.drift(connection, monitor.id, start=NOON + HOUR, end=NOON + 3 * HOUR)
         assert [(point.execution_id, point.feature) for point in points] == [
             (ids[1], "length"), (ids[1], "sex"), (ids[2], "length"), (ids[2], "sex"),
         ]  # fmt: skip
@@ -185,12 +185,12 @@ def test_violations_of_a_period_are_counted_by_windows_not_revisions(database: E
             _judged(connection, monitor, deployment, NOON + hour * HOUR)
         extra = world.verdict(checks=(replace(DRIFT, feature="height"), TYPES))
         world.judge(connection, world.window(connection, monitor, deployment, NOON + 3 * HOUR), extra)
-        found = executions.violation_counts(connection, monitor.id, start=NOON, end=NOON + 4 * HOUR)
+        found = series.violations(connection, monitor.id, start=NOON, end=NOON + 4 * HOUR)
         assert found == (
             ViolationCount("baseline_drift_check", "length", 3),
             ViolationCount("baseline_drift_check", "height", 1),
         )
-        early = executions.violation_counts(connection, monitor.id, start=NOON, end=NOON + 2 * HOUR)
+        early = series.violations(connection, monitor.id, start=NOON, end=NOON + 2 * HOUR)
         assert early == (ViolationCount("baseline_drift_check", "length", 2),)
 
 

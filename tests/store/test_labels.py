@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine
 
-from store import executions, windows
+from store import executions, series, windows
 from store.records import Deployment, ExecutionKind, MetricRow, Monitor, Window
 from tests.clock import HOUR, NOON
 from tests.store import world
@@ -132,6 +132,6 @@ def test_labels_that_trickle_in_make_a_revision_each(database: Engine) -> None:
             world.judge(connection, window, world.verdict(ExecutionKind.MODEL_QUALITY, metrics=(rmse,)))
         (newest,) = executions.latest(connection, monitor.id, ExecutionKind.MODEL_QUALITY)
         assert newest.revision == 2
-        (point,) = executions.quality_series(connection, monitor.id)
+        (point,) = series.quality(connection, monitor.id)
         assert point.metric == MetricRow("rmse", 2.0, 1.5, 2.5, 2)
         assert windows.due(connection, monitor.id, NOON + HOUR) == ()  # quality says nothing of the data

@@ -20,6 +20,7 @@ from store import (
     ledger,
     monitors,
     rollups,
+    series,
     turns,
     windows,
 )
@@ -183,9 +184,9 @@ QUESTIONS: dict[str, Question] = {
     "a metric in an era": lambda c: executions.measured(
         c, 7, world.VARIANT, 7, "rmse", since=NOON, fewest=1, limit=9
     ),
-    "drift of a day": lambda c: executions.drift_series(c, 7, **DAY),
-    "violations of a day": lambda c: executions.violation_counts(c, 7, **DAY),
-    "quality of a day": lambda c: executions.quality_series(c, 7, **DAY),
+    "drift of a day": lambda c: series.drift(c, 7, **DAY),
+    "violations of a day": lambda c: series.violations(c, 7, **DAY),
+    "quality of a day": lambda c: series.quality(c, 7, **DAY),
     "what to publish": lambda c: executions.unpublished(c, 7),
     "open incidents": lambda c: incidents.open_ones(c, 7),
     "a page of the fleet": lambda c: attention.page(c, limit=20),

@@ -8,7 +8,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.records import Deployment, DriftPoint, Incident, IncidentKind, MetricRow, Outcome, QualityPoint
+from store.records import Deployment, Incident, IncidentKind, MetricRow, Outcome
+from store.series import DriftPoint, QualityPoint
 from tests.web.history import BEGIN, HOUR
 from web import figures
 from web.comparison import Bar, Comparison

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.records import CheckRow, DriftPoint, Outcome
+from store.records import CheckRow, Outcome
+from store.series import DriftPoint
 from tests.web.history import BEGIN, HOUR, Told
 from web.lines import by_feature, by_window, most_moved, spark
 from web.violations import repeated

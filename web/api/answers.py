@@ -10,7 +10,6 @@ from store.records import (
     Baseline,
     CheckRow,
     Deployment,
-    DriftPoint,
     Execution,
     ExecutionKind,
     ExecutionStatus,
@@ -22,9 +21,9 @@ from store.records import (
     IncidentKind,
     MetricRow,
     Outcome,
-    QualityPoint,
     RejectedObject,
 )
+from store.series import DriftPoint, QualityPoint
 
 
 @dataclass(frozen=True, slots=True)

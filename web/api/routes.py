@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from store import attention, baselines, captures, deployments, executions, fleet, incidents, turns
+from store import attention, baselines, captures, deployments, executions, fleet, incidents, series, turns
 from store.engine import reading
 from store.records import ExecutionKind, FleetState
 from web import judging, lookup
@@ -62,7 +62,7 @@ def show_drift(
         windows = judged(connection, monitor.id, ExecutionKind.DATA_QUALITY, period)
         if not windows:
             return []
-        points = executions.drift_series(
+        points = series.drift(
             connection, monitor.id, start=windows[-1].start, end=max(e.end for e in windows)
         )
     return answers.drift_series(p for p in points if feature is None or p.feature == feature)
@@ -76,7 +76,7 @@ def show_quality(here: Here, name: Name, period: Asked) -> list[answers.QualityS
         windows = judged(connection, monitor.id, ExecutionKind.MODEL_QUALITY, period)
         if not windows:
             return []
-        points = executions.quality_series(
+        points = series.quality(
             connection, monitor.id, start=windows[-1].start, end=max(e.end for e in windows)
         )
     return answers.quality_series(points)

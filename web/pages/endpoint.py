@@ -10,9 +10,21 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy import Connection
 
 from config.model import Endpoint, unacted
-from store import baselines, captures, decisions, deployments, executions, fleet, incidents, reports, runs
+from store import (
+    baselines,
+    captures,
+    decisions,
+    deployments,
+    executions,
+    fleet,
+    incidents,
+    reports,
+    runs,
+    series,
+)
 from store.engine import reading
-from store.records import CheckRow, Execution, ExecutionKind, Monitor, Outcome, QualityPoint
+from store.records import CheckRow, Execution, ExecutionKind, Monitor, Outcome
+from store.series import QualityPoint
 from web import figures, judging, lookup
 from web.lines import FeatureLine, by_feature, by_window, most_moved, spark
 from web.lookup import Name
@@ -122,10 +134,10 @@ def _lines(connection: Connection, monitor: Monitor, windows: Sequence[Execution
     if not windows:
         return ()
     shown = {execution.id for execution in windows}
-    series = executions.drift_series(
+    points = series.drift(
         connection, monitor.id, start=windows[-1].start, end=max(execution.end for execution in windows)
     )
-    return most_moved(by_feature(point for point in series if point.execution_id in shown))
+    return most_moved(by_feature(point for point in points if point.execution_id in shown))
 
 
 def _drift(
@@ -156,10 +168,10 @@ def _quality_points(
 ) -> tuple[QualityPoint, ...]:
     if not windows:
         return ()
-    series = executions.quality_series(
+    points = series.quality(
         connection, monitor.id, start=windows[-1].start, end=max(execution.end for execution in windows)
     )
-    return tuple(point for point in series if point.variant == windows[0].variant)
+    return tuple(point for point in points if point.variant == windows[0].variant)
 
 
 def _quality(points: Sequence[QualityPoint], wanted: str | None) -> dict[str, object]:
