@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from config.model import Endpoint
 from monitor.incidents import QUIET_WINDOWS
 from store import deployments, executions, incidents
-from store.records import CheckRow, Execution, ExecutionKind, Incident, IncidentKind, Outcome
+from store.records import CheckRow, Execution, ExecutionKind, Incident, IncidentKind, MetricRow, Outcome
 
 _PAGE = 32
 _SILENT: Final = 500
@@ -25,15 +25,27 @@ _SILENT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A window's constrained metrics."""
+    """A window's constrained metrics, and the metrics with their intervals."""
 
     start: datetime
     checks: tuple[CheckRow, ...]
+    metrics: tuple[MetricRow, ...] = ()
 
     @property
     def violated(self) -> tuple[CheckRow, ...]:
-        """Those beyond their thresholds."""
-        return tuple(row for row in self.checks if row.outcome is Outcome.VIOLATED)
+        """Those that are beyond their thresholds with their whole interval, where they have one.
+
+        A suggested threshold is the baseline's own value, which a model as good as ever misses in every other
+        window: by chance, which the interval tells from a loss.
+        """
+        beyond = (row for row in self.checks if row.outcome is Outcome.VIOLATED)
+        return tuple(row for row in beyond if not self._is_within(row))
+
+    def _is_within(self, row: CheckRow) -> bool:
+        interval = _interval(row.feature, self.metrics)
+        return (
+            interval is not None and row.threshold is not None and interval[0] <= row.threshold <= interval[1]
+        )
 
     @property
     def is_fine(self) -> bool:
@@ -44,6 +56,14 @@ class Measured:
         """Whether all that breached is measured here and fine, or constrained no more."""
         now = {row.feature: row.outcome for row in self.checks}
         return bool(now) and all(now.get(row.feature, Outcome.OK) is Outcome.OK for row in breached)
+
+
+def _interval(metric: str, metrics: Iterable[MetricRow]) -> tuple[float, float] | None:
+    known = {row.name: (row.low, row.high) for row in metrics if row.low is not None and row.high is not None}
+    if metric == "mse" and "rmse" in known:  # which is measured as its root
+        low, high = known["rmse"]
+        return low * low, high * high
+    return known.get(metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +175,9 @@ def _measured(connection: Connection, era: tuple[int, str, int]) -> Iterator[Mea
     """An era's measured windows, the newest first."""
     found = executions.recent(connection, era[0], ExecutionKind.MODEL_QUALITY, *era[1:], _PAGE)
     while found:
-        rows = executions.checks_of(connection, [each.id for each in found])
-        yield from (Measured(each.start, rows.get(each.id, ())) for each in found)
+        ids = [each.id for each in found]
+        rows, metrics = executions.checks_of(connection, ids), executions.metrics_of(connection, ids)
+        yield from (Measured(each.start, rows.get(each.id, ()), metrics.get(each.id, ())) for each in found)
         oldest = found[-1].start
         found = executions.before(connection, *era, oldest, _PAGE, ExecutionKind.MODEL_QUALITY)
 

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from config.model import Endpoint
 from monitor.eras import InForce
 from monitor.quality_loss import Measured, lasting
-from store import attention, incidents
+from store import attention, executions, incidents, monitors
 from store.engine import reading
-from store.records import CheckRow, FleetState, Incident, IncidentChange, IncidentKind, Outcome
+from store.records import (
+    CheckRow,
+    ExecutionKind,
+    FleetState,
+    Incident,
+    IncidentChange,
+    IncidentKind,
+    MetricRow,
+    Outcome,
+)
 from tests.clock import HOUR, MINUTE, NOON
 from tests.observing.conftest import Watch
 from tests.observing.yard import records
@@ -201,6 +211,53 @@ def test_a_loss_lasts_until_two_windows_show_it_over(
     if first is not None:
         assert found is not None
         assert found.first == NOON + first * HOUR
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "threshold", "low", "high", "is_loss"),
+    [
+        ("rmse", 2.2, 2.0, 1.9, 2.5, False),
+        ("rmse", 2.2, 2.0, 2.05, 2.5, True),
+        ("mse", 4.84, 4.0, 1.9, 2.5, False),
+        ("mse", 4.84, 4.0, 2.05, 2.5, True),
+        ("r2", 0.8, 0.9, 0.7, 0.95, False),
+        ("r2", 0.8, 0.9, 0.7, 0.85, True),
+    ],
+)
+def test_what_chance_explains_is_no_loss(
+    name: str, value: float, threshold: float, low: float, high: float, is_loss: bool
+) -> None:
+    row = CheckRow(name, "above", Outcome.VIOLATED, value, threshold, "")
+    known = MetricRow("rmse" if name == "mse" else name, value, low, high, 40)
+    assert (lasting([Measured(NOON, (row,), (known,))]) is not None) == is_loss
+
+
+def test_a_model_as_good_as_ever_loses_nothing(watch: Watch) -> None:
+    endpoint = entry(watch, quality_baseline=watch.yard.quality_baseline(0.5))
+    chance = np.random.default_rng(4)
+    for minute in range(12):
+        answered(watch, minute)
+        given = records(minute, NOON + minute * MINUTE, ROWS)
+        errors = chance.normal(0, 0.5, ROWS)
+        watch.yard.labels(
+            NOON + minute * MINUTE,
+            [
+                (each.event_id, round(each.rings + error, 3))
+                for each, error in zip(given, errors, strict=True)
+            ],
+        )
+        watch.fine(endpoint, NOON + (minute + 2) * MINUTE)
+    with reading(watch.engine) as connection:
+        monitor = monitors.by_name(connection, "abalone")
+        assert monitor is not None
+        found = executions.recent(
+            connection, monitor.id, ExecutionKind.MODEL_QUALITY, watch.incidents()[0].variant, 1, 20
+        )
+        rows = [row for each in found for row in executions.checks(connection, each.id)]
+    beyond = {row.feature for row in rows if row.outcome is Outcome.VIOLATED}
+    assert beyond >= {"rmse", "mse"}, "by chance"
+    # the answers' truth is spread less than the baseline's, and r2 is of that spread
+    assert {feature for one in watch.incidents() for feature in one.features} == {"r2"}
 
 
 def test_a_metric_that_is_never_known_keeps_no_loss_of_another_open() -> None:
