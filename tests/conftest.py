@@ -94,6 +94,17 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[E
         server.drop(url)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _models_read_once() -> Iterator[None]:
+    """Each test has boto3 sessions of its own, which read megabytes of services' models anew."""
+    import botocore.loaders
+
+    shared = botocore.loaders.create_loader()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("botocore.session.create_loader", lambda _=None: shared)
+        yield
+
+
 @pytest.fixture(scope="session")
 def _moto() -> Iterator[str]:
     from moto.moto_server.threaded_moto_server import ThreadedMotoServer
