@@ -254,9 +254,10 @@ def import_(
     engine, now = open_current(loaded), clock_from_environment(dict(os.environ)).now()
     with writing(engine) as connection:
         monitor = monitors.register(connection, entry.name, entry.digest, now)
+        deployments.lock(connection, monitor.id)
         version = versions.import_files(connection, monitor.id, files, now)
         eras = deployments.eras(connection, monitor.id) or follow(connection, monitor.id, None, now)
-        adopt(connection, eras, version.id, latest=True)
+        adopt(connection, monitor.id, version.id, eras[-1].id)
     if as_json:
         print_json({"endpoint": endpoint, "version": version.version, "features": version.features})
     else:

@@ -70,13 +70,14 @@ def close_outlived(connection: Connection, monitor_id: int, now: datetime) -> No
         incidents.close(connection, incident, reason=reason, execution_id=None, now=now)
 
 
-def adopt(connection: Connection, eras: Sequence[Deployment], baseline_id: int, *, latest: bool) -> None:
+def adopt(connection: Connection, monitor_id: int, baseline_id: int, anew_in: int | None) -> None:
     """Let a baseline judge what has none, eras and variants: nothing better is known of them.
 
-    With `latest` it judges the era in force too, whatever judged that so far.
+    `anew_in` is the key of an era that it judges whatever judged that so far. The caller's transaction holds
+    the monitor's row, so that no era is written over that has changed meanwhile.
     """
-    for era in eras:
-        anew = latest and era is eras[-1]
+    for era in deployments.eras(connection, monitor_id):
+        anew = era.id == anew_in
         if anew or None in era.baseline_ids:
             deployments.set_models(connection, _judged(era, baseline_id, anew=anew))
 
@@ -130,13 +131,17 @@ def follow(
         )
     else:
         settled = now if what is Change.SETTLE else last.mixed_until
-        named = replace(
-            last,
-            model_package=last.model_package or now_in_force.model_package,
-            served=last.served or _own(now_in_force, lambda _, __: last.baseline_id),
-        )
-        deployments.name_config(connection, named, config, settled)
+        deployments.name_config(connection, _named(last, now_in_force), config, settled)
     return deployments.eras(connection, monitor_id)
+
+
+def _named(era: Deployment, now_in_force: InForce) -> Deployment:
+    """An era with the model packages of its variants, as far as they were not known; judged as it is."""
+    package = era.model_package or now_in_force.model_package
+    served = era.served
+    if not served or any(each.model_package is None for each in served):
+        served = _own(now_in_force, lambda variant, _: era.of(variant).baseline_id) or served
+    return replace(era, model_package=package, served=served)
 
 
 def _serving(
@@ -153,7 +158,8 @@ def _serving(
     # a config that was in force before brings its own baselines back
     again = next((era for era in reversed(eras) if era.endpoint_config == config), None)
     if again is not None:
-        return replace(again, model_package=package)
+        same = replace(again, model_package=package or again.model_package)
+        return replace(same, served=_own(now_in_force, lambda it, _: again.of(it).baseline_id) or same.served)
 
     def judging(variant: str | None, package: str | None) -> int | None:
         """By what a model is judged: as it was, or by what the run that it is of has stored for it."""
@@ -167,7 +173,8 @@ def _serving(
 
     served = _own(now_in_force, judging)
     if not now_in_force.models and package is None:
-        served = last.served  # nobody says who serves where
+        # nobody says who serves where: each is judged as it was
+        served = tuple(replace(each, model_package=None) for each in last.served)
     return replace(last, model_package=package, baseline_id=judging(None, package), served=served)
 
 

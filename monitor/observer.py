@@ -231,7 +231,7 @@ class Observer:
         with lease.transaction() as connection:
             changed = versions.changed(connection, lease.key, files)
             version = versions.import_files(connection, lease.key, files, now, self._shared.parse)
-            eras.adopt(connection, known, version.id, latest=changed)
+            eras.adopt(connection, lease.key, version.id, known[-1].id if changed else None)
             known = deployments.eras(connection, lease.key)
         self._followed[endpoint.name] = now_followed
         return known

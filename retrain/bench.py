@@ -188,15 +188,19 @@ class Bench:
         return begun.id
 
     def eras(self) -> tuple[Deployment, ...]:
-        """Every era of the endpoint as the run's variant has it, oldest first."""
+        """Every era of the endpoint, oldest first."""
+        return self._mine()[1]
+
+    def _mine(self) -> tuple[Run, tuple[Deployment, ...]]:
         with reading(self.world.engine) as connection:
             run = runs.by_id(connection, self.lease.key)
             assert run is not None  # noqa: S101 (we hold its lease)
-            return tuple(era.of(run.variant) for era in deployments.eras(connection, run.monitor_id))
+            return run, deployments.eras(connection, run.monitor_id)
 
     def era(self, deployment_id: int) -> Deployment:
         """An era of the endpoint as the run's variant has it."""
-        return next(era for era in self.eras() if era.id == deployment_id)
+        run, eras = self._mine()
+        return next(era.of(run.variant) for era in eras if era.id == deployment_id)
 
     def baseline(self, era: Deployment) -> LoadedBaseline:
         """The baseline that judges an era."""

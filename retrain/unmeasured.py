@@ -15,7 +15,7 @@ from store import deployments
 def unmeasured(connection: Connection, monitor_id: int, endpoint: Endpoint) -> tuple[str, ...]:
     """One sentence for each; none where there is no baseline to hold them against."""
     eras = deployments.eras(connection, monitor_id)
-    baseline_id = eras[-1].baseline_id if eras else None
+    baseline_id = eras[-1].of(endpoint.variant or "").baseline_id if eras else None
     if endpoint.retrain is None or baseline_id is None:
         return ()
     constraints = versions.load(connection, baseline_id).constraints

@@ -33,8 +33,9 @@ def left(connection: Connection, waiting: Iterable[Run], endpoints: Container[st
 
     Of one that a person cancelled it is enough that this kedge.yaml has no entry by which to go on.
     """
-    known = [(run, monitors.by_id(connection, run.monitor_id)) for run in waiting]
-    lost = [(run, monitor) for run, monitor in known if monitor and monitor.name not in endpoints]
+    waiting = tuple(waiting)
+    known = monitors.by_ids(connection, {run.monitor_id for run in waiting})
+    lost = [(run, known[run.monitor_id]) for run in waiting if known[run.monitor_id].name not in endpoints]
     if not lost:
         return {}
     gone = monitors.unwatched_since(connection, datetime.now(UTC) - PATIENCE)

@@ -69,6 +69,12 @@ def by_id(connection: Connection, monitor_id: int) -> Monitor | None:
     return one(Monitor, connection.execute(select(*_COLUMNS).where(monitors.c.id == monitor_id)))
 
 
+def by_ids(connection: Connection, ids: Collection[int]) -> dict[int, Monitor]:
+    """The monitors with these keys, by key."""
+    rows = connection.execute(select(*_COLUMNS).where(monitors.c.id.in_(ids)))
+    return {row["id"]: Monitor(**row) for row in rows.mappings()}
+
+
 def watched(connection: Connection) -> tuple[Monitor, ...]:
     """The monitors of today's kedge.yaml, by name."""
     rows = connection.execute(select(*_COLUMNS).where(monitors.c.watched).order_by(monitors.c.name))

@@ -141,7 +141,7 @@ def test_variants_of_several_versions_each_keep_what_judges_their_model(database
             ).id
             for name in ("one", "two")
         ]
-        adopt(connection, [first], versions[0], latest=False)
+        adopt(connection, monitor.id, versions[0], None)
         (first,) = deployments.eras(connection, monitor.id)
         assert first.baseline_ids == {versions[0]}
         deployments.set_models(connection, first.judged_by("arn:2", versions[1]))
@@ -150,7 +150,7 @@ def test_variants_of_several_versions_each_keep_what_judges_their_model(database
         *_, third = follow(connection, monitor.id, alike, NOON + 2 * HOUR)
         back = replace(two, endpoint_config="config-1", since=NOON + 3 * HOUR)
         *_, fourth = follow(connection, monitor.id, back, NOON + 3 * HOUR)
-        adopt(connection, [fourth], versions[0], latest=True)
+        adopt(connection, monitor.id, versions[0], fourth.id)
         *_, anew = deployments.eras(connection, monitor.id)
     assert {name: era.model_package for name, era in served.items()} == swapped.models
     assert {name: era.baseline_id for name, era in served.items()} == {
@@ -172,4 +172,35 @@ def test_a_config_whose_models_nobody_names_is_judged_as_the_last(database: Engi
         monitor = watched(connection)
         (first,) = follow(connection, monitor.id, two, NOON)
         *_, second = follow(connection, monitor.id, InForce("config-2", NOON + HOUR), NOON + HOUR)
-    assert second.served == first.served
+        *_, third = follow(connection, monitor.id, replace(two, endpoint_config="config-1"), NOON + 2 * HOUR)
+    assert {each.variant: each.model_package for each in second.served} == {"blue": None, "green": None}
+    assert [each.baseline_id for each in second.served] == [each.baseline_id for each in first.served]
+    assert third.served == first.served
+
+
+def test_a_config_that_comes_back_brings_every_variants_version_back(database: Engine) -> None:
+    """Kedge has given one variant another model; the other's package is the era's own."""
+    with writing(database) as connection:
+        monitor = watched(connection)
+        both = {"blue": "arn:1", "green": "arn:1"}
+        alike = InForce("config-1", NOON, model_package="arn:1", models=both)
+        (first,) = follow(connection, monitor.id, alike, NOON)
+        deployments.set_models(connection, first.with_model("blue", "arn:2", None, frozenset(both)))
+        follow(connection, monitor.id, InForce("config-2", NOON + HOUR, model_package="arn:3"), NOON + HOUR)
+        told = InForce("config-1", NOON, models={"blue": "arn:2", "green": "arn:1"})
+        *_, back = follow(connection, monitor.id, told, NOON + 2 * HOUR)
+        follow(
+            connection, monitor.id, InForce("config-2", NOON + HOUR, model_package="arn:3"), NOON + 3 * HOUR
+        )
+        *_, untold = follow(connection, monitor.id, InForce("config-1", NOON), NOON + 4 * HOUR)
+    for era in (back, untold):
+        assert (era.of("blue").model_package, era.of("green").model_package) == ("arn:2", "arn:1")
+
+
+def test_an_era_whose_models_become_known_later_has_them_then(database: Engine) -> None:
+    known = InForce("config-1", NOON, models={"blue": "arn:1", "green": "arn:2"})
+    with writing(database) as connection:
+        monitor = watched(connection)
+        follow(connection, monitor.id, None, NOON)
+        (named,) = follow(connection, monitor.id, known, NOON + HOUR)
+    assert (named.of("blue").model_package, named.of("green").model_package) == ("arn:1", "arn:2")
