@@ -203,9 +203,12 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
         alarms.require(bench.world.cloudwatch(), bench.retrain.rollout.alarms, quiet=True)
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
+    is_prepared = _is_prepared(run, plan)
+    if run.new_baseline_id is not None and not is_prepared:
+        return _left_to_its_owner(run, bench)  # it was begun so, and only the parameters are missing
     champion = bench.era(run.deployment_id).endpoint_config
     # what is prepared was compared with the endpoint then, and its champion's era may get its name since
-    if champion != plan.old_config and not _is_prepared(run, plan):
+    if champion != plan.old_config and not is_prepared:
         if (found := in_force.challenger(run, bench)) is not None:
             return _deployed_by_its_owner(run, bench, found)
         if is_noticed:  # beside the champion, as another variant
@@ -260,8 +263,8 @@ def _left_to_its_owner(run: Run, bench: Bench, found: rollout.InService | None =
     `found` is the endpoint where it answers by the version already, as far as AWS has been asked.
     """
     if run.new_baseline_id is None:
-        run = _keep_baseline(run, bench)
-    if found is not None:
+        run = _keep_baseline(run, bench, found)
+    elif found is not None:
         with bench.lease.transaction() as connection:
             bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
     parameters.attempted(parameters.publish, run, bench)
@@ -273,8 +276,11 @@ def _left_to_its_owner(run: Run, bench: Bench, found: rollout.InService | None =
     return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
 
 
-def _keep_baseline(run: Run, bench: Bench) -> Run:
-    """Store the new baseline with the run, and with the era of its version where there is one by now."""
+def _keep_baseline(run: Run, bench: Bench, found: rollout.InService | None) -> Run:
+    """Store the new baseline with the run, and with the era of its version where there is one by now.
+
+    That era begins with it where the endpoint was found to answer by the version: no later round looks again.
+    """
     files = _write_baseline(run, bench)
     with bench.lease.transaction() as connection:
         version = import_files(connection, run.monitor_id, files, bench.now)
@@ -282,6 +288,8 @@ def _keep_baseline(run: Run, bench: Bench) -> Run:
         latest = deployments.eras(connection, run.monitor_id)[-1]
         if run.model_package is not None:  # its owner may have been quicker
             deployments.set_models(connection, latest.judged_by(run.model_package, version.id))
+        if found is not None:
+            bench.begin_era(connection, run, found, run.model_package, version.id)
         return runs.move(
             connection, run, run.state, run.reason, run.told, bench.now, new_baseline_id=version.id
         )
