@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+from sqlalchemy import Connection
 
 from baselines import constraints, statistics
 from baselines.create import create
@@ -21,6 +22,7 @@ from retrain.scored import predictions
 from retrain.training_run import outputs
 from store import deployments, runs
 from store.engine import reading
+from store.records import Deployment
 from store.retraining import Helped, Run, RunReason, RunState
 
 _WAITING = {Approval.ALWAYS: "", Approval.AUTOMATIC: "", Approval.MANUAL: "; it waits for approval"}
@@ -201,8 +203,11 @@ def _deploy(run: Run, bench: Bench) -> Run | None:
         alarms.require(bench.world.cloudwatch(), bench.retrain.rollout.alarms, quiet=True)
     text = bench.effects.once("plan", dict, lambda _: {"plan": _plan(run, bench).text()})["plan"]
     plan = rollout.Plan.read(text)
+    is_prepared = _is_prepared(run, plan)
+    if run.new_baseline_id is not None and not is_prepared:
+        return _left_to_its_owner(run, bench)  # it was begun so, and only the parameters are missing
     champion = bench.era(run.deployment_id).endpoint_config
-    is_prepared = champion is None and run.new_baseline_id is not None
+    # what is prepared was compared with the endpoint then, and its champion's era may get its name since
     if champion != plan.old_config and not is_prepared:
         if (found := in_force.challenger(run, bench)) is not None:
             return _deployed_by_its_owner(run, bench, found)
@@ -258,8 +263,8 @@ def _left_to_its_owner(run: Run, bench: Bench, found: rollout.InService | None =
     `found` is the endpoint where it answers by the version already, as far as AWS has been asked.
     """
     if run.new_baseline_id is None:
-        run = _keep_baseline(run, bench)
-    if found is not None:
+        run = _keep_baseline(run, bench, found)
+    elif found is not None:
         with bench.lease.transaction() as connection:
             bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
     parameters.attempted(parameters.publish, run, bench)
@@ -271,8 +276,11 @@ def _left_to_its_owner(run: Run, bench: Bench, found: rollout.InService | None =
     return bench.move(run, RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE, told, helped=Helped.UNKNOWN)
 
 
-def _keep_baseline(run: Run, bench: Bench) -> Run:
-    """Store the new baseline with the run, and with the era of its version where there is one by now."""
+def _keep_baseline(run: Run, bench: Bench, found: rollout.InService | None) -> Run:
+    """Store the new baseline with the run, and with the era of its version where there is one by now.
+
+    That era begins with it where the endpoint was found to answer by the version: no later round looks again.
+    """
     files = _write_baseline(run, bench)
     with bench.lease.transaction() as connection:
         version = import_files(connection, run.monitor_id, files, bench.now)
@@ -280,6 +288,8 @@ def _keep_baseline(run: Run, bench: Bench) -> Run:
         latest = deployments.eras(connection, run.monitor_id)[-1]
         if run.model_package is not None:  # its owner may have been quicker
             deployments.set_models(connection, latest.judged_by(run.model_package, version.id))
+        if found is not None:
+            bench.begin_era(connection, run, found, run.model_package, version.id)
         return runs.move(
             connection, run, run.state, run.reason, run.told, bench.now, new_baseline_id=version.id
         )
@@ -296,12 +306,22 @@ def _plan(run: Run, bench: Bench) -> rollout.Plan:
     )
 
 
+def _is_prepared(run: Run, plan: rollout.Plan) -> bool:
+    """Whether the rollout is prepared: that a baseline is stored says it of no run, its owner may deploy."""
+    return run.new_endpoint_config == plan.new_config
+
+
 def _prepare_era(run: Run, bench: Bench, plan: rollout.Plan) -> Run:
-    """Store the new baseline before the new config is in force: whoever notices it first finds it."""
-    if run.new_baseline_id is not None:
+    """Store the new baseline before the new config is in force: whoever notices it first finds it.
+
+    The champion's era has a name from here on: else the new config would be taken for its own.
+    """
+    if _is_prepared(run, plan):
         return run
     files = _write_baseline(run, bench)
+    package = _champions_package(run, bench, plan)
     with bench.lease.transaction() as connection:
+        _name_champion(connection, run, plan, package)
         version = import_files(connection, run.monitor_id, files, bench.now)
         return runs.move(
             connection,
@@ -315,6 +335,40 @@ def _prepare_era(run: Run, bench: Bench, plan: rollout.Plan) -> Run:
             new_baseline_id=version.id,
             approval=None,  # a cancel that came in this very moment is too late
         )
+
+
+def _is_misnamed(era: Deployment, plan: rollout.Plan) -> bool:
+    """Whether an era that the rollout ends has no name, or the new config's, as Kedge once left it."""
+    return era.endpoint_config in (None, plan.new_config)
+
+
+def _champions_package(run: Run, bench: Bench, plan: rollout.Plan) -> str | None:
+    """The champion's version; where its era does not say it, AWS is asked what the rollout starts from."""
+    era = bench.era(run.deployment_id)
+    if not _is_misnamed(era, plan) or era.model_package not in (None, run.model_package):
+        return era.model_package
+    try:
+        return rollout.package_of(bench.world.sagemaker(), plan.old_config, run.variant)
+    except rollout.RolloutError as error:
+        if error.retryable:
+            raise
+        return None  # as unknown as it was
+
+
+def _name_champion(connection: Connection, run: Run, plan: rollout.Plan, package: str | None) -> None:
+    """Name the champion's era, which was opened before AWS could be asked, by what the rollout starts from.
+
+    Whoever observes names such an era by the config that is in force, and from the update on that is the new
+    model's: its windows and the champion's would be of one era, and be judged by the champion's baseline.
+    """
+    deployments.lock(connection, run.monitor_id)  # an observer names it before, or finds it named
+    era = deployments.eras(connection, run.monitor_id)[-1]
+    if era.id != run.deployment_id or not _is_misnamed(era, plan):
+        return
+    own = era.of(run.variant)
+    if own.model_package in (None, run.model_package):
+        era = era.with_model(run.variant, package, own.baseline_id, plan.variants)
+    deployments.name_config(connection, era, plan.old_config, era.mixed_until)
 
 
 def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
@@ -334,7 +388,9 @@ def _in_service(run: Run, bench: Bench, plan: rollout.Plan) -> Run | None:
         return None
     if found.config != plan.new_config:
         raise rollout.RolloutError(_not_there(plan, found.config, failure), False)
+    package = _champions_package(run, bench, plan)
     with bench.lease.transaction() as connection:
+        _name_champion(connection, run, plan, package)
         era = bench.begin_era(connection, run, found, run.model_package, run.new_baseline_id)
         return runs.move(
             connection,

@@ -57,6 +57,11 @@ class Plan:
         """The name of the endpoint config that the rollout makes."""
         return str(self.config["EndpointConfigName"])
 
+    @property
+    def variants(self) -> frozenset[str]:
+        """The names of the variants, which are those of the config that it starts from."""
+        return frozenset(str(each["VariantName"]) for each in self.config["ProductionVariants"])
+
     def text(self) -> str:
         """As JSON, the same for the same plan."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import null, update
 
 from retrain import actions
+from store.engine import writing
 from store.retraining import Helped, Run, RunReason, RunState
-from tests.clock import HOUR
+from store.schema import deployments
+from tests.clock import HOUR, MINUTE
 from tests.faults import Fault
 from tests.loop.rig import ENDPOINT, OLD_CONFIG, ROLE, Rig
 from tests.observing.replica import until
@@ -94,6 +97,33 @@ def test_it_is_noticed_between_the_plan_and_the_update_too(registered: Rig) -> N
     assert (run.state, run.new_endpoint_config) == (RunState.DEPLOYED, THEIRS)
     assert status(registered, run) == "Approved"
     assert registered.eras()[-1].baseline_id == run.new_baseline_id
+
+
+@pytest.mark.parametrize("goes_back", [False, True], ids=["stays", "goes back"])
+def test_what_was_left_to_its_owner_is_not_rolled_out_while_parameters_are_waited_for(
+    registered: Rig, goes_back: bool
+) -> None:
+    """The champion's config is not known, so that there is no way back and nothing to look at."""
+    run = registered.runs()[0]
+    registered.retrain = {**registered.retrain, "ssm": {"model_package": "champion"}}
+    with writing(registered.engine) as connection:
+        connection.execute(update(deployments).values(endpoint_config=null()))
+    approves(registered, run)
+    deploys(registered, run, seen=False)
+    registered.aws.meets("GetParameter", *[Fault.THROTTLE] * 3)
+    run = registered.until_so(lambda run: run.new_baseline_id is not None)
+    assert [era.endpoint_config for era in registered.eras()] == [None, THEIRS]
+    if goes_back:
+        registered.taken_out()
+    for _ in range(2):
+        registered.clock.at += MINUTE
+        assert registered.act() == 0
+    run = registered.until(RunState.ADOPTED, RunState.DEPLOYED, RunState.FAILED)
+    assert (run.state, run.reason) == (RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE)
+    assert registered.aws.seen("UpdateEndpoint") == registered.aws.seen("CreateModel") == 0
+    assert registered.endpoint_config() == (OLD_CONFIG if goes_back else THEIRS)
+    assert status(registered, run) == "Approved"
+    assert registered.eras()[1].baseline_id == run.new_baseline_id
 
 
 def test_an_alarm_that_is_not_there_ends_no_run_whose_version_serves(registered: Rig) -> None:
