@@ -110,6 +110,12 @@ def start(
     monitor = monitors.by_name(connection, endpoint)
     if monitor is None:
         raise ActionError(f"the database knows no endpoint {endpoint}: start 'kedge serve' first")
+    if variant is not None and windows.is_followed(variant):
+        raise ActionError(
+            f"{variant} has no records to learn from: name the variant whose model is to be trained"
+        )
+    # in the order of a decision: one that had its run first, and then waited for the endpoint, would deadlock
+    deployments.lock(connection, monitor.id)
     eras = deployments.eras(connection, monitor.id)
     period = windows.span(connection, monitor.id)
     seen = windows.between(connection, monitor.id, *period) if period else ()

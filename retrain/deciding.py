@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache
 
 import structlog
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from config.model import Endpoint
 from config.retraining import Retrain
 from retrain.policy import Facts, Verdict, changed_at, decide
-from retrain.policy.past import Yes, acted_on, attempt, facts, would_have
+from retrain.policy.past import Attempt, Yes, acted_on, attempt, facts, would_have
 from retrain.readings import LOOKED_AT, WindowReadings, of_windows, with_faults
 from store import decisions, deployments, incidents, monitors, new_data, runs, windows
 from store.engine import reading, writing
@@ -38,48 +39,84 @@ _RUN_REASON = {
 }
 
 
+class Answer(StrEnum):
+    """What came of asking an endpoint's policy."""
+
+    RUN = "run"
+    NO_RUN = "no_run"
+    """It was decided so, or will be: what moved in this very moment is asked about again."""
+    NOTHING = "nothing"
+    """There is no variant to decide on, whatever was judged."""
+
+
 def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, now: datetime) -> bool:
     """Ask the policy if there are executions, or whole new data, that it has not seen; says whether it
     requested a run.
     """
+    return ask(engine, endpoint, reference, now) is Answer.RUN
+
+
+def ask(engine: Engine, endpoint: Endpoint, reference: Reference, now: datetime) -> Answer:
+    """The same, and says what came of it."""
     retrain = endpoint.retrain
     if retrain is None:
-        return False
+        return Answer.NO_RUN
     with reading(engine) as connection:
         asked = _asked(connection, endpoint, retrain, now)
-    if asked is None:
-        return False
+    if asked is None or not asked.variants:
+        # and no row that says so: the registry would be asked every round
+        return Answer.NO_RUN if asked is None else Answer.NOTHING
     quality = {variant: reference(asked.era.of(variant)) for variant in asked.variants}
+    with reading(engine) as connection:
+        # while the registry was asked windows may have been judged, or an era begun. They are read and
+        # weighed here, in one snapshot, and not while others wait to write: many of them take seconds
+        since = _asked(connection, endpoint, retrain, now)
+        if since is None or (since.era, since.variants) != (asked.era, asked.variants):
+            return Answer.NO_RUN
+        decided = _decided(connection, replace(since, quality=quality))
     try:
         with writing(engine) as connection:
-            # while the registry was asked windows may have been judged, or an era begun: no more from here on
+            # no more is judged from here on, and what was decided must be of all that is
             deployments.lock(connection, asked.monitor.id)
-            since = _asked(connection, endpoint, retrain, now)
-            if since is None or (since.era, since.variants) != (asked.era, asked.variants):
-                return False
-            requested = _decide(connection, replace(since, quality=quality))
+            if _asked(connection, endpoint, retrain, now) != since:
+                return Answer.NO_RUN
+            requested = _store(connection, decided)
     except (IntegrityError, runs.RunInFlightError):
         # another replica decided on these executions, or asked for a run, in this very moment
-        return False
-    if requested is not None:
-        log.info("run_requested", run=requested.name, endpoint=endpoint.name)
-    return requested is not None
+        return Answer.NO_RUN
+    if requested is None:
+        return Answer.NO_RUN
+    log.info("run_requested", run=requested.name, endpoint=endpoint.name)
+    return Answer.RUN
 
 
 def _asked(connection: Connection, endpoint: Endpoint, retrain: Retrain, now: datetime) -> _Asked | None:
-    """What there is to decide on, but for the model's quality; None where that is nothing."""
+    """What there is to decide on, but for the windows and the model's quality; None where that is nothing."""
     monitor = monitors.by_name(connection, endpoint.name)
     if monitor is None:
         return None
     newest = decisions.newest_execution(connection, monitor.id)
     eras = deployments.eras(connection, monitor.id)
     arrived = _arrived(connection, monitor, retrain)
-    if newest is None or not eras or not _is_news(connection, monitor, newest, arrived):
+    upto_object = decisions.decided_upto_object(connection, monitor.id)
+    is_new = arrived is not None and arrived.whole and arrived.upto > upto_object
+    if newest is None or not eras:
         return None
-    variants = _variants(connection, monitor, endpoint, eras[-1])
-    if not variants:
-        return None  # and no row that says so: the registry would be asked every round
-    return _Asked(monitor, endpoint, retrain, eras, variants, {}, newest, now)
+    if newest <= decisions.decided_upto(connection, monitor.id) and not is_new:
+        return None
+    return _Asked(
+        monitor,
+        endpoint,
+        retrain,
+        eras,
+        _variants(connection, monitor, endpoint, eras[-1]),
+        newest,
+        now,
+        incidents.open_ones(connection, monitor.id),
+        tuple(attempt(run, eras) for run in runs.history(connection, monitor.id)),
+        arrived,
+        upto_object,
+    )
 
 
 def _arrived(connection: Connection, monitor: Monitor, retrain: Retrain) -> Arrived | None:
@@ -89,13 +126,6 @@ def _arrived(connection: Connection, monitor: Monitor, retrain: Retrain) -> Arri
     # what a dry run acted on waits for the run that is opened once it is none any more
     after = decisions.kept_back_at(connection, monitor.id) if retrain.dry_run else None
     return new_data.arrived(connection, monitor.id, wanted.prefix, after)
-
-
-def _is_news(connection: Connection, monitor: Monitor, newest: int, arrived: Arrived | None) -> bool:
-    if newest > decisions.decided_upto(connection, monitor.id):
-        return True
-    seen = decisions.decided_upto_object(connection, monitor.id)
-    return arrived is not None and arrived.whole and arrived.upto > seen
 
 
 def _variants(
@@ -121,17 +151,26 @@ def _trained(connection: Connection, asked: _Asked, variant: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a decision is asked about, as one transaction saw it."""
+    """What a decision is asked about, as one transaction saw it: equal where nothing moved that bears on it.
 
-    monitor: Monitor
+    That a decision was made in between shows by what it had seen, and there is nothing to ask any more.
+    """
+
+    monitor: Monitor = field(compare=False)
     endpoint: Endpoint
     retrain: Retrain
     eras: tuple[Deployment, ...]
     variants: tuple[str, ...]
-    quality: Mapping[str, Mapping[str, float]]
-    """By variant, what its model was registered with."""
     newest: int
     now: datetime
+    found: tuple[Incident, ...]
+    """The open ones."""
+    attempts: tuple[Attempt, ...]
+    arrived: Arrived | None
+    upto_object: int
+    """The newest object of training data that a decision has seen."""
+    quality: Mapping[str, Mapping[str, float]] = field(default_factory=dict, compare=False)
+    """By variant, what its model was registered with."""
 
     @property
     def era(self) -> Deployment:
@@ -139,10 +178,23 @@ class _Asked:
         return self.eras[-1]
 
 
-def _decide(connection: Connection, asked: _Asked) -> Run | None:
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What the windows of one transaction came to: all that is left is to store it."""
+
+    asked: _Asked
+    variant: str
+    verdict: Verdict
+    trained: str
+    """The variant whose model a run would replace."""
+    incident_id: int | None
+    change_at: datetime
+
+
+def _decided(connection: Connection, asked: _Asked) -> _Decided:
+    """Read the windows that the policy weighs, and weigh them; writes nothing."""
     monitor, endpoint, era = asked.monitor, asked.endpoint, asked.era
-    found = incidents.open_ones(connection, monitor.id)
-    known = _known(connection, asked, found)
+    known = _known(connection, asked)
 
     def seen(variant: str, limit: int, before: datetime | None = None) -> tuple[WindowReadings, ...]:
         quality = asked.quality[variant]
@@ -158,31 +210,44 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
         return decide(asked.retrain, newest(variant), known(variant), asked.now)
 
     variant, verdict = gravest({variant: said(variant) for variant in asked.variants})
-    mine = [i for i in found if i.deployment_id == era.id and i.variant == variant]
+    mine = [i for i in asked.found if i.deployment_id == era.id and i.variant == variant]
     drift = next((i for i in mine if i.kind is IncidentKind.DRIFT), None)
     named = drift or next((i for i in mine if i.kind is IncidentKind.QUALITY), None)
-    run = None
     changed = (
         changed_at(asked.retrain, newest(variant), lambda before: seen(variant, _AT_ONCE, before))
         if verdict.reason is DecisionReason.BREACH
         else verdict.change_at
     )
+    return _Decided(
+        asked,
+        variant,
+        verdict,
+        _trained(connection, asked, variant),
+        named.id if named else None,
+        _change_at(changed, drift, max(era.started_at, asked.now - endpoint.label_horizon)),
+    )
+
+
+def _store(connection: Connection, decided: _Decided) -> Run | None:
+    """Record what was decided, and open the run that it asks for."""
+    asked, verdict = decided.asked, decided.verdict
+    monitor, endpoint, era, arrived = asked.monitor, asked.endpoint, asked.era, asked.arrived
+    run = None
     if verdict.reason.is_yes:
         run = runs.request(
             connection,
             monitor_id=monitor.id,
             endpoint=endpoint.name,
-            variant=_trained(connection, asked, variant),
+            variant=decided.trained,
             deployment_id=era.id,
-            incident_id=named.id if named else None,
+            incident_id=decided.incident_id,
             reason=_RUN_REASON[verdict.reason],
             # what goes to the target and to logs: without money
             told=verdict.words,
-            change_at=_change_at(changed, drift, max(era.started_at, asked.now - endpoint.label_horizon)),
+            change_at=decided.change_at,
             deadline=asked.now + asked.retrain.training.time_limit,
             now=asked.now,
         )
-    arrived = known(variant).arrived
     decisions.record(
         connection,
         monitor_id=monitor.id,
@@ -190,18 +255,15 @@ def _decide(connection: Connection, asked: _Asked) -> Run | None:
         reason=verdict.reason,
         words=verdict.told,
         seen=verdict.seen,
-        incident_id=named.id if named else None,
+        incident_id=decided.incident_id,
         run_id=run.id if run else None,
         config_digest=endpoint.digest,
         now=asked.now,
-        variant=variant,
+        variant=decided.variant,
         policy=terms(asked.retrain),
         conditions=verdict.conditions,
-        reference=asked.quality[variant],
-        upto_object_id=max(
-            arrived.upto if arrived and arrived.whole else 0,
-            decisions.decided_upto_object(connection, monitor.id),
-        ),
+        reference=asked.quality[decided.variant],
+        upto_object_id=max(arrived.upto if arrived and arrived.whole else 0, asked.upto_object),
         deployment_id=era.id,
     )
     if arrived and verdict.reason.is_yes:
@@ -247,18 +309,16 @@ def terms(retrain: Retrain) -> str:
     return json.dumps(said, sort_keys=True, ensure_ascii=False)
 
 
-def _known(connection: Connection, asked: _Asked, found: Sequence[Incident]) -> Callable[[str], Facts]:
+def _known(connection: Connection, asked: _Asked) -> Callable[[str], Facts]:
     """The facts about each variant of the era in force."""
     monitor_id, era, dry_run = asked.monitor.id, asked.era, asked.retrain.dry_run
-    mine = (incident for incident in found if incident.deployment_id == era.id)
+    mine = (incident for incident in asked.found if incident.deployment_id == era.id)
     fault = next((i for i in mine if i.kind.forbids_retraining), None)
     said = [
         each for each in decisions.yeses(connection, monitor_id) if acted_on(each.reason, dry_run=dry_run)
     ]
-    made = [attempt(run, asked.eras) for run in runs.history(connection, monitor_id)]
-    made += [would_have(each) for each in said if not each.reason.is_yes]
+    made = [*asked.attempts, *(would_have(each) for each in said if not each.reason.is_yes)]
     period = windows.span(connection, monitor_id)
-    arrived = _arrived(connection, asked.monitor, asked.retrain)
     made.sort(key=lambda each: each.requested_at, reverse=True)
 
     def of(variant: str) -> Facts:
@@ -269,7 +329,7 @@ def _known(connection: Connection, asked: _Asked, found: Sequence[Incident]) -> 
             began_at=max(era.started_at, period[0]) if period else era.started_at,
             variant=variant,
             data_fault=fault,
-            arrived=arrived,
+            arrived=asked.arrived,
         )
 
     return of

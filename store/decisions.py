@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,19 @@ def undecided(connection: Connection) -> frozenset[str]:
     )
     found = connection.execute(select(monitors.c.name).where(monitors.c.watched, newer))
     return frozenset(found.scalars())
+
+
+def newest_executions(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """By endpoint, the key of its newest verdict; 0 before the first."""
+    newest = (
+        select(func.max(executions.c.id))
+        .where(executions.c.monitor_id == monitors.c.id, ~executions.c.beside)
+        .correlate(monitors)
+        .scalar_subquery()
+    )
+    wanted = monitors.c.name.in_(sorted(names))
+    rows = connection.execute(select(monitors.c.name, func.coalesce(newest, 0)).where(wanted))
+    return {name: int(key) for name, key in rows}
 
 
 def record(

@@ -120,6 +120,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def ping(engine: Engine) -> None:
+    """Raise StoreError where the database does not answer at all."""
+    with reading(engine) as connection:
+        connection.execute(select(1))
+
+
 @contextmanager
 def rebuilding(engine: Engine) -> Iterator[Connection]:
     """One transaction that changes tables, of which there is one at a time."""

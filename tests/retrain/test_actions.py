@@ -17,6 +17,7 @@ from store import deployments, monitors, runs
 from store.engine import open_engine, reading, writing
 from store.retraining import Run, RunReason, RunState
 from tests.postgresql import PostgresServer
+from tests.store.world import began, judge, window
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WORDS = {"approve": actions.approve, "reject": actions.reject, "cancel": actions.cancel}
@@ -170,6 +171,44 @@ def test_a_word_that_the_next_step_overtakes_is_refused(postgresql: Engine) -> N
 
     found = said_too_late(postgresql, "cancel", RunState.WON, step)
     assert (found.state, found.approval) == (RunState.APPROVED, None)
+
+
+def test_by_hand_and_by_policy_at_one_moment_is_one_run_and_no_deadlock(postgresql: Engine) -> None:
+    """Both lock the endpoint before they open a run: the second waits, and then finds the first's."""
+    with began(postgresql) as (connection, monitor, era):
+        judge(connection, window(connection, monitor, era))
+
+    def by_hand() -> None:
+        refused = pytest.raises(actions.ActionError, match="has a retraining run under way already")
+        with writing(postgresql) as connection, refused:
+            actions.start(
+                connection,
+                monitor.name,
+                variant=None,
+                time_limit=timedelta(days=1),
+                label_horizon=timedelta(days=30),
+                now=NOW,
+            )
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(postgresql) as connection:
+            deployments.lock(connection, monitor.id)
+            too_late = pool.submit(by_hand)
+            until_somebody_waits(postgresql)
+            runs.request(
+                connection,
+                monitor_id=monitor.id,
+                endpoint=monitor.name,
+                variant="v",
+                deployment_id=era.id,
+                incident_id=None,
+                reason=RunReason.BREACH,
+                told="Retrain.",
+                change_at=NOW,
+                deadline=NOW + timedelta(days=1),
+                now=NOW,
+            )
+        too_late.result()
 
 
 def test_a_run_that_is_not_there_is_said(migrated_engine: Engine) -> None:

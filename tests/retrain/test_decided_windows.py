@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from config.model import Endpoint
-from retrain import actions, recorded
-from retrain.deciding import decide_endpoint
+from retrain import actions, deciding, recorded
+from retrain.deciding import Answer, ask, decide_endpoint
+from retrain.readings import WindowReadings, of_windows
 from retrain.simulation import simulate
 from store import decisions, deployments, executions, incidents, monitors, runs, windows
 from store.engine import reading, writing
@@ -103,6 +105,96 @@ def test_a_decision_says_of_all_that_it_saw_that_it_did(database: Engine) -> Non
     assert entry.retrain is not None
     again = simulate(past, entry, entry.retrain, nothing, start=NOON + 2 * HOUR)
     assert [each.verdict.reason for each in again.decisions] == [DecisionReason.BREACH]
+
+
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, happens: Callable[[Connection, Monitor, Deployment], object]
+) -> None:
+    """Something happens between the decision's reading and its writing, the first time."""
+    events = [happens]
+
+    @contextmanager
+    def late(engine: Engine) -> Iterator[Connection]:
+        while events:
+            with writing(engine) as connection:
+                monitor = monitors.by_name(connection, NAME)
+                assert monitor is not None
+                events.pop()(connection, monitor, deployments.eras(connection, monitor.id)[-1])
+        with writing(engine) as connection:
+            yield connection
+
+    monkeypatch.setattr(deciding, "writing", late)
+
+
+def a_fault(connection: Connection, monitor: Monitor, era: Deployment) -> object:
+    return incidents.add(
+        connection, monitor_id=monitor.id, deployment_id=era.id, variant=VARIANT,
+        kind=IncidentKind.DATA_FAULT, window=NOON, severity=1.0, features=("length",), summary="Fault.",
+        execution_id=None, now=NOON,
+    )  # fmt: skip
+
+
+def another_run(connection: Connection, monitor: Monitor, era: Deployment) -> object:
+    run = runs.request(
+        connection, monitor_id=monitor.id, endpoint=NAME, variant=VARIANT, deployment_id=era.id,
+        incident_id=None, reason=RunReason.BY_HAND, told="Asked for.", change_at=NOON, deadline=NOON,
+        now=NOON,
+    )  # fmt: skip
+    end = RunState.CANCELLED, RunReason.CANCELLED_BY_HAND
+    return runs.move(connection, run, *end, "Cancelled.", NOON + 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (lambda c, m, era: hour(c, m, era, 1, verdict(records=QUIET)), DecisionReason.NO_BREACH),
+        (lambda c, m, _: era_of(c, m, NOON + HOUR, "config-2"), None),
+        (lambda c, m, era: of_variant(c, m, era, 0, verdict(records=QUIET), "other"), DecisionReason.BREACH),
+        (a_fault, DecisionReason.DATA_FAULT),
+        (another_run, DecisionReason.COOLDOWN),
+    ],
+    ids=["execution", "era", "variant", "incident", "run"],
+)
+def test_what_moved_since_the_windows_were_read_is_asked_about_again(
+    database: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    happens: Callable[[Connection, Monitor, Deployment], object],
+    reason: DecisionReason | None,
+) -> None:
+    entry = endpoint("volume > 500", cooldown="3h")
+    judged(database, [LOUD])
+    meanwhile(monkeypatch, happens)
+    assert not decide_endpoint(database, entry, nothing, NOON + 3 * HOUR)
+    with reading(database) as connection:
+        monitor = monitors.by_name(connection, NAME)
+        assert monitor is not None
+        assert decisions.listed(connection, monitor.id) == ()
+    if reason is None:
+        assert ask(database, entry, nothing, NOON + 3 * HOUR) is Answer.NOTHING
+        return
+    decision, _ = asked(database, entry, NOON + 3 * HOUR)
+    with reading(database) as connection:
+        assert decision.upto_execution_id == decisions.newest_execution(connection, monitor.id)
+    assert decision.reason is reason
+
+
+def test_no_window_is_read_while_others_wait_to_write(
+    database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading and weighing them takes seconds, of which a transaction that writes must hold none."""
+    options: list[Mapping[str, object]] = []
+    really = of_windows
+
+    def watched(connection: Connection, *given: Any) -> tuple[WindowReadings, ...]:
+        options.append(connection.get_execution_options())
+        return really(connection, *given)
+
+    monkeypatch.setattr(deciding, "of_windows", watched)
+    judged(database, [QUIET] * 3 + [LOUD] * 257)
+    _, run = asked(database, endpoint("volume > 500"), NOON + 260 * HOUR)
+    assert run is not None
+    assert len(options) > 1
+    assert not any(given.get("kedge_writes") for given in options)
 
 
 def test_an_era_that_begins_meanwhile_is_decided_on_next_time(database: Engine) -> None:
@@ -229,14 +321,17 @@ def test_a_schedule_alone_leaves_nothing_to_learn_from(database: Engine) -> None
         by_hand(connection)
 
 
-def by_hand(connection: Connection) -> Run:
+def by_hand(connection: Connection, variant: str | None = None) -> Run:
     return actions.start(
-        connection, NAME, variant=None, time_limit=HOUR, label_horizon=720 * HOUR, now=NOON + HOUR
+        connection, NAME, variant=variant, time_limit=HOUR, label_horizon=720 * HOUR, now=NOON + HOUR
     )
 
 
 def test_a_run_by_hand_is_of_no_schedule(database: Engine) -> None:
     followed(database, "Small", "Large")
+    refused = pytest.raises(actions.ActionError, match=r"^schedule my-schedule has no records to learn from")
+    with writing(database) as connection, refused:
+        by_hand(connection, FOLLOWED)
     with writing(database) as connection:
         first = by_hand(connection)
         assert first.variant == "Small", "the last by name of those with the newest window"
