@@ -59,8 +59,7 @@ def judge_window(connection: Connection, window: Window, bench: Bench, now: date
     hint = skew.scaling(profile, bench.baseline.profile, _inputs(bench))
     new = judgement(profile, found.rejected, bench)
     execution = settle(connection, window, new, bench.ended, now, hint)
-    # a variant that had vanished may be back, and a loss of its quality with it
-    quality_loss.follow(connection, execution, bench.endpoint, now)
+    quality_loss.judged(connection, execution, bench.endpoint, now)
     return execution
 
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
-from baselines.checks.names import DATA_FAULTS, NOT_ASKED, Check
+from baselines.checks.domain import UNCOUNTED
+from baselines.checks.names import DATA_FAULTS, NO_RECORDS, NOT_ASKED, Check
 from config.plurals import counted
 from monitor import skew
+from monitor.checks.profiled import REASONS
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 
 QUIET_WINDOWS = 2
@@ -17,6 +20,10 @@ QUIET_WINDOWS = 2
 REJECTED_SHARE = 0.05
 """A window that loses more of its records than this is a data fault."""
 
+ENOUGH_RECORDS: Final = skew.FEWEST_RECORDS
+"""More than any check wants: where one says nothing of so many, that is for what their values are like."""
+_UNREAD = frozenset({NO_RECORDS, UNCOUNTED, *REASONS})
+"""What is said of values that were not looked at as the check would have it, however many there are."""
 
 _COLUMNS = frozenset({Check.EXTRA_COLUMNS, Check.MISSING_COLUMNS})
 _WHOLLY_BAD = _COLUMNS | {Check.UNIT}
@@ -140,7 +147,9 @@ def shows(kind: IncidentKind, judged: Judged, watched: Watched) -> Shows:
     """What a window says of a kind of trouble of which these checks and features breached.
 
     Few records at night neither breach nor show that a fault is over: quiet is a window in which all that
-    breached was compared, and is fine. What the entry or the baseline does not ask for any more is let go.
+    breached was compared, and is fine. What the entry or the baseline does not ask for any more is let go. So
+    is what can't be compared for the values of a window of enough records: those may stay as they are, and a
+    fault that is not to be seen in them would be open for ever. Drift is not over where the data is at fault.
     """
     if any(breach.kind is kind for breach in breaches(judged.checks, judged.records, judged.rejected)):
         return Shows.BREACH
@@ -149,20 +158,32 @@ def shows(kind: IncidentKind, judged: Judged, watched: Watched) -> Shows:
     if not judged.records or any(row.check in _COLUMNS for row in judged.checks):
         return Shows.NOTHING
     rows = {(row.feature, row.check): row for row in judged.checks}
-    told = {row.feature for row in judged.checks if _tells(row)}
+    has_enough = judged.records >= ENOUGH_RECORDS
+    faulty = {
+        row.feature for row in judged.checks if row.outcome is Outcome.VIOLATED and row.check in DATA_FAULTS
+    }
+
+    def tells(row: CheckRow) -> bool:
+        if row.outcome.is_compared or row.detail in NOT_ASKED:
+            return True
+        return has_enough and _is_for_its_values(row) and row.feature not in faulty
+
+    told = {row.feature for row in judged.checks if tells(row)}
     silent = {row.feature for row in judged.checks} - told
 
     def is_over(pair: tuple[str, str]) -> bool:
         row = rows.get(pair)
         if row is None:  # not asked for any more, unless nothing could be told of this feature
             return pair[0] not in silent
-        return row.outcome is not Outcome.VIOLATED and _tells(row)
+        return row.outcome is not Outcome.VIOLATED and tells(row)
 
     return Shows.QUIET if all(map(is_over, watched)) else Shows.NOTHING
 
 
-def _tells(row: CheckRow) -> bool:
-    return row.outcome.is_compared or row.detail in NOT_ASKED
+def _is_for_its_values(row: CheckRow) -> bool:
+    """Whether it is for what the values are like that a check says nothing, given enough records of them."""
+    nothing = row.outcome in (Outcome.NOT_APPLICABLE, Outcome.INSUFFICIENT_DATA)
+    return nothing and row.detail not in _UNREAD
 
 
 def of_kind(kind: IncidentKind, violated: Watched) -> Watched:

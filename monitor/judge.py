@@ -10,6 +10,7 @@ from baselines.checks.domain import check_domain
 from baselines.checks.names import (
     DISABLED,
     NO_COLUMN,
+    NO_RECORDS,
     NO_STATISTICS,
     NOT_COMPARED,
     OURS_ALONE,
@@ -29,8 +30,6 @@ from monitor.checks.drift import check_drift
 from monitor.checks.profiled import unanswered
 from monitor.checks.unit import check_unit
 from store.records import CheckRow, FeatureResult, Outcome
-
-_NO_RECORDS = "There are no records."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _check_columns(current: Profile, constraints: Constraints, width: int | None
 
 def _absent(name: str, rows: int) -> CheckRow:
     if not rows:
-        return insufficient(name, Check.COMPLETENESS, _NO_RECORDS)
+        return insufficient(name, Check.COMPLETENESS, NO_RECORDS)
     return not_applicable(name, Check.COMPLETENESS, NO_COLUMN)
 
 
@@ -104,7 +103,7 @@ def _check_feature(
     if not config.evaluate_constraints:
         return [not_applicable(name, check, DISABLED) for check in _checks(mode, assume)]
     if column.types.rows == 0:
-        return [insufficient(name, Check.COMPLETENESS, _NO_RECORDS)]
+        return [insufficient(name, Check.COMPLETENESS, NO_RECORDS)]
 
     def against_baseline(check: Check, make: Callable[[ColumnProfile], CheckRow]) -> CheckRow:
         if not config.perform_comparison:

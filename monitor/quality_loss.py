@@ -1,13 +1,14 @@
 """Quality incidents: what labels show a model to have lost, from all windows of its era that were measured.
 
 Labels come in any order and measure a window again and again. So which incident is open follows from what is
-measured now, and from nothing else: not from the order in which it was, nor from what was open before.
+measured now, and from nothing else: not from the order in which it was, nor from what was open before. Of a
+loss that is longer than what is read at a time, only its beginning and its count go on from what was open.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -21,6 +22,8 @@ from store.records import CheckRow, Execution, ExecutionKind, Incident, Incident
 _PAGE = 32
 _SILENT: Final = 500
 """Windows without a breach, beyond which nobody looks for the one that they would be about."""
+_READ_AT_MOST: Final = 1000
+"""So many measured windows are read for a loss, which is done under the endpoint's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,11 @@ def _interval(metric: str, metrics: Iterable[MetricRow]) -> tuple[float, float] 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A loss of quality that lasts: its first and last breached window, how many they are, and how bad."""
+    """A loss of quality that lasts: its first and last breached window, how many they are, and how bad.
+
+    `starts` are those of the breached windows, newest first. It is not whole where nobody has read on to its
+    beginning.
+    """
 
     first: datetime
     last: datetime
@@ -76,13 +83,19 @@ class Loss:
     severity: float
     features: tuple[str, ...]
     summary: str
+    starts: tuple[datetime, ...]
+    is_whole: bool = True
 
 
 def lasting(newest_first: Iterable[Measured]) -> Loss | None:
     """The loss that no two windows in a row show to be over; the windows of an era, the newest first."""
     breached: list[Measured] = []
     between: list[Measured] = []
-    for window in newest_first:
+    is_whole = True
+    for count, window in enumerate(newest_first):
+        if count == _READ_AT_MOST:
+            is_whole = False
+            break
         if not window.violated:
             between.append(window)
             fine = sum(each.is_fine for each in between)
@@ -93,10 +106,24 @@ def lasting(newest_first: Iterable[Measured]) -> Loss | None:
             break
         breached.append(window)
         between = []
-    return _loss(breached) if breached else None
+    return _loss(breached, is_whole) if breached else None
 
 
-def _loss(newest_first: Sequence[Measured]) -> Loss:
+def continued(loss: Loss, standing: Incident) -> Loss:
+    """A loss that is longer than what was read of it, with what the standing incident knows of the rest."""
+    if loss.is_whole or standing.first_window >= loss.first:
+        return loss
+    since = sum(start > standing.last_window for start in loss.starts)
+    return replace(
+        loss,
+        first=standing.first_window,
+        windows=max(loss.windows, standing.breached_windows + since),
+        severity=max(loss.severity, standing.severity),
+        features=tuple(sorted({*loss.features, *standing.features})),
+    )
+
+
+def _loss(newest_first: Sequence[Measured], is_whole: bool) -> Loss:
     newest = newest_first[0]
     worst = max(newest.violated, key=_beyond)
     names = ", ".join(row.feature for row in newest.violated)
@@ -108,6 +135,8 @@ def _loss(newest_first: Sequence[Measured]) -> Loss:
         features=tuple(sorted({row.feature for each in newest_first for row in each.violated})),
         summary=f"Quality loss on {names}; the worst is {worst.feature}, "
         f"{worst.value:.4g} against a threshold of {worst.threshold:.4g}.",
+        starts=tuple(each.start for each in newest_first),
+        is_whole=is_whole,
     )
 
 
@@ -117,8 +146,18 @@ def _beyond(row: CheckRow) -> float:
     return abs(value - threshold) / abs(threshold) if threshold else abs(value)
 
 
+def judged(connection: Connection, execution: Execution, endpoint: Endpoint, now: datetime) -> None:
+    """Bring the quality incident up to date after a window was judged, which measures nothing.
+
+    It is another one only where the entry asks for none any more, or where a variant that had vanished is
+    back, and a loss of its quality with it. The common window reads nothing of those that were measured.
+    """
+    if endpoint.quality_baseline is None or _may_be_back(connection, execution):
+        follow(connection, execution, endpoint, now)
+
+
 def follow(connection: Connection, execution: Execution, endpoint: Endpoint, now: datetime) -> None:
-    """Bring the quality incident of a window's variant and era up to date, as it is measured or judged."""
+    """Bring the quality incident of a window's variant and era up to date, as it is measured."""
     era = (execution.monitor_id, execution.variant, execution.deployment_id)
     standing = _open(connection, era)
     if endpoint.quality_baseline is None:
@@ -149,6 +188,7 @@ def follow(connection: Connection, execution: Execution, endpoint: Endpoint, now
             execution_id=execution.id,
             now=now,
         )
+    loss = continued(loss, standing)
     incidents.restate(
         connection,
         standing,
@@ -188,6 +228,17 @@ def _has_vanished(connection: Connection, era: tuple[int, str, int]) -> bool:
     if not newest:
         return False
     after = executions.starts_after(connection, era[0], era[2], newest[0].start, QUIET_WINDOWS)
+    return len(after) == QUIET_WINDOWS
+
+
+def _may_be_back(connection: Connection, execution: Execution) -> bool:
+    """Whether a variant's newest window comes after two in which others may have had records, and it none."""
+    era = (execution.monitor_id, execution.variant, execution.deployment_id)
+    last = executions.before(connection, *era, execution.start, 1)
+    if not last or executions.after(connection, *era, execution.start, 1):
+        return False
+    # this window is among them: one too many is asked about here, and none too few
+    after = executions.starts_after(connection, era[0], era[2], last[0].start, QUIET_WINDOWS)
     return len(after) == QUIET_WINDOWS
 
 

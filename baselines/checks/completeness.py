@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baselines.checks.names import NO_COMPLETENESS, Check, insufficient, not_applicable, percent
+from baselines.checks.names import NO_COMPLETENESS, NO_RECORDS, Check, insufficient, not_applicable, percent
 from baselines.constraints import FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from store.records import CheckRow, Outcome
@@ -14,7 +14,7 @@ def check_completeness(column: ColumnProfile, constraint: FeatureConstraints) ->
     if expected is None:
         return not_applicable(name, Check.COMPLETENESS, NO_COMPLETENESS)
     if column.num_present + column.num_missing == 0:
-        return insufficient(name, Check.COMPLETENESS, "There are no records.")
+        return insufficient(name, Check.COMPLETENESS, NO_RECORDS)
     observed = column.completeness
     if observed < expected:
         detail = (

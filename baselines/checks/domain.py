@@ -8,7 +8,7 @@ from baselines.profile.categories import BOUND
 from baselines.profile.column import ColumnProfile
 from store.records import CheckRow, Outcome
 
-_UNCOUNTED = (
+UNCOUNTED = (
     f"There are more than {BOUND} different values, "
     "and those that the constraints list were not counted apart."
 )
@@ -26,7 +26,7 @@ def check_domain(column: ColumnProfile, constraint: FeatureConstraints, threshol
     if share is None and (most := _most_inside(column, domain)) < threshold:
         share = most
     if share is None:
-        return insufficient(name, Check.DOMAIN, _UNCOUNTED)
+        return insufficient(name, Check.DOMAIN, UNCOUNTED)
     if share < threshold:
         # the wording that parsers in the wild read, with its trailing space
         detail = f"Value: {printed(share)} does not meet the constraint requirement! "

@@ -38,6 +38,7 @@ NO_UNIT = "Only numbers have a unit."
 NO_COMPLETENESS = "The constraints ask for no completeness."
 NO_DOMAIN = "The constraints list no values for this feature."
 NO_SIGN = "The constraints allow numbers below 0."
+NO_RECORDS = "There are no records."
 NOT_ASKED = frozenset(
     {
         NOT_COMPARED,

@@ -6,8 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from baselines.checks.names import DISABLED, Check
-from monitor.incidents import QUIET_WINDOWS, Breach, Decision, Judged, Shows, breaches, decide, shows
+from baselines.checks.domain import UNCOUNTED
+from baselines.checks.names import DISABLED, NO_RECORDS, Check
+from monitor.checks.profiled import REASONS
+from monitor.incidents import (
+    ENOUGH_RECORDS,
+    QUIET_WINDOWS,
+    Breach,
+    Decision,
+    Judged,
+    Shows,
+    breaches,
+    decide,
+    shows,
+)
 from store.records import CheckRow, Incident, IncidentKind, Outcome
 from tests.clock import HOUR, NOON
 
@@ -126,6 +138,43 @@ class TestWhatAWindowShows:
         assert shows(IncidentKind.DATA_FAULT, Judged((elsewhere,), 12, 0), UNIT) is Shows.QUIET, "excluded"
         empty = said(Check.COMPLETENESS, Outcome.INSUFFICIENT_DATA)
         assert shows(IncidentKind.DATA_FAULT, Judged((empty, elsewhere), 12, 0), UNIT) is Shows.NOTHING
+
+    @pytest.mark.parametrize(
+        ("check", "outcome", "detail"),
+        [
+            (Check.DATA_TYPE, Outcome.INSUFFICIENT_DATA, "No value of this feature is present."),
+            (
+                Check.UNIT,
+                Outcome.NOT_APPLICABLE,
+                "Values on both sides of zero are not compared by a factor.",
+            ),
+            (Check.UNIT, Outcome.NOT_APPLICABLE, "Many of the values are zero."),
+            (Check.UNIT, Outcome.INSUFFICIENT_DATA, "Too few values: 3."),
+        ],
+    )
+    def test_a_fault_is_over_where_many_records_have_no_values_to_show_it(
+        self, check: Check, outcome: Outcome, detail: str
+    ) -> None:
+        """The values may stay so, and a data fault forbids to retrain for as long as it is open."""
+        rows = (said(Check.DRIFT, Outcome.OK, "b"), said(check, outcome, detail=detail))
+        watched = frozenset({("a", check)})
+        few, many = ENOUGH_RECORDS - 1, ENOUGH_RECORDS
+        assert shows(IncidentKind.DATA_FAULT, Judged(rows, few, 0), watched) is Shows.NOTHING, "at night"
+        assert shows(IncidentKind.DATA_FAULT, Judged(rows, many, 0), watched) is Shows.QUIET
+
+    def test_what_was_not_looked_at_or_failed_shows_nothing_of_however_many(self) -> None:
+        for reason in (NO_RECORDS, UNCOUNTED, *REASONS):
+            row = said(Check.UNIT, Outcome.INSUFFICIENT_DATA, detail=reason)
+            assert shows(IncidentKind.DATA_FAULT, Judged((row,), 100_000, 0), UNIT) is Shows.NOTHING, reason
+        failed = said(Check.UNIT, Outcome.ERROR)
+        assert shows(IncidentKind.DATA_FAULT, Judged((failed,), 100_000, 0), UNIT) is Shows.NOTHING
+
+    def test_drift_is_not_over_where_the_data_is_at_fault(self) -> None:
+        drifting = frozenset({("a", Check.DRIFT)})
+        texts = said(Check.DRIFT, Outcome.NOT_APPLICABLE, detail="no value is a number.")
+        broken = said(Check.DATA_TYPE, Outcome.VIOLATED)
+        assert shows(IncidentKind.DRIFT, Judged((broken, texts), 1000, 0), drifting) is Shows.NOTHING
+        assert shows(IncidentKind.DRIFT, Judged((texts,), 1000, 0), drifting) is Shows.QUIET
 
     def test_no_records_and_wrong_columns_show_nothing_of_features(self) -> None:
         drifting = frozenset({("a", Check.DRIFT)})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 from config.model import Endpoint
+from monitor import quality_loss
 from monitor.eras import InForce
 from monitor.quality_loss import Measured, lasting
 from store import attention, executions, incidents, monitors
@@ -263,3 +264,74 @@ def test_a_model_as_good_as_ever_loses_nothing(watch: Watch) -> None:
 def test_a_metric_that_is_never_known_keeps_no_loss_of_another_open() -> None:
     story = [measured(0, V, GONE), measured(1, Q, GONE), measured(2, Q, GONE)]
     assert lasting(reversed(story)) is None
+
+
+def test_a_window_that_is_judged_reads_nothing_of_those_that_were_measured(
+    watch: Watch, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is done under the lease, and a loss that lasts would be read back to its beginning each time."""
+    story(watch, endpoint, BAD, BAD)
+    walks: list[object] = []
+    really = quality_loss._measured
+
+    def counted(*given: Any) -> Iterator[Measured]:
+        walks.append(given)
+        return really(*given)
+
+    monkeypatch.setattr(quality_loss, "_measured", counted)
+    answered(watch, 2, 3, 4)
+    assert watch.fine(endpoint, NOON + 7 * MINUTE).judged == 3
+    assert walks == []
+    assert [one.closed_at for one in watch.incidents()] == [None]
+    labelled(watch, 2, BAD)
+    watch.fine(endpoint, NOON + 8 * MINUTE)
+    assert len(walks) == 1
+    assert watch.incidents()[0].breached_windows == 3
+
+
+def test_of_a_long_loss_no_more_is_read_than_a_bound() -> None:
+    read: list[int] = []
+
+    def era() -> Iterator[Measured]:
+        for at in range(3000, 0, -1):
+            read.append(at)
+            yield measured(at, V)
+
+    found = lasting(era())
+    assert found is not None
+    assert (found.windows, found.is_whole) == (1000, False)
+    assert len(read) <= 1001
+
+
+def test_a_longer_loss_goes_on_from_the_incident_that_stands(
+    watch: Watch, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality_loss, "_READ_AT_MOST", 3)
+    story(watch, endpoint, *[BAD] * 6)
+    (incident,) = watch.incidents()
+    assert (incident.first_window, incident.last_window) == (NOON, NOON + 5 * MINUTE)
+    assert (incident.breached_windows, incident.closed_at) == (6, None)
+    labelled(watch, 4, BAD, rows=30, name="b")
+    watch.fine(endpoint, NOON + 10 * MINUTE)
+    assert watch.incidents()[0].breached_windows == 6, "one that is counted already"
+    answered(watch, 6, 7)
+    labelled(watch, 6, GOOD)
+    labelled(watch, 7, GOOD)
+    watch.fine(endpoint, NOON + 11 * MINUTE)
+    assert watch.incidents()[0].closed_at == NOON + 11 * MINUTE
+
+
+def test_a_loss_that_labels_of_a_vanished_variant_showed_opens_once_it_is_back(
+    watch: Watch, endpoint: Endpoint
+) -> None:
+    watch.yard.capture("abalone", records(0, NOON, ROWS), variant="blue")
+    watch.fine(endpoint, NOON + 2 * MINUTE)
+    for minute in (1, 2):
+        watch.yard.capture("abalone", records(minute, NOON + minute * MINUTE, ROWS), variant="green")
+        watch.fine(endpoint, NOON + (minute + 2) * MINUTE)
+    labelled(watch, 0, BAD)
+    watch.fine(endpoint, NOON + 5 * MINUTE)
+    assert watch.incidents() == ()
+    watch.yard.capture("abalone", records(5, NOON + 5 * MINUTE, ROWS), variant="blue")
+    watch.fine(endpoint, NOON + 7 * MINUTE)
+    assert [(one.variant, one.closed_at) for one in watch.incidents()] == [("blue", None)]
