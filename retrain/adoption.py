@@ -22,6 +22,8 @@ _UNSEEN = timedelta(days=1)
 _NOT_PUT_BACK = "The parameters that name it could not be put back: set them by hand."
 _IS_BACK = "back"
 """Among the run's effects once the endpoint is on its earlier config, in the transaction of that era."""
+_IS_REPLACED = "replaced"
+"""Among the run's effects since its owner was first seen to have gone back by hand."""
 REALISED = "realised"
 """The name of labelled windows as a data set."""
 
@@ -138,8 +140,12 @@ def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run |
     words = f"{why}. {told}" if found is Look.WORSE else f"{why}: whether it helped is not known."
     if bench.eras()[-1].endpoint_config == run.old_endpoint_config:
         words = ends.rejected(run, bench, words, words) if found is Look.WORSE else words
+        if not bench.effects.is_answered(_IS_REPLACED):
+            # the run itself was last moved when it was deployed, which may be longer ago than a day
+            with bench.lease.transaction() as connection:
+                bench.effects.note(connection, _IS_REPLACED)
         is_put_back = parameters.attempted(parameters.put_back, run, bench)
-        if not is_put_back and bench.now <= run.updated_at + parameters.PATIENCE:
+        if not is_put_back and bench.effects.answered_within(_IS_REPLACED, parameters.PATIENCE):
             return None
         words = words if is_put_back else f"{words} {_NOT_PUT_BACK}"
     return bench.move(run, RunState.ADOPTED, RunReason.OVERTAKEN, words, helped=helped)

@@ -80,7 +80,9 @@ def rejected(
         return _request(package or "", words, end)
 
     def call(asked: dict[str, Any]) -> None:
-        registry.decline(sagemaker, asked["package"], asked["words"])
+        # earlier releases wrote down neither, and then what is on record by now is what they were to send
+        if version := asked.get("package") or package:
+            registry.decline(sagemaker, version, asked.get("words") or words)
 
     try:
         bench.effects.once(_CALL, request, call)

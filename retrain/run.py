@@ -86,6 +86,11 @@ def _advance(world: World, run: Run, endpoint: Endpoint, *, is_gone: bool = Fals
             log.warning("lease_lost", run=run.name, reason=str(error))
         except StoppingError:
             log.info("run_rests", run=run.name)
+        except StoreError:
+            raise
+        except Exception:
+            # how a run ends may be what crashes: it is tried again next round, and the others go on
+            log.exception("run_crashed", run=run.name)
         return made
 
 

@@ -165,11 +165,16 @@ def test_they_name_the_champion_again_when_its_owner_takes_the_new_model_out(
     assert told(rig) == []
 
 
+@pytest.mark.parametrize("days", [0, 3], ids=["at once", "days later"])
 @pytest.mark.parametrize("hours", [1, 25])
-def test_what_was_taken_out_is_over_once_they_answer_or_after_a_day(breached: Rig, hours: int) -> None:
+def test_what_was_taken_out_is_over_once_they_answer_or_after_a_day(
+    breached: Rig, hours: int, days: int
+) -> None:
+    """A day after it was taken out, however long it was deployed."""
     rig = wanting(breached)
     published(rig)
     answers_again = unanswered(rig, "PutParameter")
+    rig.clock.at += days * 24 * HOUR
     rig.taken_out()
     rig.act()
     assert rig.runs()[0].state is RunState.DEPLOYED

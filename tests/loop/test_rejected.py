@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from retrain import actions
+from retrain import actions, registry
 from retrain.bench import Bench
-from store import runs
-from store.engine import reading
+from store import deployments, monitors, runs
+from store.engine import reading, writing
 from store.retraining import Run, RunReason, RunState
 from tests.faults import Fault
 from tests.loop import world
@@ -166,3 +167,76 @@ def test_a_way_back_that_is_gone_is_not_asked_about_again(breached: Rig) -> None
         run = breached.until(RunState.ROLLED_BACK, RunState.FAILED)
     assert run.state is RunState.ROLLED_BACK
     assert REFUSED in run.told
+
+
+@pytest.mark.parametrize(
+    ("say", "state"), [(actions.cancel, RunState.CANCELLED), (actions.reject, RunState.DECLINED)]
+)
+def test_a_rejection_that_an_earlier_release_wrote_down_is_made(
+    breached: Rig, say: Callable[..., Run], state: RunState
+) -> None:
+    """It wrote down that it was to reject, and neither what nor with which words, and was killed."""
+    breached.retrain = {"approval": "manual"}
+    run = breached.until(RunState.REGISTERED)
+    with writing(breached.engine) as connection:
+        runs.intend(connection, run.id, "decline", "{}", breached.clock.at)
+    breached.say(say)
+    breached.act()
+    assert breached.runs()[0].state is state
+    assert breached.packages() == {run.model_package: "Rejected"}
+
+
+def test_a_rejection_that_was_written_down_of_no_version_that_is_known_keeps_no_run(breached: Rig) -> None:
+    """An answer named it that was not to be used, and is not on record."""
+    breached.with_state_machine()
+    run = breached.until(RunState.STARTED)
+    with writing(breached.engine) as connection:
+        runs.intend(connection, run.id, "decline", "{}", breached.clock.at)
+    breached.say(actions.cancel)
+    assert breached.until(RunState.CANCELLED).told == "Cancelled by hand."
+
+
+def cancelled_elsewhere(rig: Rig, name: str) -> int:
+    """A run of another endpoint that a person has cancelled."""
+    now = rig.clock.at
+    with writing(rig.engine) as connection:
+        monitor_id = monitors.register(connection, name, "", now).id
+        era = deployments.begin(
+            connection, monitor_id, started_at=now, endpoint_config=None, model_package=None
+        )
+        run = runs.request(
+            connection,
+            monitor_id=monitor_id,
+            endpoint=name,
+            variant="AllTraffic",
+            deployment_id=era.id,
+            incident_id=None,
+            reason=RunReason.BY_HAND,
+            told="",
+            change_at=now,
+            deadline=now,
+            now=now,
+        )
+        assert runs.say(connection, run.id, "cancel", [RunState.REQUESTED])
+    return run.id
+
+
+def test_a_run_whose_very_end_crashes_stays_with_itself(losing: Rig) -> None:
+    """Its time is over, and so it is to be ended, which crashes again: the runs after it go on."""
+
+    def crash(*_: object) -> None:
+        raise KeyError("a bug")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(registry, "decline", crash)
+        run = losing.until(RunState.TRAINED)
+        losing.clock.at = run.deadline + timedelta(days=30)
+        other = cancelled_elsewhere(losing, "other")
+        endpoints = [losing.endpoint, losing.endpoint.model_copy(update={"name": "other"})]
+        assert losing.executor.round(endpoints) == 1
+        with reading(losing.engine) as connection:
+            ended = runs.by_id(connection, other)
+        assert ended is not None
+        assert ended.state is RunState.CANCELLED
+        assert losing.runs()[0].state is RunState.TRAINED
+    assert losing.until(RunState.LOST).reason is RunReason.NOT_BETTER
