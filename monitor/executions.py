@@ -15,7 +15,7 @@ from baselines.profile.profile import Profile
 from baselines.versions import LoadedBaseline
 from config.distance import Distance
 from config.model import Endpoint
-from monitor import around, evidence, quality_loss, skew
+from monitor import evidence, neighbours, quality_loss, skew
 from monitor.incidents import QUIET_WINDOWS, Breach, Decision, Judged, Shows, breaches, decide, of_kind, shows
 from monitor.judge import Verdict, judge
 from monitor.violations import completion_message
@@ -199,7 +199,7 @@ def _close_vanished(connection: Connection, execution: Execution, now: datetime)
                 now=now,
                 last_window=None
                 if incident.kind is IncidentKind.QUALITY
-                else around.last_of(connection, incident, now),
+                else neighbours.last_of(connection, incident, now),
             )
 
 
@@ -288,7 +288,7 @@ def _begin(
     """Open an incident of a breach, or go on with the one that is open."""
     violated = {(row.feature, row.check) for row in judged.checks if row.outcome is Outcome.VIOLATED}
     what = of_kind(breach.kind, frozenset(violated))
-    after = around.quiet_after(connection, execution, breach.kind, what)
+    after = neighbours.quiet_after(connection, execution, breach.kind, what)
     decision, _ = decide(open_incident, breach, execution.start, 0, len(after))
     if decision is Decision.OPEN:
         incidents.add(
@@ -322,18 +322,18 @@ def _end(
     connection: Connection, execution: Execution, judged: Judged, incident: Incident, now: datetime
 ) -> None:
     """Close an incident where this window, with those around it, shows that it is over."""
-    what = around.watched(connection, incident)
+    what = neighbours.watched(connection, incident)
     quiet = shows(incident.kind, judged, what) is Shows.QUIET
     before: tuple[Execution, ...] = ()
     after: tuple[Execution, ...] = ()
     if quiet and execution.start > incident.last_window:
-        before = around.quiet_before(connection, execution, incident, what)
-        after = around.quiet_after(connection, execution, incident.kind, what)
+        before = neighbours.quiet_before(connection, execution, incident, what)
+        after = neighbours.quiet_after(connection, execution, incident.kind, what)
     decision, reason = decide(incident, None, execution.start, len(before), len(after), quiet=quiet)
     if decision is not Decision.CLOSE:
         return
     proof = min((each.start for each in before), default=execution.start)
-    last = around.last_of(connection, incident, proof)
+    last = neighbours.last_of(connection, incident, proof)
     if last > incident.last_window:
         reason = f"{reason} Those up to {last:%Y-%m-%d %H:%M}, which show neither, belong to it."
     incidents.close(

@@ -49,15 +49,8 @@ class Answer(StrEnum):
     """There is no variant to decide on, whatever was judged."""
 
 
-def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, now: datetime) -> bool:
-    """Ask the policy if there are executions, or whole new data, that it has not seen; says whether it
-    requested a run.
-    """
-    return ask(engine, endpoint, reference, now) is Answer.RUN
-
-
-def ask(engine: Engine, endpoint: Endpoint, reference: Reference, now: datetime) -> Answer:
-    """The same, and says what came of it."""
+def decide_endpoint(engine: Engine, endpoint: Endpoint, reference: Reference, now: datetime) -> Answer:
+    """Ask the policy about executions, or whole new data, that it has not seen; says what came of it."""
     retrain = endpoint.retrain
     if retrain is None:
         return Answer.NO_RUN

@@ -12,7 +12,7 @@ from config.model import Endpoint
 from objects import PlaceError, open_place
 from retrain.aws_calls import CallError
 from retrain.bench import World
-from retrain.deciding import Answer, ask
+from retrain.deciding import Answer, decide_endpoint
 from retrain.new_data import look
 from retrain.reference import References
 from retrain.run import advance
@@ -73,7 +73,7 @@ class Executor:
     def _decide(self, endpoint: Endpoint, seen: tuple[str, int]) -> None:
         """Ask its policy; what goes wrong at one endpoint is no other's."""
         try:
-            answer = ask(
+            answer = decide_endpoint(
                 self.world.engine, endpoint, partial(self._references.of, endpoint), self.world.clock.now()
             )
             if answer is Answer.NOTHING:

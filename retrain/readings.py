@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from config.expressions import Metrics, Reading
 from config.metrics import DRIFT_CHECK, METRICS
-from retrain.tested import tested_features
+from retrain.chi_squared import tested_features
 from store import executions
 from store.records import (
     CheckRow,

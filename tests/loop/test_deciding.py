@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from retrain import actions
-from retrain.deciding import decide_endpoint
+from retrain.deciding import Answer, decide_endpoint
 from store import incidents, monitors
 from store.engine import reading, writing
 from store.records import Deployment, IncidentKind
@@ -150,7 +150,7 @@ def test_nobody_is_asked_about_an_era_without_traffic(rig: Rig) -> None:
         asked.append(era)
         return {}
 
-    assert not decide_endpoint(rig.engine, rig.endpoint, registry, rig.clock.at)
+    assert decide_endpoint(rig.engine, rig.endpoint, registry, rig.clock.at) is Answer.NOTHING
     assert asked == []
     assert reasons(rig) == [DecisionReason.NO_BREACH]
     rig.pass_hours("quiet", "quiet", "quiet")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from config.model import Endpoint
 from retrain import actions, deciding, recorded
-from retrain.deciding import Answer, ask, decide_endpoint
+from retrain.deciding import Answer, decide_endpoint
 from retrain.readings import WindowReadings, of_windows
 from retrain.simulation import simulate
 from store import decisions, deployments, executions, incidents, monitors, runs, windows
@@ -94,7 +94,7 @@ def test_a_decision_says_of_all_that_it_saw_that_it_did(database: Engine) -> Non
             hour(connection, monitor, era, 1, verdict(records=LOUD))
         return {}
 
-    assert decide_endpoint(database, entry, slow, NOON + 2 * HOUR)
+    assert decide_endpoint(database, entry, slow, NOON + 2 * HOUR) is Answer.RUN
     with reading(database) as connection:
         monitor = monitors.by_name(connection, NAME)
         assert monitor is not None
@@ -164,13 +164,13 @@ def test_what_moved_since_the_windows_were_read_is_asked_about_again(
     entry = endpoint("volume > 500", cooldown="3h")
     judged(database, [LOUD])
     meanwhile(monkeypatch, happens)
-    assert not decide_endpoint(database, entry, nothing, NOON + 3 * HOUR)
+    assert decide_endpoint(database, entry, nothing, NOON + 3 * HOUR) is Answer.NO_RUN
     with reading(database) as connection:
         monitor = monitors.by_name(connection, NAME)
         assert monitor is not None
         assert decisions.listed(connection, monitor.id) == ()
     if reason is None:
-        assert ask(database, entry, nothing, NOON + 3 * HOUR) is Answer.NOTHING
+        assert decide_endpoint(database, entry, nothing, NOON + 3 * HOUR) is Answer.NOTHING
         return
     decision, _ = asked(database, entry, NOON + 3 * HOUR)
     with reading(database) as connection:
@@ -209,7 +209,7 @@ def test_an_era_that_begins_meanwhile_is_decided_on_next_time(database: Engine) 
             hour(connection, monitor, new, 1, verdict(records=LOUD))
         return {}
 
-    assert not decide_endpoint(database, entry, slow, NOON + 2 * HOUR)
+    assert decide_endpoint(database, entry, slow, NOON + 2 * HOUR) is Answer.NO_RUN
     decision, run = asked(database, entry, NOON + 2 * HOUR)
     assert run is not None
     assert decision.deployment_id == run.deployment_id
@@ -316,7 +316,7 @@ def test_what_a_followed_schedule_saw_retrains_the_model_that_it_saw(database: E
 
 def test_a_schedule_alone_leaves_nothing_to_learn_from(database: Engine) -> None:
     followed(database)
-    assert not decide_endpoint(database, endpoint("violations > 0"), nothing, NOON + HOUR)
+    assert decide_endpoint(database, endpoint("violations > 0"), nothing, NOON + HOUR) is Answer.NOTHING
     with writing(database) as connection, pytest.raises(actions.ActionError, match="nothing to learn from"):
         by_hand(connection)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from config.model import Endpoint
 from retrain import executor
 from retrain.bench import World
-from retrain.deciding import Answer, ask
+from retrain.deciding import Answer, decide_endpoint
 from retrain.executor import Executor
 from store import deployments, monitors
 from store.engine import StoreError, writing
@@ -49,7 +49,7 @@ def test_a_deadlock_at_one_endpoint_is_not_the_others(
         asked.append(each.name)
         raise StoreError("the database did not answer (deadlock detected)")
 
-    monkeypatch.setattr(executor, "ask", meets)
+    monkeypatch.setattr(executor, "decide_endpoint", meets)
     acting.round([endpoint("volume > 500"), other])
     assert asked == [NAME, other.name]
 
@@ -70,10 +70,10 @@ def test_where_there_is_nothing_to_decide_on_it_is_asked_once(
     answers: list[Answer] = []
 
     def counted(*given: Any) -> Answer:
-        answers.append(ask(*given))
+        answers.append(decide_endpoint(*given))
         return answers[-1]
 
-    monkeypatch.setattr(executor, "ask", counted)
+    monkeypatch.setattr(executor, "decide_endpoint", counted)
     entry = endpoint("volume > 500")
     for _ in range(3):
         acting.round([entry])
