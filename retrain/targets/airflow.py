@@ -121,21 +121,26 @@ class AirflowTarget:
         """See `Target.status`."""
         what = f"read {handle}"
         found = self._asked(what, Request("GET", f"/{handle}"))
+        ended_by_us = str(found.get("note") or "").startswith(_CANCELLED)
         match found.get("state"):
             case "success":
-                return self._output(what, handle)
-            case "failed" if str(found.get("note") or "").startswith(_CANCELLED):
+                return self._output(what, handle, ended_by_us)
+            case "failed" if ended_by_us:
                 return Cancelled()
             case "failed":
                 return self._failure(what, handle)
             case _:  # queued, running
                 return Running()
 
-    def _output(self, what: str, handle: str) -> Status:
+    def _output(self, what: str, handle: str, ended_by_us: bool) -> Status:
         entry = f"/{handle}/taskInstances/{quote(self._answer, safe='')}/xcomEntries/return_value"
         # Airflow 2 gives Python's spelling of the value where it is not asked for the value itself
         found = self._asked_if_there(what, Request("GET", entry, query={"stringify": "false"}))
         if found is None or found.get("value") is None:
+            if ended_by_us:
+                # ending a run skips its tasks, and a scheduler that sees nothing but skipped ones before the
+                # run is `failed` takes it for a success
+                return Cancelled()
             cause = (
                 f"the DAG ended well and its task {self._answer} left no return_value: let it return the "
                 "output, or name another task with answer: TASK"

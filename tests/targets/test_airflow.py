@@ -178,11 +178,21 @@ def test_cancelling_ends_it_and_says_why_and_again_changes_nothing(rig: Rig, han
     assert isinstance(target.status(handles["well"]), Succeeded)
 
 
+def test_a_run_that_was_cancelled_is_so_where_airflow_took_its_skipped_tasks_for_a_success(rig: Rig) -> None:
+    target = rig.target()
+    handle = target.start("kedge-raced-1", conf("kedge-raced-1", "never"))
+    target.cancel(handle, "by hand")
+    api = AirflowHttp(rig.server.url, rig.credentials)
+    assert api.ask("end", Request("PATCH", f"/{handle}", {"state": "success"})).status == 200
+    eventually(lambda: rig.get(f"/{handle}")["state"] == "success")
+    assert target.status(handle) == Cancelled()
+
+
 def test_a_run_that_somebody_ended_in_airflow_is_told(rig: Rig) -> None:
     handle = rig.target().start("kedge-ended-1", conf("kedge-ended-1", "never"))
     api = AirflowHttp(rig.server.url, rig.credentials)
     assert api.ask("end", Request("PATCH", f"/{handle}", {"state": "failed"})).status == 200
-    assert isinstance(rig.target().status(handle), Failed)
+    assert isinstance(end_of(rig.target(), handle), Failed)
 
 
 def test_a_paused_dag_is_told_and_gets_no_run_that_would_wait_unseen(rig: Rig) -> None:
@@ -239,7 +249,7 @@ def test_mwaa_is_the_same_by_another_way(rig: Rig, handles: dict[str, str]) -> N
         with pytest.raises(TargetError, match="with another conf"):
             target.start(name, conf(name, "well"))
         target.cancel(handle, "by hand")
-        assert target.status(handle) == Cancelled()
+        assert end_of(target, handle) == Cancelled()
         assert end_of(target, handles["well"]) == rig.target().status(handles["well"])
         assert end_of(target, handles["badly"]) == rig.target().status(handles["badly"])
         with pytest.raises(TargetError, match="answered 404") as told:
