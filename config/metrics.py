@@ -33,11 +33,6 @@ class Metric:
         """Whether it is the model's, and waits for labels."""
         return bool(self.problems)
 
-    @property
-    def is_of_challengers(self) -> bool:
-        """Whether a challenger can be judged by it."""
-        return ProblemType.REGRESSION in self.problems
-
 
 def _of(problem: ProblemType, *others: ProblemType) -> frozenset[ProblemType]:
     return frozenset((problem, *others))
@@ -79,6 +74,14 @@ METRICS: Final[dict[str, Metric]] = {
 
 LOWER_IS_BETTER: Final = frozenset({"rmse", "mae", "false_positive_rate", "false_negative_rate"})
 """The metrics of quality that grow as a model gets worse; the others fall."""
+_USUAL: Final = {
+    ProblemType.REGRESSION: "rmse < champion",
+    ProblemType.BINARY_CLASSIFICATION: "f1 > champion",
+    ProblemType.MULTICLASS_CLASSIFICATION: "weighted_f1 > champion",
+}
+"""What is proposed where an owner judges by a metric of another kind of model."""
+OF_PROBABILITIES: Final = "auc"
+"""The metric that only probabilities tell."""
 SHARES: Final = frozenset({"drifted_features_share", "missing", "rejected_share"})
 """The metrics that lie between 0 and 1."""
 DRIFT_CHECK: Final = "baseline_drift_check"
@@ -161,16 +164,11 @@ def check_metric(name: str, problem: ProblemType) -> str | None:
     return None
 
 
-def check_challenger(problem: ProblemType) -> str | None:
-    """Why no challenger can be judged where the model is of this kind, in a sentence, or None."""
-    of_challengers = {name: metric for name, metric in METRICS.items() if metric.is_of_challengers}
-    if any(problem in metric.problems for metric in of_challengers.values()):
+def check_judging(accept: Condition, problem: ProblemType) -> str | None:
+    """Why a challenger of this kind can't be judged by a condition, in a sentence, or None."""
+    if (told := check_problem(accept, problem)) is None:
         return None
-    known = ", ".join(of_challengers)
-    return (
-        f"a challenger is judged by {known}, and none of them is a metric of {problem}; "
-        "write dry_run: true, which decides and opens no run"
-    )
+    return f"a challenger is judged by {accept}, and {told}; write accept: {_USUAL[problem]}"
 
 
 def check_acceptance(condition: Condition) -> str | None:
@@ -179,8 +177,8 @@ def check_acceptance(condition: Condition) -> str | None:
     told = next((told for each in named if (told := _complaint(_without_dataset(each)))), None)
     if told is not None:
         return told
-    if not all(METRICS[each.metric].is_of_challengers for each in named):
-        known = ", ".join(name for name, metric in METRICS.items() if metric.is_of_challengers)
+    if not all(METRICS[each.metric].is_quality for each in named):
+        known = ", ".join(name for name, metric in METRICS.items() if metric.is_quality)
         return f"a challenger is judged by its quality alone; write a condition on {known}"
     if any(each.against is Reference.BASELINE for each in named):
         return "a challenger is held against the champion or a number; write rmse < champion"

@@ -14,11 +14,12 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 
 from config import addresses, cron, durations
 from config.assumptions import Assume
+from config.conditions import Condition, comparisons
 from config.distance import Distance
 from config.errors import MisfitError
 from config.feature_names import Columns, misnamed, outputs_of
 from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
-from config.metrics import check_challenger, check_metric, check_problem, is_of_quality
+from config.metrics import OF_PROBABILITIES, check_judging, check_metric, check_problem, is_of_quality
 from config.problem import ProblemType, problem_of
 from config.retraining import Retrain
 
@@ -279,13 +280,27 @@ class Endpoint(Part):
         for index, condition in enumerate(self.retrain.when):
             if (told := check_problem(condition, self.problem)) is not None:
                 raise MisfitError(told + assumed, "retrain", "when", index)
+            self._has_probabilities_for(condition, "when", index)
         cost = self.retrain.cost
         if cost and (told := check_metric(cost.metric, self.problem)) is not None:
             if "metric" not in cost.model_fields_set:
                 told = f"counts errors by {cost.metric} where its metric says nothing, and {told}"
             raise MisfitError(told + assumed, "retrain", "cost", "metric")
-        if not self.retrain.dry_run and (told := check_challenger(self.problem)) is not None:
-            raise MisfitError(told, "retrain", "accept")
+        if self.retrain.dry_run and "accept" not in self.retrain.model_fields_set:
+            return
+        if (told := check_judging(self.retrain.accept, self.problem)) is not None:
+            raise MisfitError(told + assumed, "retrain", "accept")
+        self._has_probabilities_for(self.retrain.accept, "accept")
+
+    def _has_probabilities_for(self, condition: Condition, *path: str | int) -> None:
+        asked = any(each.metric == OF_PROBABILITIES for each in comparisons(condition))
+        if asked and self.probability is None:
+            raise MisfitError(
+                f"asks for {condition}, and {OF_PROBABILITIES} is told by probabilities alone; name the "
+                "column of the positive class's: probability: NAME",
+                "retrain",
+                *path,
+            )
 
     def _has_labels_for_what_is_asked(self) -> None:
         """A policy that weighs the model's quality would say "unknown" for ever without labels."""
@@ -304,6 +319,14 @@ class Endpoint(Part):
     def problem(self) -> ProblemType:
         """What the model answers: a number where nobody said."""
         return self.problem_type or ProblemType.REGRESSION
+
+    @property
+    def answer(self) -> str | None:
+        """The column of the model's answer: its prediction, or where it answers that alone a probability.
+
+        A training set has the labels under this name.
+        """
+        return self.prediction or self.probability
 
     @property
     def digest(self) -> str:

@@ -13,13 +13,14 @@ from sqlalchemy import Connection
 from baselines.quality import violations as violations_file
 from baselines.quality.analysis import CONSTRAINTS, STATISTICS, VIOLATIONS, Analysis, analyze
 from baselines.quality.constraints import QualityConstraints
-from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY, Choices, pairs_of
+from baselines.quality.pairs import Choices, pairs_of
 from baselines.quality.problem import QualityError
 from baselines.quality.violations import Checked, Violation, camel_case
 from config.distance import Distance
 from config.model import Endpoint
 from config.problem import ProblemType
 from monitor import quality, quality_loss
+from monitor.sides import sides
 from monitor.violations import completion_message
 from store import executions, ledger, windows
 from store.records import (
@@ -91,29 +92,13 @@ def _metrics(found: pl.DataFrame, seed: int, endpoint: Endpoint) -> tuple[Metric
     if problem is ProblemType.REGRESSION:
         return quality.regression(found["prediction"].to_numpy(), found["label"].to_numpy(), seed=seed)
     pairs = pairs_of(
-        answered(found, endpoint),
+        sides(found, endpoint),
         problem,
         threshold=endpoint.probability_threshold,
         positive=endpoint.positive_class,
     )
     assert isinstance(pairs, Choices)  # noqa: S101 (what is no regression has classes)
     return quality.classification(pairs, problem, seed)
-
-
-def answered(found: pl.DataFrame, endpoint: Endpoint) -> pl.DataFrame:
-    """The ledger's rows as the columns that quality is measured of.
-
-    A class that is a number stands in the ledger as one. Where the answer is the probability itself, or where
-    there is none, the threshold tells the class.
-    """
-    if endpoint.problem is ProblemType.REGRESSION:
-        return found.select(PREDICTION, LABEL)
-    columns = [pl.coalesce("truth", pl.col("label").cast(pl.String)).alias(LABEL)]
-    if endpoint.prediction not in (None, endpoint.probability):
-        columns.append(pl.coalesce("answer", pl.col("prediction").cast(pl.String)).alias(PREDICTION))
-    if endpoint.probability is not None:
-        columns.append(pl.col("probability").alias(PROBABILITY))
-    return found.select(columns)
 
 
 def _analysis(
@@ -124,7 +109,7 @@ def _analysis(
     at: datetime | None = None,
 ) -> Analysis:
     return analyze(
-        answered(found, endpoint),
+        sides(found, endpoint),
         endpoint.problem,
         threshold=endpoint.probability_threshold,
         positive=endpoint.positive_class,

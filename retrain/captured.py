@@ -12,14 +12,17 @@ import numpy.typing as npt
 import polars as pl
 from sqlalchemy import Connection
 
+from baselines.quality import classes
+from baselines.quality.pairs import LABEL, is_read
+from config.model import Endpoint
+from config.problem import ProblemType
 from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB, decode
 from monitor.capture.ground_truth import hash_ids, join_ids
+from monitor.sides import answer_columns, sides
 from objects import Place, PlaceError, PlaceProblem
 from store import captures as counted
 from store import ledger
-
-Floats = npt.NDArray[np.float64]
 
 Period = tuple[datetime, datetime]
 """From the first moment to the one after the last."""
@@ -72,8 +75,8 @@ class Captured:
     """Labelled records and the objects they came from.
 
     Attributes:
-        rows: "@id" (join hash), "@row", "@time" (UTC), the input columns as text, "@prediction" and "@label"
-            (Float64; the champion's answer may be null); each (id, row) once, sorted by them.
+        rows: "@id" (join hash), "@row", "@time" (UTC), the input columns as text, "@answered" (whether the
+            champion did) and "@label" (Float64, of classes String); each (id, row) once, sorted by them.
         sources: those that gave a record, in the order of their keys.
         duplicates: records that were left out, since one of the same id and place came before them.
         gone: objects that are not there any more.
@@ -87,23 +90,23 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Labels and the champion's predictions of the records of a scored file; all of one length.
+    """Labels and the champion's answers of the records of a scored file; all of one length.
 
     `positions` are their places in that file, which has `scored` rows: a record whose label was taken back is
-    left out. `requests` tell which records came in one request.
+    left out. `champion` has the columns of `monitor.sides`. `requests` tell which records came in one
+    request.
     """
 
     positions: npt.NDArray[np.int64]
-    labels: Floats
-    champion: Floats
+    champion: pl.DataFrame
     requests: npt.NDArray[np.str_]
     scored: int
 
 
-def labelled(connection: Connection, chosen: Chosen) -> Labelled:
+def labelled(connection: Connection, chosen: Chosen, endpoint: Endpoint) -> Labelled:
     """Ask the ledger for the chosen records that have a label."""
     of = chosen
-    known = _labelled(connection, of.monitor_id, of.variant, of.deployment_id, of.start, of.end)
+    known = _labelled(connection, of, endpoint).select(*RECORD, "@time", "@answered", "@label")
     objects = counted.keys_between(connection, of.monitor_id, of.start, of.end, of.variant, of.deployment_id)
     rows = known.filter(_within(of.start, of.end, of.left_out))
     return Labelled(chosen, rows, tuple((bucket, key) for bucket, key, _ in objects))
@@ -172,43 +175,36 @@ def _identified(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(hash_ids(join_ids(records)).alias("@id"), pl.col("@row").cast(pl.Int64))
 
 
-def _labelled(
-    connection: Connection, monitor_id: int, variant: str, deployment_id: int, start: datetime, end: datetime
-) -> pl.DataFrame:
-    """ "@id", "@row", "@time", "@prediction", "@label" of the period's records that have a label."""
-    found = ledger.labelled_between(connection, monitor_id, start, end, variant, deployment_id)
-    named = found.select(
-        pl.col("join_hash").alias("@id"),
-        pl.col("row").alias("@row"),
-        pl.col("window_start").alias("@time"),
-        pl.col("prediction").alias("@prediction"),
-        pl.col("label").alias("@label"),
+def _labelled(connection: Connection, of: Chosen, endpoint: Endpoint) -> pl.DataFrame:
+    """ "@id", "@row", "@time", "@answered", "@label" and both sides of the period's records with a label."""
+    found = ledger.labelled_between(connection, of.monitor_id, of.start, of.end, of.variant, of.deployment_id)
+    both, problem = sides(found, endpoint), endpoint.problem
+    label = pl.col(LABEL) if problem is ProblemType.REGRESSION else classes.name(pl.col(LABEL))
+    answered = pl.all_horizontal(is_read(side, problem) for side in answer_columns(endpoint))
+    return (
+        found.select(
+            pl.col("join_hash").alias("@id"),
+            pl.col("row").alias("@row"),
+            pl.col("window_start").alias("@time"),
+        )
+        .hstack(both)
+        .filter(is_read(LABEL, problem))
+        .with_columns(answered.alias("@answered"), label.alias("@label"))
     )
-    return named.filter(pl.col("@label").is_finite())
 
 
-def fresh_truth(
-    connection: Connection,
-    *,
-    monitor_id: int,
-    variant: str,
-    deployment_id: int,
-    start: datetime,
-    end: datetime,
-    ids: bytes,
-) -> Truth:
-    """Labels and champion's predictions for the judging window [start, end), by the order of fresh.csv.
+def fresh_truth(connection: Connection, of: Chosen, ids: bytes, endpoint: Endpoint) -> Truth:
+    """Labels and the champion's answers of the judging window that `of` is, by the order of fresh.csv.
 
     `ids` is `TrainingSet.judging_ids`, as it was written: labels that came since do not move the order.
     """
     scored = pl.read_csv(io.BytesIO(ids), schema={"@id": pl.String, "@row": pl.Int64})
-    known = _labelled(connection, monitor_id, variant, deployment_id, start, end)
+    known = _labelled(connection, of, endpoint)
     found = scored.with_row_index("@position").join(known, on=RECORD, how="inner").sort("@position")
-    usable = found.filter(pl.col("@prediction").is_finite())
+    usable = found.filter(pl.col("@answered"))
     return Truth(
         usable["@position"].cast(pl.Int64).to_numpy(),
-        usable["@label"].to_numpy(),
-        usable["@prediction"].to_numpy(),
+        usable.select(LABEL, *answer_columns(endpoint)),
         usable["@id"].to_numpy().astype(np.str_),
         scored.height,
     )

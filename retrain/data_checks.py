@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
@@ -18,8 +19,17 @@ from baselines.checks.non_negative import check_non_negative
 from baselines.constraints import Constraints, FeatureConstraints
 from baselines.profile.column import ColumnProfile
 from baselines.profile.profile import profile_frame
+from baselines.quality import classes
+from config.problem import ProblemType
 from monitor.capture.schema import text_columns
 from store.records import CheckRow, Outcome
+
+_READING: Final = {
+    ProblemType.REGRESSION: classes.number,
+    ProblemType.BINARY_CLASSIFICATION: classes.binary_name,
+    ProblemType.MULTICLASS_CLASSIFICATION: classes.name,
+}
+"""How a label is read: null where it is none of such a model's."""
 
 
 class TrainingSetError(Exception):
@@ -35,11 +45,17 @@ class Finding:
     told: str
 
 
-def require_sound(training: pl.DataFrame, label: str, constraints: Constraints) -> tuple[Finding, ...]:
+def require_sound(
+    training: pl.DataFrame,
+    label: str,
+    constraints: Constraints,
+    problem: ProblemType = ProblemType.REGRESSION,
+) -> tuple[Finding, ...]:
     """Hold a training set against what it should be like; what is odd and no fault is given back.
 
-    Faults are: a label that is missing or no finite number, labels that are all alike, a feature without any
-    value, and texts in a feature that is a number. Missing values beyond the completeness, numbers below 0
+    Faults are: a label that is missing or none of such a model, labels that are all alike, or of more classes
+    than two where a model tells two apart, a feature without any value, and texts in a feature that is a
+    number. Missing values beyond the completeness, numbers below 0
     and values outside of the domain may be how the world is now: they are warnings. A change of type from
     whole numbers to fractions is neither.
 
@@ -47,11 +63,12 @@ def require_sound(training: pl.DataFrame, label: str, constraints: Constraints) 
         training: String columns, null where a value is missing: the label's and the features'.
         label: the label's column.
         constraints: the baseline's; a feature that they do not have is not checked.
+        problem: what the model answers: a finite number, or the name of a class.
 
     Raises:
         TrainingSetError: for the first fault.
     """
-    _require_labels(training[label], label)
+    _require_labels(training[label], label, problem)
     wanted = [each for each in constraints.features if each.name in training.columns and each.name != label]
     text = text_columns(wanted)
     domains = {each.name: each.domains for each in wanted if each.domains is not None and each.name in text}
@@ -65,17 +82,26 @@ def require_sound(training: pl.DataFrame, label: str, constraints: Constraints) 
     return tuple(found)
 
 
-def _require_labels(values: pl.Series, label: str) -> None:
+def _require_labels(values: pl.Series, label: str, problem: ProblemType) -> None:
     if values.is_empty():
         raise TrainingSetError("the training set has no rows: there is nothing to learn from")
-    numbers = values.cast(pl.Float64, strict=False)
-    bad = len(numbers) - int(numbers.is_finite().sum())
+    of_numbers = problem is ProblemType.REGRESSION
+    reading = _READING[problem]
+    read = values.to_frame(label).select(reading(pl.col(label)))
+    bad = read[label].null_count()
     if bad:
+        what = "no finite number" if of_numbers else "no name of a class"
         raise TrainingSetError(
-            f"{bad} of the {len(values)} labels ({label}) of the training set are no finite number: "
+            f"{bad} of the {len(values)} labels ({label}) of the training set are {what}: "
             "mend or leave out these rows of the original set"
         )
-    if numbers.n_unique() == 1:
+    found = read[label].n_unique()
+    if found > 2 and problem is ProblemType.BINARY_CLASSIFICATION:
+        raise TrainingSetError(
+            f"the labels ({label}) of the training set are of {found} classes, and the model tells two "
+            "apart: see what is written as ground truth, or write problem_type: multiclass_classification"
+        )
+    if found == 1:
         raise TrainingSetError(
             f"all {len(values)} labels ({label}) of the training set are alike: there is nothing to learn; "
             "see what is written as ground truth"

@@ -129,7 +129,7 @@ def _seen(
             {each.feature: each for each in features.get(execution.id, ())},
             checks.get(execution.id, ()),
             inputs,
-            bench.endpoint.prediction or "",
+            bench.endpoint.answer or "",
             constraints,
         )
         # what its owner deployed may have been judged by the champion's baseline at first

@@ -19,7 +19,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from baselines.quality.pairs import Floats
+from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY, Floats, is_read
+from config.problem import ProblemType
 from retrain.judging import MEASURES, RESAMPLES, paired, widened
 from store.retraining import Trial
 
@@ -59,12 +60,12 @@ class Evaluation:
     records: Records | None = None
 
 
-def read(data: bytes, uri: str) -> Evaluation:
+def read(data: bytes, uri: str, problem: ProblemType = ProblemType.REGRESSION) -> Evaluation:
     """An evaluation.json of either shape.
 
     Of the second one read are ``regression_metrics``, those of classifiers
     (``binary_classification_metrics``) and the same without the outer key, each metric an object with a value
-    or a bare number; what is no finite number is left out.
+    or a bare number; what is no finite number is left out. The first one is of models that answer numbers.
 
     Raises:
         EvaluationError: where it is no JSON object, or its ground truth and predictions don't go together.
@@ -76,6 +77,11 @@ def read(data: bytes, uri: str) -> Evaluation:
     if not isinstance(found, dict):
         raise EvaluationError(f"the evaluation {uri} is no JSON object: write regression_metrics there")
     if "GroundTruth" in found and "Predictions" in found:
+        if problem is not ProblemType.REGRESSION:
+            raise EvaluationError(
+                f"the evaluation {uri} has GroundTruth and Predictions, which are read of numbers alone: "
+                f"write {problem}_metrics there"
+            )
         records = _records(found["GroundTruth"], found["Predictions"], uri)
         return Evaluation(uri, _measured(records), records)
     nested = next((value for key, value in found.items() if key.endswith("_metrics")), None)
@@ -83,22 +89,38 @@ def read(data: bytes, uri: str) -> Evaluation:
     return Evaluation(uri, {name: value for name, value in values.items() if value is not None})
 
 
-def answers(data: bytes, uri: str) -> Records:
-    """A baseline.csv with the columns prediction and label; rows that lack a number are left out.
+_NUMBERS: Final = {PREDICTION: PREDICTION}
+
+
+def answers(
+    data: bytes,
+    uri: str,
+    columns: Mapping[str, str] = _NUMBERS,
+    problem: ProblemType = ProblemType.REGRESSION,
+) -> pl.DataFrame:
+    """A baseline.csv: the column label, and for each side of `columns` the one that holds it.
+
+    Numbers are Float64 and classes text; rows that lack a side are left out.
 
     Raises:
         EvaluationError: where it is no such file, or holds no record.
     """
+    wanted = [pl.col(name).alias(side) for side, name in columns.items()]
     try:
-        table = pl.read_csv(io.BytesIO(data), infer_schema=False).select("prediction", "label")
+        table = pl.read_csv(io.BytesIO(data), infer_schema=False).select(*wanted, LABEL)
     except pl.exceptions.PolarsError as error:
-        told = f"{uri} is no CSV with the header prediction,label ({type(error).__name__})"
-        raise EvaluationError(told) from error
-    numbers = table.select(pl.all().cast(pl.Float64, strict=False))
-    kept = numbers.filter(pl.all_horizontal(pl.all().is_finite()))
+        told = f"{uri} is no CSV with the header {','.join([*columns.values(), LABEL])}"
+        raise EvaluationError(f"{told} ({type(error).__name__})") from error
+    kept = table.filter(pl.all_horizontal(is_read(side, problem) for side in table.columns))
     if kept.is_empty():
-        raise EvaluationError(f"{uri} holds no record with a prediction and a label")
-    return Records(kept["label"].to_numpy(), kept["prediction"].to_numpy())
+        raise EvaluationError(f"{uri} holds no record with a {' and a '.join([*columns.values(), LABEL])}")
+    of_numbers = [name for name in table.columns if problem is ProblemType.REGRESSION or name == PROBABILITY]
+    return kept.with_columns(pl.col(of_numbers).cast(pl.Float64))
+
+
+def records_of(answers: pl.DataFrame) -> Records:
+    """The records behind an evaluation of numbers: `answers` as they were read."""
+    return Records(answers[LABEL].to_numpy(), answers[PREDICTION].to_numpy())
 
 
 def with_records(evaluation: Evaluation, records: Records) -> Evaluation:

@@ -7,13 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles
+from baselines.quality.pairs import LABEL
 from config.metrics import FRESH, TEST
 from retrain import model_card, quality_files
 from retrain.bench import Bench
 from retrain.handed import folder, handed, home
 from retrain.model_card import Story
 from retrain.registry import Evidence
-from retrain.scored import fresh_labels, predictions
+from retrain.scored import answers, fresh_labels
 from retrain.training_run import outputs
 from store import incidents, runs
 from store.engine import reading
@@ -65,9 +66,10 @@ def write_quality(run: Run, bench: Bench) -> quality_files.QualityPlaces:
     parameter: the run has won by then, and its trainer has long ended.
     """
     truth = fresh_labels(run, bench)
-    answers = predictions(bench, outputs(run)["predictions"]["fresh"])[truth.positions]
+    found = answers(bench, outputs(run)["predictions"]["fresh"])[truth.positions]
     assert run.judged_end is not None  # noqa: S101 (set before the target was started)
-    files = quality_files.of_regression(answers, truth.labels, run.judged_end)
+    sides = found.with_columns(truth.champion[LABEL])
+    files = quality_files.of_answers(sides, bench.endpoint, run.judged_end)
     wanted = bench.policy.ssm if bench.policy else None
     with_pairs = wanted is not None and wanted.baseline is not None
     return quality_files.write(home(run, bench), run.name, files, with_pairs=with_pairs)

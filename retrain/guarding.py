@@ -6,38 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from baselines.quality.pairs import Floats
 from config.metrics import FRESH, LOWER_IS_BETTER
 from config.slices import Slice
-from retrain.judging import COVERAGE, Judgement, JudgingError, compared, paired
+from retrain.judged import Judged
+from retrain.judging import COVERAGE, Judgement, JudgingError, compared
 from retrain.slicing import Cut
 from store.retraining import Trial
 
 _TOLD: Final = 5
 """So many slices with too few labels are named in the sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The records that champion and challenger are compared on; all of shape (records,), in one order.
-
-    `requests` name the request of each record.
-    """
-
-    labels: Floats
-    champion: Floats
-    challenger: Floats
-    requests: NDArray[np.str_]
-
-    def among(self, cut: Cut) -> Judged:
-        """Those of one slice."""
-        inside = cut.inside
-        return Judged(
-            self.labels[inside], self.champion[inside], self.challenger[inside], self.requests[inside]
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +49,8 @@ def guard(judged: Judged, cuts: Sequence[Cut], metric: str, seed: int) -> Guard:
     trials: list[Trial] = []
     lost: list[Trial] = []
     for cut in many:
-        part = judged.among(cut)
         try:
-            trial = paired(
-                part.labels,
-                part.champion,
-                part.challenger,
-                metric,
-                seed,
-                f"{FRESH}:{cut.name}",
-                part.requests,
-                coverage,
-            )
+            trial = judged.among(cut.inside).trial(metric, seed, f"{FRESH}:{cut.name}", coverage)
         except JudgingError as error:
             undecided.append(f"{cut.name}: {error}")
             continue

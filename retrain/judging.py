@@ -184,8 +184,7 @@ def _interval(
     size = labels.size if requests is None else requests.sizes.size
     if size < 2:
         return -np.inf, np.inf
-    tail = (1 - coverage) / 2
-    count = max(RESAMPLES, int(np.ceil(_BEYOND / tail)))
+    count = resamples(coverage)
     measure = MEASURES[metric]
     differences = (
         _resampled(measure, labels, one, other, seed, count)
@@ -193,6 +192,11 @@ def _interval(
         else _resampled_whole(metric, labels, one, other, requests, seed, count)
     )
     return widened(differences, float(measure(other, labels) - measure(one, labels)), size, coverage)
+
+
+def resamples(coverage: float) -> int:
+    """How many resamples an interval of this coverage takes."""
+    return max(RESAMPLES, int(np.ceil(_BEYOND / ((1 - coverage) / 2))))
 
 
 def widened(differences: Floats, middle: float, size: int, coverage: float = COVERAGE) -> tuple[float, float]:

@@ -6,7 +6,6 @@ champion's. What that comparison is worth is said with its result.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,11 +20,14 @@ from baselines import versions
 from baselines.amended import with_feature, without_distribution
 from baselines.create import create
 from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
+from baselines.quality.problem import QualityError
 from config.asking import Answer
 from config.conditions import Condition
 from config.expressions import evaluate
+from config.problem import ProblemType
 from config.retraining import Approval, Retrain
 from config.weighing import Reading, Truth
+from monitor.sides import answer_columns
 from retrain import ends, evaluation, quality_files, registry
 from retrain.bench import Bench, RunFailedError
 from retrain.defects import Facts, Finding, findings
@@ -34,6 +36,7 @@ from retrain.evaluation import Evaluation, EvaluationError, Splits
 from retrain.handed import folder, handed, home
 from retrain.judging import SEED, Judgement, JudgingError, beyond, metrics_of
 from retrain.registry import PackageStatus, RegistryError
+from retrain.scored import as_captured, column_in_file
 from retrain.training_run import outputs
 from store import runs
 from store.engine import reading
@@ -143,18 +146,30 @@ def _challenger(run: Run, bench: Bench, looked: Seen) -> Evaluation:
             "output none either: there is nothing to judge by"
         )
         raise RunFailedError(RunReason.BAD_OUTPUT, told)
-    found = evaluation.read(bench.read_named(str(uri), RunReason.BAD_OUTPUT), str(uri))
-    records = answered(run, bench)
-    return found if records is None else evaluation.with_records(found, records[1])
+    data = bench.read_named(str(uri), RunReason.BAD_OUTPUT)
+    found = evaluation.read(data, str(uri), bench.endpoint.problem)
+    beside = answered(run, bench)
+    return found if beside is None else _with_records(found, beside[1], bench)
 
 
-def answered(run: Run, bench: Bench) -> tuple[str, evaluation.Records] | None:
+def _with_records(found: Evaluation, answers: pl.DataFrame, bench: Bench) -> Evaluation:
+    """An evaluation of numbers with the records behind it; one of classes is compared as it is stated."""
+    if bench.endpoint.problem is not ProblemType.REGRESSION:
+        return found
+    return evaluation.with_records(found, evaluation.records_of(answers))
+
+
+def answered(run: Run, bench: Bench) -> tuple[str, pl.DataFrame] | None:
     """The challenger's answers and labels (``baseline_data`` of the target's output), where it left some."""
     uri = outputs(run).get("baseline_data")
     if not uri:
         return None
-    data = bench.read_named(str(uri), RunReason.BAD_OUTPUT)
-    return str(uri), evaluation.answers(data, str(uri))
+    return str(uri), _answers(bench.read_named(str(uri), RunReason.BAD_OUTPUT), str(uri), bench)
+
+
+def _answers(data: bytes, uri: str, bench: Bench) -> pl.DataFrame:
+    columns = {side: column_in_file(side, bench.endpoint) for side in answer_columns(bench.endpoint)}
+    return evaluation.answers(data, uri, columns, bench.endpoint.problem)
 
 
 def _champions_version(run: Run, bench: Bench) -> Answer:
@@ -169,12 +184,15 @@ def _champion(run: Run, bench: Bench, version: Answer) -> Evaluation | None:
     That is no fault of the challenger's: an `accept` that asks for no champion can still be met.
     """
     uri = registry.quality_uri(version)
-    found = None if uri is None else _readable(bench, uri, evaluation.read)
+    problem = bench.endpoint.problem
+    found = (
+        None if uri is None else _readable(bench, uri, lambda data, uri: evaluation.read(data, uri, problem))
+    )
     records = (version.get("CustomerMetadataProperties") or {}).get(registry.ANSWERS_KEY)
     if found is None or not records or records == outputs(run).get("baseline_data"):
         return found  # the latter is the challenger's by now
-    answers = _readable(bench, records, evaluation.answers)
-    return found if answers is None else evaluation.with_records(found, answers)
+    answers = _readable(bench, records, lambda data, uri: _answers(data, uri, bench))
+    return found if answers is None else _with_records(found, answers, bench)
 
 
 def _readable(bench: Bench, uri: str, read: Callable[[bytes, str], _File]) -> _File | None:
@@ -262,11 +280,14 @@ def register(run: Run, bench: Bench) -> Run:
     found = answered(run, bench)
     notes = registry.origin(run, bench.endpoint.name, run.handle or "")
     if found is not None:
-        answers, records = found
-        files = quality_files.of_regression(records.predictions, records.labels, run.requested_at)
+        uri, answers = found
+        try:
+            files = quality_files.of_answers(answers, bench.endpoint, run.requested_at)
+        except QualityError as error:
+            raise RunFailedError(RunReason.BAD_OUTPUT, f"{uri}: {error}") from error
         quality_files.write(home(run, bench), run.name, files)
         notes |= {
-            registry.ANSWERS_KEY: answers,
+            registry.ANSWERS_KEY: uri,
             "kedge-quality-baseline": f"{folder(run)}/{quality_files.FOLDER}",
         }
     bench.effects.once(
@@ -291,15 +312,16 @@ def write_baseline(run: Run, bench: Bench) -> BaselineFiles:
         texts = dict(
             zip((STATISTICS, CONSTRAINTS), versions.texts(connection, champion.baseline.id), strict=True)
         )
-    found, label = answered(run, bench), bench.endpoint.prediction
-    if found is not None and label:
-        data = io.BytesIO()
-        pl.DataFrame({label: found[1].predictions}).write_csv(data)
-        profile, suggested = create(data.getvalue(), where=f"{run.name}.csv")
+    found = answered(run, bench)
+    if found is not None:
+        own = as_captured(found[1], bench.endpoint)
+        profile, suggested = create(own.write_csv().encode(), where=f"{run.name}.csv")
         fresh = {STATISTICS: statistics_file.write(profile), CONSTRAINTS: constraints_file.write(suggested)}
-        texts = {name: with_feature(text, fresh[name], label) for name, text in texts.items()}
-    elif label:
-        texts[STATISTICS] = without_distribution(texts[STATISTICS], label)
+        for column in own.columns:
+            texts = {name: with_feature(text, fresh[name], column) for name, text in texts.items()}
+    else:
+        for column in filter(None, dict.fromkeys((bench.endpoint.prediction, bench.endpoint.probability))):
+            texts[STATISTICS] = without_distribution(texts[STATISTICS], column)
     place = home(run, bench)
     for name, text in texts.items():
         place.objects.write(place.key(f"{run.name}/baseline/{name}"), text.encode(), "application/json")

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from config.metrics import check_challenger
+from config.metrics import check_judging
 from config.retraining import Judge
 from config.training import FewLabels, LearnsFrom, Training
 from monitor.capture.columns import Schema
@@ -38,7 +38,7 @@ def prepare(run: Run, bench: Bench) -> Run | None:
         RunFailedError: where there is nothing to learn from, or a model of it could not be judged.
     """
     era = bench.era(run.deployment_id)
-    if (told := check_challenger(bench.endpoint.problem)) is not None:
+    if (told := check_judging(bench.retrain.accept, bench.endpoint.problem)) is not None:
         raise RunFailedError(RunReason.BAD_TRAINING_SET, told)
     if bench.retrain.judge is Judge.EVALUATION:
         return _without_sets(run, bench, era)
@@ -69,7 +69,7 @@ def _with_sets(run: Run, bench: Bench, era: Deployment) -> Run | None:
         faults = incidents.data_faults(connection, run.monitor_id, run.variant, run.deployment_id)
         # of a window that was not judged yet nobody knows whether its data is at fault
         judged = windows.judged_until(connection, run.monitor_id, run.variant, run.deployment_id)
-        known = labelled(connection, _chosen(run, bench, faults, judged))
+        known = labelled(connection, _chosen(run, bench, faults, judged), bench.endpoint)
     if (fault := _open(faults)) is not None:
         return _wait_for_data(run, bench, fault)
     # the ledger first: a run may wait for days, and to read captures takes its time
@@ -101,7 +101,7 @@ def _with_sets(run: Run, bench: Bench, era: Deployment) -> Run | None:
 
 def _label(bench: Bench) -> str:
     """The column that a training set has the labels in."""
-    label = bench.endpoint.prediction
+    label = bench.endpoint.answer
     if label is None or bench.endpoint.ground_truth is None:
         raise RunFailedError(
             RunReason.BAD_TRAINING_SET,
@@ -182,6 +182,7 @@ def _files(run: Run, bench: Bench, era: Deployment, of: _Material) -> TrainingSe
             recipe=Recipe(wanted.learns_from, of.chosen.start, wanted.format),
             constraints=bench.baseline(era).constraints,
             duplicates=of.captured.duplicates,
+            problem=bench.endpoint.problem,
         )
         # cuts that can't be made are told before anything is trained
         learnt = tables.read(files.training, files.format, "the training set")
@@ -203,7 +204,7 @@ def _in_context(
 
 def _require_columns(bench: Bench, schema: Schema, label: str) -> None:
     """Refuse where the new model's baseline could not say where captured columns stand."""
-    others = [name for name in schema.outputs if name != label]
+    others = [name for name in schema.outputs if name not in (label, bench.endpoint.probability)]
     if others and bench.endpoint.columns is None:
         raise RunFailedError(
             RunReason.BAD_TRAINING_SET,

@@ -7,11 +7,10 @@ from datetime import datetime
 
 import polars as pl
 
-from baselines.quality import constraints, statistics
-from baselines.quality.measures import measure
-from baselines.quality.pairs import LABEL, PREDICTION, Floats, Numbers
-from baselines.quality.statistics import QualityStatistics
-from config.problem import ProblemType
+from baselines.quality import analysis
+from baselines.quality.analysis import analyze
+from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY
+from config.model import Endpoint
 from objects import Place
 
 FOLDER = "model_quality"
@@ -20,9 +19,10 @@ STATISTICS, CONSTRAINTS, PAIRS = "statistics.json", "constraints.json", "baselin
 
 @dataclass(frozen=True, slots=True)
 class QualityFiles:
-    """Model-quality statistics.json and constraints.json, and the predictions and labels they are of.
+    """Model-quality statistics.json and constraints.json, and the answers and labels they are of.
 
-    `pairs` is CSV with the header ``prediction,label``, as a model-quality baselining job takes it.
+    `pairs` is CSV with the header ``prediction,label``, as a model-quality baselining job takes it; of two
+    classes it has a ``probability`` too, or instead of the prediction.
     """
 
     statistics: bytes
@@ -30,19 +30,27 @@ class QualityFiles:
     pairs: bytes
 
 
-def of_regression(predictions: Floats, labels: Floats, at: datetime) -> QualityFiles:
-    """The files of a challenger's answers; both arrays have shape (records,) and are finite.
+def of_answers(sides: pl.DataFrame, endpoint: Endpoint, at: datetime) -> QualityFiles:
+    """The files of a challenger's answers, beside their labels, as `monitor.sides` has both.
 
     The constraints say to be no worse than this. `at` is the time of the evaluation: the end of the judging
     window, so that the same records give the same bytes.
+
+    Raises:
+        QualityError: where no record has both, or classes don't fit the kind of model.
     """
-    quality = measure(Numbers(predictions, labels), ProblemType.REGRESSION)
-    told = QualityStatistics(quality, int(labels.size), at)
-    pairs = pl.DataFrame({PREDICTION: predictions, LABEL: labels})
+    found = analyze(
+        sides,
+        endpoint.problem,
+        threshold=endpoint.probability_threshold,
+        positive=endpoint.positive_class,
+        evaluation_time=at,
+    ).files()
+    ordered = sides.select(name for name in (PREDICTION, PROBABILITY, LABEL) if name in sides.columns)
     return QualityFiles(
-        statistics.write(told).encode(),
-        constraints.write(constraints.suggest(quality)).encode(),
-        pairs.write_csv().encode(),
+        found[analysis.STATISTICS].encode(),
+        found[analysis.CONSTRAINTS].encode(),
+        ordered.write_csv().encode(),
     )
 
 

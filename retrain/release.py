@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import polars as pl
 from sqlalchemy import Connection
 
 from baselines import constraints, statistics
@@ -18,7 +17,7 @@ from retrain.bench import Bench, RunFailedError
 from retrain.ends import End
 from retrain.handed import folder, format_of, handed, home, is_scored
 from retrain.registry import PackageStatus
-from retrain.scored import predictions
+from retrain.scored import answers, as_captured
 from retrain.training_run import outputs
 from store import deployments, runs
 from store.engine import reading
@@ -91,17 +90,16 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
     answer = outputs(run)
     base = folder(run)
     uri = str(handed(run)["score"]["captured"])
-    answers = predictions(bench, answer["predictions"]["captured"])
+    given = answers(bench, answer["predictions"]["captured"])
     schema = bench.schema(bench.era(run.deployment_id))
     inputs = tables.read(bench.read(uri), format_of(run), uri)
-    if inputs.height != len(answers):
+    if inputs.height != given.height:
         raise RunFailedError(
             RunReason.BAD_OUTPUT,
-            f"predictions.captured has {len(answers)} rows where the captured records have {inputs.height}: "
+            f"predictions.captured has {given.height} rows where the captured records have {inputs.height}: "
             "score every row, in order",
         )
-    label = bench.endpoint.prediction or schema.names[0]
-    answered = inputs.with_columns(pl.Series(label, answers).cast(pl.String))
+    answered = inputs.hstack(as_captured(given, bench.endpoint))
     kept = [name for name in schema.names if name in answered.columns]
     profile, suggested = create(answered.select(kept).write_csv().encode(), where=f"{run.name}.csv")
     texts = {STATISTICS: statistics.write(profile), CONSTRAINTS: constraints.write(suggested)}

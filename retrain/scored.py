@@ -4,45 +4,82 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from baselines.quality import classes
+from baselines.quality.pairs import PREDICTION, PROBABILITY
+from config.model import Endpoint
+from config.problem import ProblemType
+from monitor.sides import answer_columns
 from retrain.bench import Bench, RunFailedError
-from retrain.captured import Truth, fresh_truth
+from retrain.captured import Chosen, Truth, fresh_truth
 from retrain.handed import folder
 from store.engine import reading
 from store.retraining import Run, RunReason
 
 
-def predictions(bench: Bench, uri: str) -> NDArray[np.float64]:
-    """The column "prediction" of a CSV; raises RunFailedError where it is none."""
-    data = bench.read_named(uri, RunReason.BAD_OUTPUT)
+def answers(bench: Bench, uri: str) -> pl.DataFrame:
+    """What a model answered, out of a CSV: the `answer_columns`, classes as they stand there, else Float64.
+
+    Raises:
+        RunFailedError: where it is no such CSV, or rows lack an answer.
+    """
+    data, endpoint = bench.read_named(uri, RunReason.BAD_OUTPUT), bench.endpoint
+    wanted = {side: column_in_file(side, endpoint) for side in answer_columns(endpoint)}
     try:
-        frame = pl.read_csv(io.BytesIO(data), infer_schema=False)
-        column = frame["prediction"].cast(pl.Float64)
+        table = pl.read_csv(io.BytesIO(data), infer_schema=False)
+        found = table.select(_cast(side, name, endpoint) for side, name in wanted.items())
     except (pl.exceptions.PolarsError, ValueError) as error:
+        named = " and ".join(
+            f"a column of {'classes' if _is_class(side, endpoint) else 'numbers'} called {name}"
+            for side, name in wanted.items()
+        )
         raise RunFailedError(
-            RunReason.BAD_OUTPUT,
-            f"{uri} is no CSV with a column of numbers called prediction ({type(error).__name__})",
+            RunReason.BAD_OUTPUT, f"{uri} is no CSV with {named} ({type(error).__name__})"
         ) from error
-    if column.null_count():
-        raise RunFailedError(RunReason.BAD_OUTPUT, f"{uri} has rows without a prediction: score every row")
-    return column.to_numpy()
+    for side, name in wanted.items():
+        if found[side].null_count():
+            told = f"{uri} has rows without a {name}: score every row"
+            raise RunFailedError(RunReason.BAD_OUTPUT, told)
+    return found
+
+
+def as_captured(answers: pl.DataFrame, endpoint: Endpoint) -> pl.DataFrame:
+    """Answers as text, under the names that they have in captured records."""
+    names = {PREDICTION: endpoint.prediction, PROBABILITY: endpoint.probability}
+    return answers.select(
+        pl.col(side).cast(pl.String).alias(name)
+        for side, name in names.items()
+        if name and side in answers.columns
+    )
+
+
+def column_in_file(side: str, endpoint: Endpoint) -> str:
+    """What a side is called in files: an answer that is the probability itself stands under "prediction"."""
+    is_answer = side == PROBABILITY and endpoint.probability == endpoint.prediction
+    return PREDICTION if is_answer else side
+
+
+def _is_class(side: str, endpoint: Endpoint) -> bool:
+    return side == PREDICTION and endpoint.problem is not ProblemType.REGRESSION
+
+
+def _cast(side: str, name: str, endpoint: Endpoint) -> pl.Expr:
+    column = pl.col(name)
+    if _is_class(side, endpoint):  # a new baseline has a class as the model spells it
+        return pl.when(classes.name(column).is_not_null()).then(column).alias(side)
+    return column.cast(pl.Float64).alias(side)
 
 
 def fresh_labels(run: Run, bench: Bench) -> Truth:
-    """The judging window's labels and the champion's predictions, as they are known now."""
+    """The judging window's labels and the champion's answers, as they are known now."""
     assert run.judged_start is not None  # noqa: S101 (set before the target was started)
     assert run.judged_end is not None  # noqa: S101
     ids = bench.read(f"{folder(run)}/judging_ids.csv")
     with reading(bench.world.engine) as connection:
         return fresh_truth(
             connection,
-            monitor_id=run.monitor_id,
-            variant=run.variant,
-            deployment_id=run.deployment_id,
-            start=run.judged_start,
-            end=run.judged_end,
-            ids=ids,
+            Chosen(run.monitor_id, run.variant, run.deployment_id, run.judged_start, run.judged_end),
+            ids,
+            bench.endpoint,
         )

@@ -14,6 +14,7 @@ import polars as pl
 
 from baselines.constraints import Constraints
 from config.plurals import counted
+from config.problem import ProblemType
 from config.training import LearnsFrom, TrainingFormat
 from monitor.capture.schema import text_columns
 from objects import Place
@@ -121,7 +122,7 @@ def split(
         requests: of so many requests at least; of fewer than two nothing can be shown.
     """
     requests = min(requests, judging)
-    answered = rows.filter(pl.col("@prediction").is_finite())
+    answered = rows.filter("@answered")
     start, end = _judging_window(answered, window, judging, requests)
     older = rows.filter(pl.col("@time") < start) if start else rows.clear()
     if start is None or end is None or older.height < minimum:
@@ -209,6 +210,7 @@ def build(
     recipe: Recipe = _USUAL,
     constraints: Constraints = _NONE,
     duplicates: int = 0,
+    problem: ProblemType = ProblemType.REGRESSION,
 ) -> TrainingSet:
     """Make the files of a run.
 
@@ -224,6 +226,7 @@ def build(
         recipe: what is wanted of them.
         constraints: of the baseline that judges the champion; the training set is held against them.
         duplicates: records that came twice and were left out, for the manifest.
+        problem: what the model answers.
 
     Raises:
         TrainingSetError: where the parts overlap, the original has not these columns, or the training set
@@ -236,7 +239,7 @@ def build(
     first = _original(original, original_uri, columns)
     captured = _labelled(used.training, label, features)
     training = pl.concat([first, captured])
-    warnings = data_checks.require_sound(training, label, constraints)
+    warnings = data_checks.require_sound(training, label, constraints, problem)
     fresh = used.judging.select(features)
     text = text_columns(constraints.features)
     both, alone = (tables.types_of(frames, text) for frames in ([training, fresh], [training]))
@@ -287,6 +290,8 @@ def build(
 def _labelled(rows: pl.DataFrame, label: str, features: Sequence[str]) -> pl.DataFrame:
     """Label and features as text; labels that are all whole are written as whole numbers."""
     labels = rows["@label"]
+    if labels.dtype == pl.String:
+        return rows.select(labels.alias(label), *features)
     whole = bool((labels == labels.round()).all()) and bool((labels.abs() < 2**53).all())
     texts = (labels.cast(pl.Int64) if whole else labels).cast(pl.String).alias(label)
     return rows.select(texts, *features)

@@ -9,16 +9,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from baselines.quality.pairs import LABEL
 from config.metrics import TEST
 from config.retraining import Retrain
 from retrain import ends, few_labels, guarding, judging, own_evaluation, slicing, tables
 from retrain.bench import Bench, RunFailedError
 from retrain.defects import Facts, findings
 from retrain.ends import End
-from retrain.guarding import Guard, Judged
+from retrain.guarding import Guard
 from retrain.handed import format_of, handed, is_scored
-from retrain.judging import SEED, Judgement, JudgingError, metrics_of, paired
-from retrain.scored import fresh_labels, predictions
+from retrain.judged import Judged, judged
+from retrain.judging import SEED, Judgement, JudgingError, metrics_of
+from retrain.scored import answers, fresh_labels
 from retrain.slicing import SlicingError
 from retrain.training_run import outputs
 from store import runs
@@ -34,14 +36,14 @@ def judge(run: Run, bench: Bench) -> Run | None:
         return own_evaluation.judge(run, bench)
     looked = own_evaluation.seen(run, bench)
     try:
-        judged = _judged(run, bench)
+        window = _window(run, bench)
         wanted = _FEWEST if few_labels.is_told(run, bench) else bench.retrain.training.judging
-        fresh = _on_fresh(bench, judged) if judged.of.labels.size >= wanted else ()
+        fresh = _on_fresh(bench, window) if window.of.size >= wanted else ()
         test = _on_test(run, bench)
         judgement, told = judging.verdict(
-            fresh, test, bench.retrain.accept, bench.retrain.margin, wanted, judged.of.labels.size
+            fresh, test, bench.retrain.accept, bench.retrain.margin, wanted, window.of.size
         )
-        sliced = Guard() if judgement is Judgement.WAITING else _on_slices(run, bench, judged)
+        sliced = Guard() if judgement is Judgement.WAITING else _on_slices(run, bench, window)
         judgement, told = guarding.held(judgement, told, sliced)
     except JudgingError as error:
         raise RunFailedError(RunReason.BAD_OUTPUT, str(error)) from error
@@ -72,29 +74,25 @@ class _Window:
     positions: NDArray[np.int64]
 
 
-def _judged(run: Run, bench: Bench) -> _Window:
+def _window(run: Run, bench: Bench) -> _Window:
     truth = fresh_labels(run, bench)
-    answers = predictions(bench, outputs(run)["predictions"]["fresh"])
-    if answers.size != truth.scored:
-        off = "fewer" if answers.size < truth.scored else "more"
+    found = answers(bench, outputs(run)["predictions"]["fresh"])
+    if found.height != truth.scored:
+        off = "fewer" if found.height < truth.scored else "more"
         raise RunFailedError(
             RunReason.BAD_OUTPUT,
-            f"predictions.fresh has {answers.size} rows, {off} than fresh.csv's {truth.scored}: "
+            f"predictions.fresh has {found.height} rows, {off} than fresh.csv's {truth.scored}: "
             "score every row, in order",
         )
-    of = Judged(truth.labels, truth.champion, answers[truth.positions], truth.requests)
+    of = judged(truth.champion, found[truth.positions], bench.endpoint, truth.requests)
     return _Window(of, truth.positions)
 
 
-def _on_fresh(bench: Bench, judged: _Window) -> tuple[Trial, ...]:
-    of = judged.of
-    return tuple(
-        paired(of.labels, of.champion, of.challenger, metric, SEED, requests=of.requests)
-        for metric in _metrics(bench.retrain)
-    )
+def _on_fresh(bench: Bench, window: _Window) -> tuple[Trial, ...]:
+    return tuple(window.of.trial(metric, SEED) for metric in _metrics(bench.retrain))
 
 
-def _on_slices(run: Run, bench: Bench, judged: _Window) -> Guard:
+def _on_slices(run: Run, bench: Bench, window: _Window) -> Guard:
     """The slices that must not lose, cut where the training set says, by the metric that decides."""
     wanted = bench.retrain.slices
     if not wanted:
@@ -104,8 +102,8 @@ def _on_slices(run: Run, bench: Bench, judged: _Window) -> Guard:
         tables.read(bench.read(uri), format_of(run), uri)
         for uri in (given["training"]["data"], given["score"]["fresh"])
     )
-    cuts = slicing.cut(training, fresh[judged.positions], wanted)
-    return guarding.guard(judged.of, cuts, _metrics(bench.retrain)[0], SEED)
+    cuts = slicing.cut(training, fresh[window.positions], wanted)
+    return guarding.guard(window.of, cuts, _metrics(bench.retrain)[0], SEED)
 
 
 def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
@@ -114,15 +112,17 @@ def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
     if not uri or not found.get("test") or not found.get("champion_test"):
         return ()
     labels = _test_labels(bench, uri)
-    champion, challenger = predictions(bench, found["champion_test"]), predictions(bench, found["test"])
-    return tuple(
-        paired(labels, champion, challenger, metric, SEED, TEST) for metric in _metrics(bench.retrain)
-    )
+    champion, challenger = answers(bench, found["champion_test"]), answers(bench, found["test"])
+    if labels.len() != champion.height:
+        told = f"predictions.champion_test has {champion.height} rows where {uri} has {labels.len()}"
+        raise RunFailedError(RunReason.BAD_OUTPUT, f"{told}: score every row, in order")
+    of = judged(champion.with_columns(labels), challenger, bench.endpoint)
+    return tuple(of.trial(metric, SEED, TEST) for metric in _metrics(bench.retrain))
 
 
-def _test_labels(bench: Bench, uri: str) -> NDArray[np.float64]:
-    """The labels of the original test set, NaN where a row has none."""
-    data, label = bench.read_named(uri, RunReason.BAD_TRAINING_SET), bench.endpoint.prediction or ""
+def _test_labels(bench: Bench, uri: str) -> pl.Series:
+    """The labels of the original test set as text."""
+    data, label = bench.read_named(uri, RunReason.BAD_TRAINING_SET), bench.endpoint.answer or ""
     try:
         table = pl.read_csv(io.BytesIO(data), infer_schema=False)
     except pl.exceptions.PolarsError as error:
@@ -130,7 +130,7 @@ def _test_labels(bench: Bench, uri: str) -> NDArray[np.float64]:
         raise RunFailedError(RunReason.BAD_TRAINING_SET, told) from error
     if label not in table.columns:
         raise RunFailedError(RunReason.BAD_TRAINING_SET, f"{uri} has no column {label}, the label's")
-    return table[label].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+    return table[label].alias(LABEL)
 
 
 def _metrics(retrain: Retrain) -> tuple[str, ...]:

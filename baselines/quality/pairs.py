@@ -72,6 +72,12 @@ class Choices:
 Pairs = Numbers | Choices
 
 
+def is_read(side: str, problem: ProblemType) -> pl.Expr:
+    """Whether a column that is one side of a record ("label", "prediction", "probability") can be read."""
+    is_number = problem is ProblemType.REGRESSION or side == PROBABILITY
+    return (classes.number if is_number else classes.name)(pl.col(side)).is_not_null()
+
+
 def pairs_of(
     frame: pl.DataFrame, problem: ProblemType, *, threshold: float = 0.5, positive: str | None = None
 ) -> Pairs:

@@ -552,11 +552,36 @@ def test_a_condition_on_a_classifier(condition: str) -> None:
     assert str(found.retrain.when[0]) == condition
 
 
-def test_no_challenger_of_a_classifier_can_be_judged() -> None:
+@pytest.mark.parametrize(
+    ("problem", "accept", "said"),
+    [
+        ("binary_classification", None, "judged by rmse < champion, and rmse is no metric of binary_classif"),
+        ("multiclass_classification", "f1 > champion", "write accept: weighted_f1 > champion"),
+        ("binary_classification", "auc > champion", "auc is told by probabilities alone; name the column"),
+        (None, "f1 > champion", "(a model is of regression where problem_type says nothing)"),
+    ],
+)
+def test_a_challenger_is_judged_by_what_such_a_model_has(
+    problem: str | None, accept: str | None, said: str
+) -> None:
+    policy = retrain(when=("drift(a) > 0.2",), **({"accept": accept} if accept else {}))
+    given = {"problem_type": problem} if problem else {}
     with pytest.raises(ValidationError) as told:
-        endpoint(**QUALITY, prediction="is_old", retrain=retrain(when=("recall < 0.5",)))
-    assert "judged by rmse, mae, r2, and none of them is a metric of binary_classification" in str(told.value)
-    assert "write dry_run: true" in str(told.value)
+        endpoint(ground_truth="s3://logs/labels", prediction="is_old", **given, retrain=policy)
+    assert said in str(told.value)
+
+
+@pytest.mark.parametrize("accept", ["f1 > champion and recall > 0.8", "auc > champion"])
+def test_a_challenger_of_a_classifier_can_be_judged(accept: str) -> None:
+    policy = retrain(when=("auc < 0.9 * baseline",), accept=accept)
+    found = endpoint(**QUALITY, prediction="is_old", probability="p", retrain=policy)
+    assert found.retrain is not None
+    assert str(found.retrain.accept) == accept
+
+
+def test_a_trigger_on_probabilities_wants_some() -> None:
+    with pytest.raises(ValidationError, match=r"asks for auc < 0\.8, and auc is told by probabilities alone"):
+        endpoint(**QUALITY, prediction="is_old", retrain=retrain(when=("auc < 0.8",), accept="f1 > champion"))
 
 
 @pytest.mark.parametrize(

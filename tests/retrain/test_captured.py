@@ -36,7 +36,7 @@ def test_inputs_come_back_as_they_were_sent_with_label_and_prediction(endpoint: 
         "@time": NOON + MINUTE,
         "a": "0.10",
         "b": None,
-        "@prediction": 8.75,
+        "@answered": True,
         "@label": 9.0,
     }
     assert row["@id"] != "x"
@@ -80,16 +80,19 @@ def test_one_id_that_was_answered_in_two_ways_is_nobodys(
     labelled(endpoint, [twice[0], other])
     endpoint.ingest()
     found = endpoint.rows(*DAY).rows
-    assert found.select("a", "@prediction").rows() == [("3", 6.0)]
+    assert found.select("a", "@answered").rows() == [("3", True)]
     ids = found.select("@id", "@row").write_csv().encode()
-    assert endpoint.truth(*DAY, ids).champion.tolist() == [6.0]
+    assert endpoint.truth(*DAY, ids).champion["prediction"].to_list() == [6.0]
 
 
 def test_a_request_that_was_sent_again_for_want_of_an_answer_has_one(endpoint: Endpoint) -> None:
     endpoint.capture([Inferred("x", NOON, answer=""), Inferred("x", NOON + MINUTE, answer="7")])
     labelled(endpoint, [Inferred("x", NOON)])
     endpoint.ingest()
-    assert endpoint.rows(*DAY).rows["@prediction"].to_list() == [7.0]
+    rows = endpoint.rows(*DAY).rows
+    assert rows["@answered"].to_list() == [True]
+    ids = rows.select("@id", "@row").write_csv().encode()
+    assert endpoint.truth(*DAY, ids).champion["prediction"].to_list() == [7.0]
 
 
 def test_objects_that_are_gone_are_counted(endpoint: Endpoint) -> None:
@@ -180,7 +183,7 @@ def test_captures_that_can_not_be_read_are_told(endpoint: Endpoint) -> None:
 
 def test_nothing_captured_gives_a_table_with_the_columns(endpoint: Endpoint) -> None:
     found = endpoint.rows(*DAY)
-    assert found.rows.columns == ["@id", "@row", "@time", "a", "b", "@prediction", "@label"]
+    assert found.rows.columns == ["@id", "@row", "@time", "a", "b", "@answered", "@label"]
     assert (found.rows.height, found.sources) == (0, ())
 
 
@@ -193,7 +196,9 @@ def test_columns_that_are_called_label_and_prediction_are_no_trouble(
     endpoint.label([("x", 6.0)])
     endpoint.ingest()
     (row,) = endpoint.rows(*DAY).rows.to_dicts()
-    assert [row[name] for name in ("label", "prediction", "@prediction", "@label")] == ["3", "4", 5.0, 6.0]
+    assert [row[name] for name in ("label", "prediction", "@answered", "@label")] == ["3", "4", True, 6.0]
+    truth = endpoint.truth(*DAY, endpoint.rows(*DAY).rows.select("@id", "@row").write_csv().encode())
+    assert truth.champion.select("label", "prediction").rows() == [(6.0, 5.0)]
 
 
 def test_truth_follows_the_order_of_the_scored_file(endpoint: Endpoint) -> None:
@@ -204,9 +209,10 @@ def test_truth_follows_the_order_of_the_scored_file(endpoint: Endpoint) -> None:
     rows = endpoint.rows(*DAY).rows
     truth = endpoint.truth(*DAY, rows.select("@id", "@row").write_csv().encode())
     assert truth.positions.tolist() == list(range(50))
-    assert truth.labels.tolist() == rows["@label"].to_list()
-    assert truth.champion.tolist() == rows["@prediction"].to_list()
-    assert truth.labels.tolist() != sorted(truth.labels.tolist())  # so that an order is there to be kept
+    labels = truth.champion["label"].to_list()
+    assert labels == rows["@label"].to_list()
+    assert truth.champion["prediction"].to_list() == [float(a) - 0.25 for a in rows["a"]]
+    assert labels != sorted(labels)  # so that an order is there to be kept
 
 
 def test_labels_that_came_after_scoring_move_nothing(endpoint: Endpoint) -> None:
@@ -220,7 +226,7 @@ def test_labels_that_came_after_scoring_move_nothing(endpoint: Endpoint) -> None
     endpoint.ingest()
     assert endpoint.rows(*DAY).rows.height == 40
     truth = endpoint.truth(*DAY, ids)
-    assert truth.labels.tolist() == before["@label"].to_list()
+    assert truth.champion["label"].to_list() == before["@label"].to_list()
 
 
 def test_a_record_whose_label_was_taken_back_keeps_the_places_of_the_others(endpoint: Endpoint) -> None:
@@ -234,7 +240,9 @@ def test_a_record_whose_label_was_taken_back_keeps_the_places_of_the_others(endp
     truth = endpoint.truth(*DAY, before.select("@id", "@row").write_csv().encode())
     lost = before["@label"].to_list().index(14.0)
     assert truth.positions.tolist() == [n for n in range(10) if n != lost]
-    assert truth.labels.tolist() == [label for label in before["@label"].to_list() if label != 14.0]
+    assert truth.champion["label"].to_list() == [
+        label for label in before["@label"].to_list() if label != 14.0
+    ]
 
 
 def test_a_record_without_a_champions_answer_trains_but_does_not_judge(endpoint: Endpoint) -> None:
@@ -243,4 +251,5 @@ def test_a_record_without_a_champions_answer_trains_but_does_not_judge(endpoint:
     endpoint.ingest()
     rows = endpoint.rows(*DAY).rows
     assert sorted(rows["@label"].to_list()) == [1.0, 2.0]
-    assert endpoint.truth(*DAY, rows.select("@id", "@row").write_csv().encode()).labels.tolist() == [2.0]
+    truth = endpoint.truth(*DAY, rows.select("@id", "@row").write_csv().encode())
+    assert truth.champion["label"].to_list() == [2.0]

@@ -18,6 +18,7 @@ from retrain.evaluation import (
     answers,
     compare,
     read,
+    records_of,
     splits,
     with_records,
 )
@@ -95,7 +96,7 @@ def test_any_bytes_are_an_evaluation_or_told(data: bytes) -> None:
 
 
 def test_a_baseline_csv_gives_its_records_and_leaves_out_what_is_no_number() -> None:
-    found = answers(b"label,prediction\n1,2\n,3\nx,4\n5,6\n", "s3://b/baseline.csv")
+    found = records_of(answers(b"label,prediction\n1,2\n,3\nx,4\n5,6\n", "s3://b/baseline.csv"))
     assert (found.labels.tolist(), found.predictions.tolist()) == ([1, 5], [2, 6])
 
 
@@ -129,7 +130,7 @@ def test_on_different_records_the_interval_knows_both_sides() -> None:
 
 
 def test_records_whose_error_is_beyond_numbers_are_not_those_of_an_evaluation() -> None:
-    records = answers(b"prediction,label\n1e200,1\n2,2\n", "baseline.csv")
+    records = records_of(answers(b"prediction,label\n1e200,1\n2,2\n", "baseline.csv"))
     assert with_records(stated(2.0), records) == stated(2.0)
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.slices import Slice, SlicedBy
-from retrain.guarding import Guard, Judged, guard, held
+from retrain.guarding import Guard, guard, held
+from retrain.judged import JudgedNumbers
 from retrain.judging import Judgement
 from retrain.slicing import LONGEST_NAME, MOST_VALUES, Cut, SlicingError, cut
 
@@ -24,7 +25,7 @@ def table(**columns: list[str | None]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema_overrides=dict.fromkeys(columns, pl.String))
 
 
-def judged(seed: int, records: int, *, worse: np.ndarray | None = None, by: float = 0.0) -> Judged:
+def judged(seed: int, records: int, *, worse: np.ndarray | None = None, by: float = 0.0) -> JudgedNumbers:
     """Two models that err alike, but where `worse` says so."""
     rng = np.random.default_rng(seed)
     labels = rng.gamma(4.0, 2.5, records)
@@ -32,7 +33,7 @@ def judged(seed: int, records: int, *, worse: np.ndarray | None = None, by: floa
     if worse is not None:
         challenger = challenger + by * worse
     names = np.arange(records).astype(np.str_)
-    return Judged(labels, labels + rng.normal(0, 2.0, records), challenger, names)
+    return JudgedNumbers(labels, labels + rng.normal(0, 2.0, records), challenger, names)
 
 
 def by_sex(seed: int, records: int, minimum: int = 30, margin: float = 0.0) -> tuple[Cut, ...]:
@@ -164,7 +165,7 @@ def test_slices_with_too_few_labels_are_told_and_decide_nothing() -> None:
 
 def test_a_metric_that_a_slice_has_none_of_decides_nothing() -> None:
     alike = judged(1, 60)
-    same = Judged(np.full(60, 9.0), alike.champion, alike.challenger, alike.requests)
+    same = JudgedNumbers(np.full(60, 9.0), alike.champion, alike.challenger, alike.requests)
     found = guard(same, by_sex(1, 60, minimum=2), "r2", 1)
     assert not found.trials
     assert "they are all alike" in found.undecided[0]

@@ -6,13 +6,14 @@ import json
 import re
 from typing import Any
 
-import numpy as np
+import polars as pl
 import pytest
 from botocore.exceptions import NoCredentialsError
 
 from baselines.quality import constraints as quality_constraints
 from baselines.quality import statistics as quality_statistics
 from baselines.quality.constraints import Bound, Operator
+from config.model import Endpoint
 from objects import open_place
 from retrain import quality_files, registry
 from retrain.registry import Evidence, PackageStatus, RegistryError
@@ -268,8 +269,9 @@ def test_quality_is_written_as_model_monitor_writes_it_and_read_back(faulty_aws:
     s3, sagemaker = faulty_aws.client("s3"), faulty_aws.client("sagemaker")
     s3.create_bucket(Bucket="logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     output = open_place("s3://logs/retraining", s3)
-    labels = np.array([9.0, 11.0, 8.0, 10.0])
-    files = quality_files.of_regression(labels + np.array([1.0, -1.0, 1.0, -1.0]), labels, NOON)
+    entry = Endpoint(name="abalone", capture="s3://logs/captures", prediction="rings")
+    sides = pl.DataFrame({"label": [9.0, 11.0, 8.0, 10.0], "prediction": [10.0, 10.0, 9.0, 9.0]})
+    files = quality_files.of_answers(sides, entry, NOON)
     told = quality_statistics.read(files.statistics, "statistics.json")
     assert (told.item_count, told.evaluation_time) == (4, NOON)
     assert {name: each.value for name, each in told.quality.metrics.items()} == pytest.approx(

@@ -47,11 +47,12 @@ def records(minutes: list[int], label: float = 9.0) -> pl.DataFrame:
             "@time": [NOON + minute * MINUTE for minute in minutes],
             "a": [f"{n}.50" for n in range(len(minutes))],
             "b": [None if n % 7 == 3 else str(n) for n in range(len(minutes))],
-            "@prediction": [8.0] * len(minutes),
+            "@answered": [True] * len(minutes),
             "@label": [label + n % 2 for n in range(len(minutes))],
         },
         schema_overrides={
             "@time": pl.Datetime("us", "UTC"),
+            "@answered": pl.Boolean,
             "@row": pl.Int64,
             "b": pl.String,
             "a": pl.String,
@@ -94,15 +95,12 @@ def test_an_hour_without_labels_in_between_does_not_matter() -> None:
 def test_records_that_the_champion_did_not_answer_judge_nothing() -> None:
     """They have nothing to be compared with: a window with too few others is no judging window."""
     rows = hours(50, 40, 40).with_columns(
-        pl.when(pl.col("@time") >= NOON + 2 * HOUR, pl.int_range(pl.len()) % 2 == 0)
-        .then(None)
-        .otherwise("@prediction")
-        .alias("@prediction")
+        ((pl.col("@time") < NOON + 2 * HOUR) | (pl.int_range(pl.len()) % 2 == 1)).alias("@answered")
     )
     parts = parted(rows, minimum=50, judging=40)
     assert (parts.start, parts.end) == (NOON + HOUR, NOON + 3 * HOUR)
     assert (parts.training.height, parts.judging.height) == (50, 60)
-    unanswered = rows.with_columns(pl.lit(None, pl.Float64).alias("@prediction"))
+    unanswered = rows.with_columns(pl.lit(False).alias("@answered"))
     found = split(unanswered, window=HOUR, minimum=50, judging=40)
     assert isinstance(found, TooFew)
     assert found.sentence.startswith("the champion answered only 0 of 130 labelled records")
@@ -263,12 +261,10 @@ def test_labels_of_the_judging_window_are_in_no_file() -> None:
     rows = hours(10, 10)
     secret = rows.with_columns(
         pl.when(pl.col("@time") >= NOON + HOUR).then(777.125).otherwise(pl.col("@label")).alias("@label"),
-        pl.when(pl.col("@time") >= NOON + HOUR).then(555.125).otherwise(9.0).alias("@prediction"),
     )
     files = made(parted(secret, judging=10))
     for data in (files.training, files.fresh, files.captured, files.judging_ids, files.manifest):
         assert b"777.125" not in data
-        assert b"555.125" not in data
 
 
 def test_the_manifest_tells_both_ranges_and_what_they_were_made_of() -> None:
@@ -340,6 +336,6 @@ def test_from_captures_to_files_and_back_to_the_truth(database: Engine, tmp_path
     assert trained["rings"].to_list() == (trained["b"] * 2).to_list()
     scored = pl.read_csv(io.BytesIO(files.fresh))
     truth = endpoint.truth(parts.start, parts.end, files.judging_ids)
-    assert truth.labels.tolist() == (scored["b"] * 2).to_list()
-    assert truth.champion.tolist() == (scored["b"] + 0.25).to_list()
+    assert truth.champion["label"].to_list() == (scored["b"] * 2).to_list()
+    assert truth.champion["prediction"].to_list() == (scored["b"] + 0.25).to_list()
     assert [each["key"] for each in json.loads(files.manifest)["objects"]] == [s.key for s in found.sources]

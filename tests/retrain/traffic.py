@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+import config.model
 from monitor import ingest
 from monitor.capture.columns import Schema
 from monitor.digest import Recipe
@@ -49,6 +50,7 @@ class Endpoint:
     def __init__(self, engine: Engine, folder: Path, schema: Schema = ABC) -> None:
         self.engine = engine
         self.schema = schema
+        self.entry = config.model.Endpoint(name=ENDPOINT, capture=f"file://{folder}", prediction="p")
         self.folder = folder
         self.captures = self._place("captures")
         self.labels = self._place("labels")
@@ -130,17 +132,10 @@ class Endpoint:
     def rows(self, start: datetime, end: datetime, era: Deployment | None = None) -> Captured:
         chosen = Chosen(self.monitor.id, VARIANT, (era or self.eras[0]).id, start, end)
         with reading(self.engine) as connection:
-            known = labelled(connection, chosen)
+            known = labelled(connection, chosen, self.entry)
         return captured_rows(self.captures, known, self.schema)
 
     def truth(self, start: datetime, end: datetime, ids: bytes) -> Truth:
         with reading(self.engine) as connection:
-            return fresh_truth(
-                connection,
-                monitor_id=self.monitor.id,
-                variant=VARIANT,
-                deployment_id=self.eras[0].id,
-                start=start,
-                end=end,
-                ids=ids,
-            )
+            chosen = Chosen(self.monitor.id, VARIANT, self.eras[0].id, start, end)
+            return fresh_truth(connection, chosen, ids, self.entry)
