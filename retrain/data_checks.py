@@ -86,16 +86,15 @@ def _require_labels(values: pl.Series, label: str, problem: ProblemType) -> None
     if values.is_empty():
         raise TrainingSetError("the training set has no rows: there is nothing to learn from")
     of_numbers = problem is ProblemType.REGRESSION
-    reading = _READING[problem]
-    read = values.to_frame(label).select(reading(pl.col(label)))
-    bad = read[label].null_count()
+    read = values.to_frame(label).select(_READING[problem](pl.col(label)).alias(label))[label]
+    bad = read.null_count()
     if bad:
         what = "no finite number" if of_numbers else "no name of a class"
         raise TrainingSetError(
             f"{bad} of the {len(values)} labels ({label}) of the training set are {what}: "
             "mend or leave out these rows of the original set"
         )
-    found = read[label].n_unique()
+    found = read.n_unique()
     if found > 2 and problem is ProblemType.BINARY_CLASSIFICATION:
         raise TrainingSetError(
             f"the labels ({label}) of the training set are of {found} classes, and the model tells two "

@@ -185,7 +185,7 @@ def _files(run: Run, bench: Bench, era: Deployment, of: _Material) -> TrainingSe
             problem=bench.endpoint.problem,
         )
         # cuts that can't be made are told before anything is trained
-        learnt = tables.read(files.training, files.format, "the training set")
+        learnt = tables.read(files.training, files.format, "the training set", of.features)
         slicing.cut(learnt, of.parts.judging, bench.retrain.slices)
     except (TrainingSetError, SlicingError) as error:
         raise RunFailedError(RunReason.BAD_TRAINING_SET, str(error)) from error

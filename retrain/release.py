@@ -92,7 +92,7 @@ def _write_baseline(run: Run, bench: Bench) -> BaselineFiles:
     uri = str(handed(run)["score"]["captured"])
     given = answers(bench, answer["predictions"]["captured"])
     schema = bench.schema(bench.era(run.deployment_id))
-    inputs = tables.read(bench.read(uri), format_of(run), uri)
+    inputs = tables.read(bench.read(uri), format_of(run), uri, handed(run)["training"]["features"])
     if inputs.height != given.height:
         raise RunFailedError(
             RunReason.BAD_OUTPUT,

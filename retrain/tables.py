@@ -56,12 +56,25 @@ def write(frame: pl.DataFrame, format: TrainingFormat, types: Types | None = Non
     return written.getvalue()
 
 
-def read(data: bytes, format: TrainingFormat, where: str) -> pl.DataFrame:
-    """The frame of String columns; raises TableError, naming `where`, if the bytes are of another format."""
+def read(data: bytes, format: TrainingFormat, where: str, columns: Sequence[str]) -> pl.DataFrame:
+    """A table that Kedge wrote, as String columns, of which it has these.
+
+    Raises:
+        TableError: where the bytes are of another format, or lack a column: somebody wrote over them.
+    """
     try:
-        if format is TrainingFormat.CSV:
-            return pl.read_csv(io.BytesIO(data), infer_schema=False)
-        return pl.read_parquet(io.BytesIO(data)).cast(pl.String)
+        is_csv = format is TrainingFormat.CSV
+        found = (
+            pl.read_csv(io.BytesIO(data), infer_schema=False)
+            if is_csv
+            else pl.read_parquet(io.BytesIO(data)).cast(pl.String)
+        )
     except pl.exceptions.PolarsError as error:
         what = f"{where}, which Kedge wrote, is no {format.value} table any more ({type(error).__name__})"
         raise TableError(f"{what}: see who else writes to its folder") from error
+    if missing := [name for name in columns if name not in found.columns]:
+        raise TableError(
+            f"{where}, which Kedge wrote, has no column {missing[0]!r} any more: see who else writes to its "
+            "folder"
+        )
+    return found

@@ -99,7 +99,7 @@ def _on_slices(run: Run, bench: Bench, window: _Window) -> Guard:
         return Guard()
     given = handed(run)
     training, fresh = (
-        tables.read(bench.read(uri), format_of(run), uri)
+        tables.read(bench.read(uri), format_of(run), uri, given["training"]["features"])
         for uri in (given["training"]["data"], given["score"]["fresh"])
     )
     cuts = slicing.cut(training, fresh[window.positions], wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,10 @@ class Trained:
     evaluation: dict[str, Any]
 
 
+Scores = Sequence[float] | Sequence[str] | Mapping[str, Sequence[float] | Sequence[str]]
+"""Numbers, or names of classes; or columns of them: "prediction", and "probability" where there is one."""
+
+
 class TrainerError(Exception):
     """A trainer's own failure, in one sentence that holds none of the data; it is told as it is."""
 
@@ -40,7 +44,7 @@ class Trainer(Protocol):
     def train(self, csv: bytes, label: str, features: list[str], seed_of: str) -> Trained:
         """A model of column `label` by columns `features`; the same `seed_of` gives the same model."""
 
-    def score(self, archive: bytes, csv: bytes) -> Sequence[float]:
+    def score(self, archive: bytes, csv: bytes) -> Scores:
         """The archive's predictions for the rows of a CSV with a header, in their order."""
 
 
@@ -135,21 +139,34 @@ def _predictions(trainer: Trainer, s3: S3Client, model: str, data: str) -> bytes
 
 
 def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) -> bytes:
-    """A CSV of one column, `prediction`: the archive's answers to the rows of `csv`, which `where` names.
+    """A CSV with the column `prediction`: the archive's answers to the rows of `csv`, which `where` names.
+
+    Of a classifier that gives them it has the column `probability` too.
 
     Raises:
-        StepError: BadInput, or ScoreError where an answer is missing or no finite number.
+        StepError: BadInput, or ScoreError where an answer is missing, or a number not finite.
     """
     rows = table(csv, where).height
     with _trainers_faults(SCORE_ERROR):
-        column = pl.Series("prediction", trainer.score(archive, csv), dtype=pl.Float64)
-    if len(column) != rows:
+        found = trainer.score(archive, csv)
+        columns = found if isinstance(found, Mapping) else {"prediction": found}
+        frame = pl.DataFrame([_scored(name, values) for name, values in columns.items()])
+    if frame.height != rows:
         raise StepError(
-            SCORE_ERROR, f"the trainer gave {len(column)} predictions for the {rows} rows of {where}"
+            SCORE_ERROR, f"the trainer gave {frame.height} predictions for the {rows} rows of {where}"
         )
-    if not column.is_finite().all():
-        raise StepError(SCORE_ERROR, f"the trainer's predictions for {where} are not all finite numbers")
-    return column.to_frame().write_csv().encode()
+    for column in frame:
+        is_text = column.dtype == pl.String
+        if column.null_count() or not (is_text or column.is_finite().all()):
+            what = "there" if is_text else "finite numbers"
+            raise StepError(SCORE_ERROR, f"the trainer's {column.name}s for {where} are not all {what}")
+    return frame.write_csv().encode()
+
+
+def _scored(name: str, values: Sequence[float] | Sequence[str]) -> pl.Series:
+    """One column of a trainer's answers: names of classes as they are, all else as numbers."""
+    are_texts = len(values) > 0 and isinstance(values[0], str)
+    return pl.Series(name, values, dtype=pl.String if are_texts else pl.Float64)
 
 
 def _require_columns(csv: bytes, uri: str, wanted: list[str]) -> None:

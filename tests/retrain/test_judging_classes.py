@@ -50,7 +50,7 @@ def two(seed: int, records: int, champion: float, challenger: float) -> Judged:
 
 
 def spelt(positive: NDArray[np.bool_]) -> list[str]:
-    return np.where(positive, "yes", "no").tolist()
+    return ["yes" if each else "no" for each in positive]
 
 
 def several(seed: int, records: int, champion: float, challenger: float) -> Judged:

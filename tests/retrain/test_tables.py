@@ -59,18 +59,25 @@ def test_digits_of_other_scripts_are_text() -> None:
 
 
 def test_csv_keeps_every_cell() -> None:
-    assert tables.read(tables.write(FRAME, TrainingFormat.CSV), TrainingFormat.CSV, "x").equals(FRAME)
+    assert tables.read(tables.write(FRAME, TrainingFormat.CSV), TrainingFormat.CSV, "x", ()).equals(FRAME)
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False).map(repr), min_size=1, max_size=30))
 def test_numbers_come_back_from_parquet_as_they_were(numbers: list[str]) -> None:
     frame = pl.DataFrame({"a": numbers})
     written = tables.write(frame, TrainingFormat.PARQUET, tables.types_of([frame]))
-    back = tables.read(written, TrainingFormat.PARQUET, "x")
+    back = tables.read(written, TrainingFormat.PARQUET, "x", ())
     assert [float(each) for each in back["a"]] == [float(each) for each in numbers]
 
 
 @pytest.mark.parametrize("format", TrainingFormat)
 def test_what_is_no_table_any_more_is_named(format: TrainingFormat) -> None:
     with pytest.raises(TableError, match=r"s3://models/run/fresh, which Kedge wrote, is no"):
-        tables.read(b"\xff\xfe\n1,2\n", format, "s3://models/run/fresh")
+        tables.read(b"\xff\xfe\n1,2\n", format, "s3://models/run/fresh", ())
+
+
+def test_a_table_that_somebody_wrote_predictions_over_is_told() -> None:
+    with pytest.raises(
+        TableError, match=r"s3://models/run/captured\.csv, which Kedge wrote, has no column 'a'"
+    ):
+        tables.read(b"prediction\n1\n", TrainingFormat.CSV, "s3://models/run/captured.csv", ("a", "b"))

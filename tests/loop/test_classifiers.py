@@ -1,0 +1,244 @@
+"""Classifiers from drift to a better model: names, probabilities, two classes and several."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from baselines import constraints, statistics
+from baselines.create import create
+from store import runs
+from store.engine import reading
+from store.retraining import Helped, Run, RunReason, RunState, Trial
+from tests.capture.events import captured, csv_line
+from tests.clock import HOUR, NOON
+from tests.loop.classifier import answers, fitted
+from tests.loop.rig import ENDPOINT, GRACE, VARIANT, Rig
+
+ROWS = 80
+TRAINER = Path(__file__).with_name("classifier.py")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of classifier: what its classes are called, the columns of its answer, and its policy."""
+
+    name: str
+    classes: tuple[str, ...]
+    answer: str
+    columns: tuple[str, ...]
+    entry: dict[str, Any]
+    retrain: dict[str, Any]
+    metrics: str
+
+
+TEXTS = Kind(
+    "texts and probabilities",
+    ("fresh", "old"),
+    "both",
+    ("age", "p"),
+    {
+        "problem_type": "binary_classification",
+        "prediction": "age",
+        "probability": "p",
+        "positive_class": "old",
+    },
+    {"when": ("recall < 0.8",), "accept": "f1 > champion and auc > 0.7"},
+    "binary_classification_metrics",
+)
+PROBABILITIES = Kind(
+    "a probability alone",
+    ("0", "1"),
+    "probability",
+    ("p",),
+    {"problem_type": "binary_classification", "prediction": "p", "probability": "p"},
+    {"when": ("auc < 0.8",), "accept": "auc > champion"},
+    "binary_classification_metrics",
+)
+NUMBERED = Kind(
+    "numbered classes",
+    ("0", "1", "2"),
+    "class",
+    ("kind",),
+    {"problem_type": "multiclass_classification", "prediction": "kind"},
+    {"when": ("accuracy < 0.8",), "accept": "weighted_f1 > champion"},
+    "multiclass_classification_metrics",
+)
+
+
+@dataclass
+class World:
+    """An endpoint of such a classifier in a world whose classes change places."""
+
+    rig: Rig
+    kind: Kind
+    champion: dict[str, Any] = field(init=False)
+    answering: dict[str, Any] = field(init=False)
+    passed: int = 0
+
+    def __post_init__(self) -> None:
+        inputs, truth = self.drawn(1, 2000, changed=False)
+        self.champion = self.answering = fitted(inputs, truth)
+        self.rig.write("models/1/model.csv", json.dumps(self.champion).encode())
+        self.rig.write("test.csv", self._table(inputs[:400], truth[:400]))
+        header = ",".join([*self.kind.columns, "length", "weight"])
+        lines = self._lines(self.champion, self.drawn(2, 2000, changed=False)[0])
+        profile, suggested = create("\n".join([header, *lines]).encode(), where="baseline.csv")
+        self.rig.write("baseline/statistics.json", statistics.write(profile).encode())
+        self.rig.write("baseline/constraints.json", constraints.write(suggested).encode())
+        command = shlex.join([sys.executable, str(TRAINER), self.kind.answer])
+        self.rig.entry = self.kind.entry
+        self.rig.retrain = {**self.kind.retrain, "target": {"local": command}, "for": "2 of 3"}
+
+    def _table(self, inputs: np.ndarray, truth: list[str]) -> bytes:
+        lines = [f"{label},{length},{weight}" for label, (length, weight) in zip(truth, inputs, strict=True)]
+        return "\n".join([f"{self.kind.columns[0]},length,weight", *lines]).encode()
+
+    def drawn(self, seed: int, rows: int, *, changed: bool) -> tuple[np.ndarray, list[str]]:
+        """Inputs and what they are; each class is the next one in the changed world."""
+        rng = np.random.default_rng(seed)
+        inputs = rng.normal([5.0, 3.0], [1.0, 0.5], (rows, 2)).round(4)
+        length, weight = (inputs - [5.0, 3.0]).T
+        scores = np.column_stack([-length, length, 3 * weight][: len(self.kind.classes)])
+        found = (scores + rng.normal(0, 0.2, scores.shape)).argmax(axis=1) + changed
+        return inputs, [self.kind.classes[at % len(self.kind.classes)] for at in found]
+
+    def _lines(self, model: dict[str, Any], inputs: np.ndarray) -> Iterator[str]:
+        for answer, (length, weight) in zip(answers(model, inputs, self.kind.answer), inputs, strict=True):
+            yield f"{answer},{length},{weight}"
+
+    def hours(self, *kinds: str) -> None:
+        """Hours are captured, labelled and judged."""
+        for kind in kinds:
+            start = NOON + self.passed * HOUR
+            inputs, truth = self.drawn(100 + self.passed, ROWS, changed=kind == "changed")
+            answered = answers(self.answering, inputs, self.kind.answer)
+            moments = [start + timedelta(seconds=40 * at) for at in range(ROWS)]
+            lines = [
+                csv_line(
+                    f"{inputs[at, 0]},{inputs[at, 1]}",
+                    answered[at],
+                    event_id=f"{start:%d-%H}-{at}",
+                    time=f"{moments[at]:%Y-%m-%dT%H:%M:%SZ}",
+                )
+                for at in range(ROWS)
+            ]
+            day = f"{start:%Y/%m/%d/%H}"
+            self.rig.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", captured(*lines))
+            self.rig.write(f"labels/{day}/00-00-000-a.jsonl", _labels(start.strftime("%d-%H"), truth))
+            self.passed += 1
+            self.rig.clock.at = start + HOUR + GRACE
+            self.rig.observe()
+
+    def take_up(self, run: Run) -> None:
+        """The run's model answers from now on."""
+        self.answering = json.loads((self.rig.folder / "output" / run.name / "model.json").read_text())
+
+
+def _labels(prefix: str, truth: list[str]) -> bytes:
+    lines = [
+        {
+            "groundTruthData": {"data": label, "encoding": "CSV"},
+            "eventMetadata": {"eventId": f"{prefix}-{at}"},
+            "eventVersion": "0",
+        }
+        for at, label in enumerate(truth)
+    ]
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+@pytest.fixture(params=[TEXTS, PROBABILITIES, NUMBERED], ids=lambda kind: kind.name)
+def of_classes(request: pytest.FixtureRequest, rig: Rig) -> World:
+    return World(rig, request.param)
+
+
+def trials(rig: Rig, run: Run) -> dict[tuple[str, str], Trial]:
+    with reading(rig.engine) as connection:
+        return {(each.dataset, each.metric): each for each in runs.trials_of(connection, run.id)}
+
+
+def test_from_a_changed_world_to_a_better_model(of_classes: World) -> None:
+    rig, kind = of_classes.rig, of_classes.kind
+    rig.training = {"test": rig.uri("test.csv")}
+    of_classes.hours("quiet", "quiet")
+    assert rig.act() == 0
+    of_classes.hours("changed", "changed", "changed")
+    run = rig.until(RunState.DEPLOYED)
+    found = trials(rig, run)
+    leading = kind.retrain["accept"].split()[0]
+    fresh, test = found["fresh", leading], found["test", leading]
+    assert fresh.low > 0.2, "the champion's classes have changed places"
+    assert fresh.challenger > 0.8
+    assert test.high < -0.2, "and so have they in the old world"
+    trained = csv.DictReader((rig.folder / "output" / run.name / "training.csv").read_text().splitlines())
+    assert {row[kind.columns[0]] for row in trained} == set(kind.classes)
+    quality = json.loads((rig.folder / "output" / run.name / "model_quality/statistics.json").read_text())
+    assert quality[kind.metrics]["accuracy"]["value"] > 0.8
+    of_classes.take_up(run)
+    of_classes.hours("changed", "changed")
+    adopted = rig.until(RunState.ADOPTED)
+    assert adopted.helped is Helped.HELPED
+    with reading(rig.engine) as connection:
+        assert not [each for each in runs.history(connection, run.monitor_id) if each.id != run.id]
+
+
+def test_its_new_baseline_is_of_its_own_answers(of_classes: World) -> None:
+    rig, kind = of_classes.rig, of_classes.kind
+    of_classes.hours("quiet", "changed", "changed", "changed")
+    run = rig.until(RunState.DEPLOYED)
+    baseline = json.loads((rig.folder / "output" / run.name / "baseline/statistics.json").read_text())
+    before = json.loads((rig.folder / "baseline/statistics.json").read_text())
+    shapes = [[(each["name"], each["inferred_type"]) for each in of["features"]] for of in (baseline, before)]
+    assert shapes[0] == shapes[1]
+    of_classes.take_up(run)
+    of_classes.hours("changed")
+    assert rig.until_so(lambda run: run.state.is_end).state is RunState.ADOPTED
+    assert not any(each.state is RunState.ROLLED_BACK for each in rig.runs())
+    assert kind.columns[0] in {name for name, _ in shapes[0]}
+
+
+def test_a_classifier_that_learnt_nothing_loses(rig: Rig) -> None:
+    """The world is as it was, and a person asked: who learnt less of the same is not better."""
+    of = World(rig, TEXTS)
+    of.rig.retrain |= {"when": ("volume < 1",), "every": "1h"}
+    of.hours("quiet", "quiet", "quiet", "quiet")
+    run = of.rig.until_so(lambda run: run.state.is_end)
+    assert run.state is RunState.LOST
+    assert "The challenger is not shown to be better: f1 0." in run.told
+    assert not of.rig.packages()
+
+
+def test_answers_of_another_form_end_the_run(rig: Rig) -> None:
+    of = World(rig, TEXTS)
+    command = shlex.join([sys.executable, str(TRAINER), "class"])
+    of.rig.retrain |= {"target": {"local": command}}
+    of.hours("quiet", "changed", "changed", "changed")
+    run = of.rig.until(RunState.FAILED)
+    assert run.reason is RunReason.BAD_OUTPUT
+    assert (
+        "is no CSV with a column of classes called prediction and a column of numbers called prob" in run.told
+    )
+
+
+def test_labels_of_more_classes_than_two_are_told_before_anything_is_trained(rig: Rig) -> None:
+    of = World(rig, TEXTS)
+    lines = io.StringIO()
+    csv.writer(lines).writerows([("age", "length", "weight"), ("ancient", 1, 2), ("old", 1, 2)])
+    of.rig.write("original.csv", lines.getvalue().encode())
+    of.rig.training = {"original": of.rig.uri("original.csv")}
+    of.hours("quiet", "changed", "changed", "changed")
+    run = of.rig.until(RunState.FAILED)
+    assert run.reason is RunReason.BAD_TRAINING_SET
+    assert "are of 3 classes, and the model tells two apart" in run.told
+    assert run.handle is None
