@@ -20,7 +20,7 @@ from config.distance import Distance
 from config.model import Endpoint
 from config.problem import ProblemType
 from monitor import quality, quality_loss
-from monitor.sides import sides
+from monitor.capture.sides import sides
 from monitor.violations import completion_message
 from store import executions, ledger, windows
 from store.records import (

@@ -14,7 +14,7 @@ from baselines.quality.problem import QualityError
 from config.metrics import FRESH
 from config.model import Endpoint
 from config.problem import ProblemType
-from monitor.sides import answer_columns
+from monitor.capture.sides import answer_columns
 from retrain.judging import COVERAGE, JudgingError, paired
 from retrain.judging_classes import paired_classes
 from store.retraining import Trial

@@ -27,7 +27,7 @@ from config.expressions import evaluate
 from config.problem import ProblemType
 from config.retraining import Approval, Retrain
 from config.weighing import Reading, Truth
-from monitor.sides import answer_columns
+from monitor.capture.sides import answer_columns
 from retrain import ends, evaluation, quality_files, registry
 from retrain.bench import Bench, RunFailedError
 from retrain.defects import Facts, Finding, findings

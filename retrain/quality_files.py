@@ -31,7 +31,7 @@ class QualityFiles:
 
 
 def of_answers(sides: pl.DataFrame, endpoint: Endpoint, at: datetime) -> QualityFiles:
-    """The files of a challenger's answers, beside their labels, as `monitor.sides` has both.
+    """The files of a challenger's answers, beside their labels, as `monitor.capture.sides` has both.
 
     The constraints say to be no worse than this. `at` is the time of the evaluation: the end of the judging
     window, so that the same records give the same bytes.

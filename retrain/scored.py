@@ -10,7 +10,7 @@ from baselines.quality import classes
 from baselines.quality.pairs import PREDICTION, PROBABILITY
 from config.model import Endpoint
 from config.problem import ProblemType
-from monitor.sides import answer_columns
+from monitor.capture.sides import answer_columns
 from retrain.bench import Bench, RunFailedError
 from retrain.captured import Chosen, Truth, fresh_truth
 from retrain.handed import folder

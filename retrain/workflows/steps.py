@@ -18,6 +18,7 @@ BAD_INPUT: Final = "BadInput"
 WORKER_ERROR: Final = "WorkerError"
 TRAIN_ERROR: Final = "TrainError"
 SCORE_ERROR: Final = "ScoreError"
+_MANY: Final = {"prediction": "predictions", "probability": "probabilities"}
 _ABSENT = {PlaceProblem.NO_KEY, PlaceProblem.NO_BUCKET, PlaceProblem.BAD_URI}
 
 
@@ -159,7 +160,8 @@ def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) ->
         is_text = column.dtype == pl.String
         if column.null_count() or not (is_text or column.is_finite().all()):
             what = "there" if is_text else "finite numbers"
-            raise StepError(SCORE_ERROR, f"the trainer's {column.name}s for {where} are not all {what}")
+            told = f"the trainer's {_MANY.get(column.name, column.name)} for {where} are not all {what}"
+            raise StepError(SCORE_ERROR, told)
     return frame.write_csv().encode()
 
 

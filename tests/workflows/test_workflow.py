@@ -13,6 +13,7 @@ import pytest
 
 from retrain.targets.base import Cancelled, Failed, Succeeded
 from retrain.workflows.definition import definition
+from retrain.workflows.steps import Scores
 from retrain.workflows.worker import Trained, TrainerError
 from tests.faults import Fault
 from tests.workflows.conftest import BUCKET, FRESH, OUTPUT, RUN, TRAINING, Stage, end_of, handed
@@ -192,6 +193,43 @@ class Infinite(Linear):
 def test_scores_that_cannot_be_are_a_named_failure(stage: Stage, trainer: Linear, cause: str) -> None:
     target = stage.target()
     with stage.working(trainer):
+        assert end_of(target, target.start(RUN, handed())) == Failed("ScoringFailed", cause)
+
+
+class Classes:
+    """Answers two classes: the names alone, or with probabilities beside them, which may be of no number."""
+
+    def __init__(self, probability: float | None = None) -> None:
+        self.probability = probability
+
+    def train(self, csv: bytes, label: str, features: list[str], seed_of: str) -> Trained:
+        return Linear().train(csv, label, features, seed_of)
+
+    def score(self, archive: bytes, csv: bytes) -> Scores:
+        names = ["old" if each > 5 else "young" for each in Linear().score(archive, csv)]
+        if self.probability is None:
+            return names
+        return {"prediction": names, "probability": [self.probability] * len(names)}
+
+
+@pytest.mark.parametrize("probability", [None, 0.25])
+def test_a_trainer_may_answer_classes_and_their_probabilities(
+    stage: Stage, probability: float | None
+) -> None:
+    target = stage.target()
+    with stage.working(Classes(probability)):
+        status = end_of(target, target.start(RUN, handed()))
+    assert isinstance(status, Succeeded), status
+    fresh = json.loads(status.output)["predictions"]["fresh"]
+    table = pl.read_csv(io.BytesIO(stage.read(fresh)))
+    assert table["prediction"].to_list() == ["old", "young", "old"]
+    assert table.columns == (["prediction"] if probability is None else ["prediction", "probability"])
+
+
+def test_a_probability_that_is_no_number_is_a_named_failure(stage: Stage) -> None:
+    target = stage.target()
+    cause = f"the trainer's probabilities for s3://{BUCKET}/in/fresh.csv are not all finite numbers"
+    with stage.working(Classes(float("nan"))):
         assert end_of(target, target.start(RUN, handed())) == Failed("ScoringFailed", cause)
 
 
