@@ -24,7 +24,7 @@ from store.retraining import Helped, Run, RunReason, RunState, Trial
 from tests.capture.events import captured, csv_line
 from tests.clock import HOUR, NOON
 from tests.loop.classifier import answers, fitted
-from tests.loop.rig import ENDPOINT, GRACE, VARIANT, Rig
+from tests.loop.rig import ENDPOINT, GRACE, GROUP, VARIANT, Rig
 
 ROWS = 80
 TRAINER = Path(__file__).with_name("classifier.py")
@@ -242,3 +242,64 @@ def test_labels_of_more_classes_than_two_are_told_before_anything_is_trained(rig
     assert run.reason is RunReason.BAD_TRAINING_SET
     assert "are of 3 classes, and the model tells two apart" in run.told
     assert run.handle is None
+
+
+@pytest.mark.parametrize(("accuracy", "end"), [(0.9, RunState.DEPLOYED), (0.7, RunState.LOST)])
+def test_a_workflow_that_measures_its_classifier_by_itself(rig: Rig, accuracy: float, end: RunState) -> None:
+    of = World(rig, TEXTS)
+    rig.write("models/1/evaluation.json", _evaluation(0.8))
+    rig.write("e-2/evaluation.json", _evaluation(accuracy))
+    rows = [
+        f"{'old' if at % 3 else 'fresh'},{0.9 if at % 3 else 0.2},{'old' if at % 4 else 'fresh'}"
+        for at in range(60)
+    ]
+    rig.write("e-2/baseline.csv", "\n".join(["prediction,probability,label", *rows]).encode())
+    package = packaged(rig)
+    command = [sys.executable, str(TRAINER), "own", package]
+    target = {"local": shlex.join([*command, rig.uri("e-2/evaluation.json"), rig.uri("e-2/baseline.csv")])}
+    own = {"judge": "evaluation", "approval": "always", "accept": "accuracy > champion", "target": target}
+    rig.retrain = {**rig.retrain, **own}
+    of.hours("quiet", "changed", "changed", "changed")
+    run = rig.until_so(lambda run: run.state in (RunState.DEPLOYED, *ENDS))
+    assert run.state is end
+    assert f"accuracy {accuracy:.3f} against 0.800, as each was stated, without an interval" in told(rig, run)
+    if end is RunState.LOST:
+        assert rig.packages()[package] == "Rejected"
+        return
+    place = rig.folder / "output" / run.name
+    quality = json.loads((place / "model_quality/statistics.json").read_text())
+    assert quality["binary_classification_metrics"]["confusion_matrix"] == {
+        "fresh": {"fresh": 5, "old": 10},
+        "old": {"fresh": 15, "old": 30},
+    }
+    features = json.loads((place / "baseline/statistics.json").read_text())["features"]
+    assert [each["name"] for each in features] == ["age", "p", "length", "weight"]
+    assert features[1]["numerical_statistics"]["mean"] == pytest.approx((0.9 * 40 + 0.2 * 20) / 60)
+
+
+ENDS = tuple(state for state in RunState if state.is_end)
+
+
+def told(rig: Rig, run: Run) -> str:
+    with reading(rig.engine) as connection:
+        return " ".join(event.told for event in runs.events(connection, run.id))
+
+
+def packaged(rig: Rig) -> str:
+    """A version that the workflow has registered."""
+    specification: dict[str, Any] = {
+        "Containers": [{"Image": "registry/classes:1", "ModelDataUrl": rig.uri("e-2/model.json")}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    made = rig.aws.direct.client("sagemaker").create_model_package(
+        ModelPackageGroupName=GROUP,
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification=specification,
+    )
+    return str(made["ModelPackageArn"])
+
+
+def _evaluation(accuracy: float) -> bytes:
+    metrics = {"accuracy": {"value": accuracy, "standard_deviation": "NaN"}, "auc": {"value": 0.9}}
+    return json.dumps({"binary_classification_metrics": metrics}).encode()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.problem import ProblemType
 from retrain.evaluation import (
     Evaluation,
     EvaluationError,
@@ -104,6 +105,27 @@ def test_a_baseline_csv_gives_its_records_and_leaves_out_what_is_no_number() -> 
 def test_a_baseline_csv_that_is_none_is_told(data: bytes) -> None:
     with pytest.raises(EvaluationError, match=r"s3://b/baseline\.csv"):
         answers(data, "s3://b/baseline.csv")
+
+
+def test_an_evaluation_of_classes_is_read_as_it_is_stated() -> None:
+    told = b'{"binary_classification_metrics": {"f1": {"value": 0.5}, "confusion_matrix": {"0": {"0": 1}}}}'
+    found = read(told, "s3://b/e.json", ProblemType.BINARY_CLASSIFICATION)
+    assert (dict(found.metrics), found.records) == ({"f1": 0.5}, None)
+    with pytest.raises(EvaluationError, match="of numbers alone: write multiclass_classification_metrics"):
+        read(
+            b'{"GroundTruth": [1], "Predictions": [1]}',
+            "s3://b/e.json",
+            ProblemType.MULTICLASS_CLASSIFICATION,
+        )
+
+
+def test_answers_of_classes_keep_their_names_and_leave_out_what_lacks_a_side() -> None:
+    data = b"prediction,probability,label\nyes,0.9,yes\nno,,no\n,0.1,no\nno,0.2,01\n"
+    columns = {"prediction": "prediction", "probability": "probability"}
+    found = answers(data, "s3://b/baseline.csv", columns, ProblemType.BINARY_CLASSIFICATION)
+    assert found.rows() == [("yes", 0.9, "yes"), ("no", 0.2, "01")]
+    with pytest.raises(EvaluationError, match="no CSV with the header prediction,probability,label"):
+        answers(b"prediction,label\n1,1\n", "s3://b/b.csv", columns, ProblemType.BINARY_CLASSIFICATION)
 
 
 def test_records_of_another_model_are_not_taken_for_the_evaluations_own() -> None:
