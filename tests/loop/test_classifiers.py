@@ -249,10 +249,7 @@ def test_a_workflow_that_measures_its_classifier_by_itself(rig: Rig, accuracy: f
     of = World(rig, TEXTS)
     rig.write("models/1/evaluation.json", _evaluation(0.8))
     rig.write("e-2/evaluation.json", _evaluation(accuracy))
-    rows = [
-        f"{'old' if at % 3 else 'fresh'},{0.9 if at % 3 else 0.2},{'old' if at % 4 else 'fresh'}"
-        for at in range(60)
-    ]
+    rows = [f"{'old,0.9' if at % 3 else 'fresh,0.2'},{'old' if at % 4 else 'fresh'}" for at in range(60)]
     rig.write("e-2/baseline.csv", "\n".join(["prediction,probability,label", *rows]).encode())
     package = packaged(rig)
     command = [sys.executable, str(TRAINER), "own", package]
