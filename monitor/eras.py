@@ -113,6 +113,8 @@ def follow(
     last, what = eras[-1], change(eras, now_in_force)
     if now_in_force is None or what is Change.NONE:
         return eras
+    if what is Change.NAME and _is_challengers(connection, last, now_in_force):
+        what = Change.BEGIN
     config = now_in_force.endpoint_config
     if what is Change.BEGIN:
         if runs.has_left(connection, monitor_id, config, last.endpoint_config or "", now - SETTLING):
@@ -133,6 +135,13 @@ def follow(
         settled = now if what is Change.SETTLE else last.mixed_until
         deployments.name_config(connection, _named(last, now_in_force), config, settled)
     return deployments.eras(connection, monitor_id)
+
+
+def _is_challengers(connection: Connection, era: Deployment, now_in_force: InForce) -> bool:
+    """Whether an era without a name is over: what is in force was trained to take its model's place."""
+    packages = {now_in_force.model_package, *now_in_force.models.values()} - {None, *era.model_packages}
+    named = [package for package in packages if package is not None]
+    return runs.has_challenged(connection, era.monitor_id, era.id, named)
 
 
 def _named(era: Deployment, now_in_force: InForce) -> Deployment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -214,6 +214,18 @@ def registered_baseline(
 ) -> tuple[int, Run] | None:
     """The baseline that a run prepared for a model package, whoever deploys it, and the run."""
     return _prepared(connection, monitor_id, runs.c.model_package == model_package)
+
+
+def has_challenged(
+    connection: Connection, monitor_id: int, deployment_id: int, packages: Collection[str]
+) -> bool:
+    """Whether one of these model packages was made to take the place of an era's model."""
+    found = select(runs.c.id).where(
+        runs.c.monitor_id == monitor_id,
+        runs.c.deployment_id == deployment_id,
+        runs.c.model_package.in_(packages),
+    )
+    return connection.execute(found.limit(1)).first() is not None
 
 
 def _prepared(connection: Connection, monitor_id: int, found: ColumnElement[bool]) -> tuple[int, Run] | None:

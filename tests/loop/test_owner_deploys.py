@@ -126,6 +126,22 @@ def test_what_was_left_to_its_owner_is_not_rolled_out_while_parameters_are_waite
     assert registered.eras()[1].baseline_id == run.new_baseline_id
 
 
+def test_a_champion_whose_config_was_never_known_is_not_given_the_challengers(registered: Rig) -> None:
+    """Whoever observes notices the owner's config before the run does."""
+    run = registered.runs()[0]
+    with writing(registered.engine) as connection:
+        connection.execute(update(deployments).values(endpoint_config=null(), model_package=null()))
+    approves(registered, run)
+    deploys(registered, run, seen=True)
+    assert [era.endpoint_config for era in registered.eras()] == [None, THEIRS]
+    run = registered.until(RunState.ADOPTED, RunState.DEPLOYED, RunState.FAILED)
+    assert (run.state, run.reason) == (RunState.ADOPTED, RunReason.NOT_DEPLOYED_HERE)
+    assert registered.aws.seen("UpdateEndpoint") == registered.aws.seen("CreateModel") == 0
+    first, theirs = registered.eras()
+    assert (theirs.model_package, theirs.baseline_id) == (run.model_package, run.new_baseline_id)
+    assert first.baseline_id != theirs.baseline_id
+
+
 def test_an_alarm_that_is_not_there_ends_no_run_whose_version_serves(registered: Rig) -> None:
     run = registered.runs()[0]
     rollout = {"traffic": "all-at-once", "alarms": ("abalone-5xx",)}
