@@ -80,6 +80,7 @@ _USUAL: Final = {
     ProblemType.MULTICLASS_CLASSIFICATION: "weighted_f1 > champion",
 }
 """What is proposed where an owner judges by a metric of another kind of model."""
+_BETTER: Final = {True: ("smaller", Op.BELOW), False: ("larger", Op.ABOVE)}
 OF_PROBABILITIES: Final = "auc"
 """The metric that only probabilities tell."""
 SHARES: Final = frozenset({"drifted_features_share", "missing", "rejected_share"})
@@ -134,6 +135,8 @@ def check_trigger(condition: Condition) -> str | None:
         return "there is no champion to hold a window against before there is a challenger; write baseline"
     if (told := check_names(condition)) is not None:
         return told
+    if isinstance(condition, Comparison) and (told := _true_of_good(condition)) is not None:
+        return told
     for each in comparisons(condition):
         if each.against is Reference.BASELINE and not METRICS[each.metric].is_quality:
             return f"{each.metric} has no baseline, only a model's quality has; hold it against a number"
@@ -142,6 +145,18 @@ def check_trigger(condition: Condition) -> str | None:
             if threshold > 1 or (threshold == 1 and each.op is Op.ABOVE):
                 return f"{each} is never true: {each.metric} is a share, from 0 to 1; write 0.3 for 30 %"
     return None
+
+
+def _true_of_good(comparison: Comparison) -> str | None:
+    """Why a comparison with the baseline would retrain a model that is as good as ever, or None."""
+    is_lower = comparison.metric in LOWER_IS_BETTER
+    is_quality = METRICS[comparison.metric].is_quality
+    if comparison.against is not Reference.BASELINE or not is_quality or comparison.op.upward is is_lower:
+        return None
+    turned = replace(comparison, op=Op.ABOVE if is_lower else Op.BELOW)
+    better, _ = _BETTER[is_lower]
+    good = f"{comparison.metric} is better when it is {better}"
+    return f"{good}, so {comparison} retrains a good model; write {turned}"
 
 
 def is_of_quality(condition: Condition) -> bool:
@@ -164,11 +179,12 @@ def check_metric(name: str, problem: ProblemType) -> str | None:
     return None
 
 
-def check_judging(accept: Condition, problem: ProblemType) -> str | None:
+def check_judging(accept: Condition, problem: ProblemType, *, is_given: bool = True) -> str | None:
     """Why a challenger of this kind can't be judged by a condition, in a sentence, or None."""
     if (told := check_problem(accept, problem)) is None:
         return None
-    return f"a challenger is judged by {accept}, and {told}; write accept: {_USUAL[problem]}"
+    where = "" if is_given else " where accept says nothing"
+    return f"a challenger is judged by {accept}{where}, and {told}; write accept: {_USUAL[problem]}"
 
 
 def check_acceptance(condition: Condition) -> str | None:
@@ -181,7 +197,9 @@ def check_acceptance(condition: Condition) -> str | None:
         known = ", ".join(name for name, metric in METRICS.items() if metric.is_quality)
         return f"a challenger is judged by its quality alone; write a condition on {known}"
     if any(each.against is Reference.BASELINE for each in named):
-        return "a challenger is held against the champion or a number; write rmse < champion"
+        asked = next(each for each in named if each.against is Reference.BASELINE)
+        written = replace(asked, against=Reference.CHAMPION)
+        return f"a challenger is held against the champion or a number; write {written}"
     return next((told for each in named if (told := _wrong_way(each))), None)
 
 
@@ -190,7 +208,7 @@ def _wrong_way(comparison: Comparison) -> str | None:
     is_lower = comparison.metric in LOWER_IS_BETTER
     if comparison.op.upward is not is_lower:
         return None
-    better, right = ("smaller", Op.BELOW) if is_lower else ("larger", Op.ABOVE)
+    better, right = _BETTER[is_lower]
     return f"{comparison.metric} is better when it is {better}; write {replace(comparison, op=right)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -45,6 +45,11 @@ def _pairs(value: object) -> object:
     if not all(isinstance(text, str) for pair in value.items() for text in pair):
         raise ValueError('must hold texts alone; put values such as on, off or 1 in quotes: {kedge: "on"}')
     return tuple(sorted(value.items()))
+
+
+def _metrics(condition: Condition) -> frozenset[str]:
+    """Those that a condition names."""
+    return frozenset(each.metric for each in comparisons(condition))
 
 
 class Discover(Part):
@@ -280,24 +285,31 @@ class Endpoint(Part):
         for index, condition in enumerate(self.retrain.when):
             if (told := check_problem(condition, self.problem)) is not None:
                 raise MisfitError(told + assumed, "retrain", "when", index)
-            self._has_probabilities_for(condition, "when", index)
+            self._has_probabilities_for(_metrics(condition), "when", index)
         cost = self.retrain.cost
         if cost and (told := check_metric(cost.metric, self.problem)) is not None:
             if "metric" not in cost.model_fields_set:
                 told = f"counts errors by {cost.metric} where its metric says nothing, and {told}"
             raise MisfitError(told + assumed, "retrain", "cost", "metric")
-        if self.retrain.dry_run and "accept" not in self.retrain.model_fields_set:
-            return
-        if (told := check_judging(self.retrain.accept, self.problem)) is not None:
+        if cost:
+            self._has_probabilities_for((cost.metric,), "cost", "metric")
+        if self.retrain.dry_run:
+            return  # no challenger is made but for a person, whose run says what is wrong
+        is_given = "accept" in self.retrain.model_fields_set
+        if (told := check_judging(self.retrain.accept, self.problem, is_given=is_given)) is not None:
             raise MisfitError(told + assumed, "retrain", "accept")
-        self._has_probabilities_for(self.retrain.accept, "accept")
-
-    def _has_probabilities_for(self, condition: Condition, *path: str | int) -> None:
-        asked = any(each.metric == OF_PROBABILITIES for each in comparisons(condition))
-        if asked and self.probability is None:
+        self._has_probabilities_for(_metrics(self.retrain.accept), "accept")
+        if self.problem is not ProblemType.REGRESSION and self.answer is None:
             raise MisfitError(
-                f"asks for {condition}, and {OF_PROBABILITIES} is told by probabilities alone; name the "
-                "column of the positive class's: probability: NAME",
+                "retrains a classifier whose answer is not named; name its column: prediction: NAME",
+                "retrain",
+            )
+
+    def _has_probabilities_for(self, metrics: Collection[str], *path: str | int) -> None:
+        if OF_PROBABILITIES in metrics and self.probability is None:
+            raise MisfitError(
+                f"asks for {OF_PROBABILITIES}, which probabilities alone tell; name the column of the "
+                "positive class's: probability: NAME",
                 "retrain",
                 *path,
             )

@@ -13,14 +13,13 @@ from sqlalchemy import Connection
 from baselines.quality import violations as violations_file
 from baselines.quality.analysis import CONSTRAINTS, STATISTICS, VIOLATIONS, Analysis, analyze
 from baselines.quality.constraints import QualityConstraints
-from baselines.quality.pairs import Choices, pairs_of
 from baselines.quality.problem import QualityError
 from baselines.quality.violations import Checked, Violation, camel_case
 from config.distance import Distance
 from config.model import Endpoint
 from config.problem import ProblemType
 from monitor import quality, quality_loss
-from monitor.capture.sides import sides
+from monitor.capture.answers import choices, sides
 from monitor.violations import completion_message
 from store import executions, ledger, windows
 from store.records import (
@@ -91,13 +90,7 @@ def _metrics(found: pl.DataFrame, seed: int, endpoint: Endpoint) -> tuple[Metric
     problem = endpoint.problem
     if problem is ProblemType.REGRESSION:
         return quality.regression(found["prediction"].to_numpy(), found["label"].to_numpy(), seed=seed)
-    pairs = pairs_of(
-        sides(found, endpoint),
-        problem,
-        threshold=endpoint.probability_threshold,
-        positive=endpoint.positive_class,
-    )
-    assert isinstance(pairs, Choices)  # noqa: S101 (what is no regression has classes)
+    pairs = choices(sides(found, endpoint), endpoint)
     return quality.classification(pairs, problem, seed)
 
 

@@ -10,11 +10,10 @@ from retrain import early_readings, ends, parameters, rollout, watching
 from retrain.bench import Bench, RunFailedError
 from retrain.handed import is_scored
 from retrain.judging import metrics_of
-from retrain.readings import FEWEST_LABELLED
+from retrain.realised import realised
 from retrain.watching import Look
-from store import executions, runs
+from store import runs
 from store.engine import reading
-from store.records import MetricRow
 from store.retraining import Helped, Run, RunReason, RunState, Trial
 
 _UNSEEN = timedelta(days=1)
@@ -52,9 +51,9 @@ def watch(run: Run, bench: Bench) -> Run | None:
             return _watch_alone(run, bench)
     if before is None:
         raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
-    windows = _windows(run, bench, before.metric, run.new_deployment_id)
-    watch, fewest = bench.retrain.watch.windows, bench.retrain.training.judging
-    found, told = watching.look(before, windows, watch, fewest)
+    pooled = realised(run, bench, before.metric, run.new_deployment_id)
+    fewest = bench.retrain.training.judging
+    found, told = watching.look(before, pooled, bench.retrain.watch.windows, fewest)
     latest = bench.eras()[-1].endpoint_config
     if latest != run.new_endpoint_config and found is not Look.GOOD:
         return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
@@ -66,7 +65,7 @@ def watch(run: Run, bench: Bench) -> Run | None:
         return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
-    helped, why = watching.helped(before, windows, watch, fewest)
+    helped, why = watching.helped(before, pooled)
     return _adopt(run, bench, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped)
 
 
@@ -99,35 +98,11 @@ def _realised(run: Run, bench: Bench, metric: str) -> Trial | None:
 
     Of these count what would count of the challenger's; None where they have fewer labelled records.
     """
-    newest_first = _windows(run, bench, metric, run.deployment_id, newest_first=True)
-    fewest = bench.retrain.training.judging
-    pooled = watching.pool(metric, watching.first(newest_first, bench.retrain.watch.windows, fewest))
-    if pooled is None or pooled.count < fewest:
+    pooled = realised(run, bench, metric, run.deployment_id, newest_first=True)
+    if pooled is None or not pooled.says_something(bench.retrain.training.judging):
         return None
     value = pooled.value
     return Trial(REALISED, metric, value, value, 0.0, pooled.low - value, pooled.high - value, pooled.count)
-
-
-def _windows(
-    run: Run, bench: Bench, metric: str, deployment_id: int | None, *, newest_first: bool = False
-) -> tuple[MetricRow, ...]:
-    """The metric in as many of an era's windows as may count, in each of which one model answered.
-
-    Only the run's variant is looked at; the oldest come first, unless said otherwise.
-    """
-    era = bench.era(deployment_id or 0)
-    with reading(bench.world.engine) as connection:
-        return executions.measured(
-            connection,
-            run.monitor_id,
-            run.variant,
-            era.id,
-            metric,
-            fewest=FEWEST_LABELLED,
-            limit=watching.most(bench.retrain.watch.windows, bench.retrain.training.judging),
-            since=early_readings.unmixed_since(era, bench.endpoint.window),
-            newest_first=newest_first,
-        )
 
 
 def _replaced(run: Run, bench: Bench, why: str, found: Look, told: str) -> Run | None:

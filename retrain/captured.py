@@ -16,10 +16,10 @@ from baselines.quality import classes
 from baselines.quality.pairs import LABEL, is_read
 from config.model import Endpoint
 from config.problem import ProblemType
+from monitor.capture.answers import answer_columns, sides
 from monitor.capture.columns import Schema
 from monitor.capture.decode import GIB, decode
 from monitor.capture.ground_truth import hash_ids, join_ids
-from monitor.capture.sides import answer_columns, sides
 from objects import Place, PlaceError, PlaceProblem
 from store import captures as counted
 from store import ledger
@@ -93,8 +93,8 @@ class Truth:
     """Labels and the champion's answers of the records of a scored file; all of one length.
 
     `positions` are their places in that file, which has `scored` rows: a record whose label was taken back is
-    left out. `champion` has the columns of `monitor.capture.sides`. `requests` tell which records came in one
-    request.
+    left out. `champion` has the columns of `monitor.capture.answers.sides`. `requests` tell which records
+    came in one request.
     """
 
     positions: npt.NDArray[np.int64]

@@ -24,7 +24,7 @@ from config.problem import ProblemType
 from monitor.capture.schema import text_columns
 from store.records import CheckRow, Outcome
 
-_READING: Final = {
+READING: Final = {
     ProblemType.REGRESSION: classes.number,
     ProblemType.BINARY_CLASSIFICATION: classes.binary_name,
     ProblemType.MULTICLASS_CLASSIFICATION: classes.name,
@@ -50,25 +50,27 @@ def require_sound(
     label: str,
     constraints: Constraints,
     problem: ProblemType = ProblemType.REGRESSION,
+    positive: str | None = None,
 ) -> tuple[Finding, ...]:
     """Hold a training set against what it should be like; what is odd and no fault is given back.
 
     Faults are: a label that is missing or none of such a model, labels that are all alike, or of more classes
-    than two where a model tells two apart, a feature without any value, and texts in a feature that is a
-    number. Missing values beyond the completeness, numbers below 0
-    and values outside of the domain may be how the world is now: they are warnings. A change of type from
-    whole numbers to fractions is neither.
+    than two, or not those of kedge.yaml, where a model tells two apart, a feature without any value, and
+    texts in a feature that is a number. Missing values beyond the completeness, numbers below 0 and values
+    outside of the domain may be how the world is now: they are warnings. A change of type from whole numbers
+    to fractions is neither.
 
     Args:
         training: String columns, null where a value is missing: the label's and the features'.
         label: the label's column.
         constraints: the baseline's; a feature that they do not have is not checked.
         problem: what the model answers: a finite number, or the name of a class.
+        positive: the positive one of two classes; without it, 1 (or true) of 0 and 1.
 
     Raises:
         TrainingSetError: for the first fault.
     """
-    _require_labels(training[label], label, problem)
+    _require_labels(training[label], label, problem, positive)
     wanted = [each for each in constraints.features if each.name in training.columns and each.name != label]
     text = text_columns(wanted)
     domains = {each.name: each.domains for each in wanted if each.domains is not None and each.name in text}
@@ -82,11 +84,11 @@ def require_sound(
     return tuple(found)
 
 
-def _require_labels(values: pl.Series, label: str, problem: ProblemType) -> None:
+def _require_labels(values: pl.Series, label: str, problem: ProblemType, positive: str | None) -> None:
     if values.is_empty():
         raise TrainingSetError("the training set has no rows: there is nothing to learn from")
     of_numbers = problem is ProblemType.REGRESSION
-    read = values.to_frame(label).select(_READING[problem](pl.col(label)).alias(label))[label]
+    read = values.to_frame(label).select(READING[problem](pl.col(label)).alias(label))[label]
     bad = read.null_count()
     if bad:
         what = "no finite number" if of_numbers else "no name of a class"
@@ -98,12 +100,32 @@ def _require_labels(values: pl.Series, label: str, problem: ProblemType) -> None
     if found > 2 and problem is ProblemType.BINARY_CLASSIFICATION:
         raise TrainingSetError(
             f"the labels ({label}) of the training set are of {found} classes, and the model tells two "
-            "apart: see what is written as ground truth, or write problem_type: multiclass_classification"
+            "apart: mend these rows of the original set, see what is written as ground truth, or write "
+            "problem_type: multiclass_classification"
         )
+    if problem is ProblemType.BINARY_CLASSIFICATION:
+        _require_positive(read, label, positive)
     if found == 1:
         raise TrainingSetError(
             f"all {len(values)} labels ({label}) of the training set are alike: there is nothing to learn; "
             "see what is written as ground truth"
+        )
+
+
+def _require_positive(read: pl.Series, label: str, positive: str | None) -> None:
+    """The labels of two classes tell which is the positive one."""
+    if positive is None:
+        if not read.is_in(["0", "1"]).all():
+            raise TrainingSetError(
+                f"the labels ({label}) of the training set are other classes than 0 and 1, and kedge.yaml "
+                "does not say which is the positive one: write positive_class: NAME"
+            )
+        return
+    wanted = pl.DataFrame({label: [positive]}).select(classes.binary_name(pl.col(label)))
+    if not read.is_in(wanted.to_series().implode()).any():
+        raise TrainingSetError(
+            f"the positive_class of kedge.yaml is none of the labels ({label}) of the training set: spell it "
+            "as they do"
         )
 
 

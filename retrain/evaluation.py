@@ -84,7 +84,8 @@ def read(data: bytes, uri: str, problem: ProblemType = ProblemType.REGRESSION) -
             )
         records = _records(found["GroundTruth"], found["Predictions"], uri)
         return Evaluation(uri, _measured(records), records)
-    nested = next((value for key, value in found.items() if key.endswith("_metrics")), None)
+    own = (value for key, value in found.items() if key.endswith("_metrics"))
+    nested = found.get(f"{problem}_metrics", next(own, None))
     values = {name: _number(value) for name, value in (nested if isinstance(nested, dict) else found).items()}
     return Evaluation(uri, {name: value for name, value in values.items() if value is not None})
 

@@ -9,17 +9,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from baselines.quality.pairs import LABEL, PREDICTION, Choices, Floats, is_read, pairs_of
+from baselines.quality.pairs import LABEL, PREDICTION, Choices, Floats
 from baselines.quality.problem import QualityError
 from config.metrics import FRESH
 from config.model import Endpoint
 from config.problem import ProblemType
-from monitor.capture.sides import answer_columns
+from monitor.capture.answers import answer_columns, are_read, choices
 from retrain.judging import COVERAGE, JudgingError, paired
 from retrain.judging_classes import paired_classes
 from store.retraining import Trial
 
-Places = NDArray[np.bool_]
+Inside = NDArray[np.bool_]
 Requests = NDArray[np.str_]
 
 
@@ -30,7 +30,7 @@ class Judged(Protocol):
     def size(self) -> int:
         """How many there are."""
 
-    def among(self, inside: Places) -> Judged:
+    def among(self, inside: Inside) -> Judged:
         """Those at the places that are true, of shape (records,)."""
 
     def trial(self, metric: str, seed: int, dataset: str = FRESH, coverage: float = COVERAGE) -> Trial:
@@ -51,7 +51,7 @@ class JudgedNumbers:
         """See `Judged.size`."""
         return int(self.labels.size)
 
-    def among(self, inside: Places) -> JudgedNumbers:
+    def among(self, inside: Inside) -> JudgedNumbers:
         """See `Judged.among`."""
         requests = None if self.requests is None else self.requests[inside]
         return JudgedNumbers(self.labels[inside], self.champion[inside], self.challenger[inside], requests)
@@ -76,7 +76,7 @@ class JudgedClasses:
         """See `Judged.size`."""
         return self.champion.size
 
-    def among(self, inside: Places) -> JudgedClasses:
+    def among(self, inside: Inside) -> JudgedClasses:
         """See `Judged.among`."""
         places = np.flatnonzero(inside)
         requests = None if self.requests is None else self.requests[inside]
@@ -118,10 +118,10 @@ def judged(
 def _of_classes(
     champion: pl.DataFrame, challenger: pl.DataFrame, endpoint: Endpoint, requests: Requests | None
 ) -> JudgedClasses:
-    answers, problem = answer_columns(endpoint), endpoint.problem
-    known = _is_read(champion, (LABEL, *answers), problem)
+    answers = answer_columns(endpoint)
+    known = are_read(champion, (LABEL, *answers), endpoint)
     one, other = champion.filter(known), challenger.filter(known)
-    dumb = other.height - int(_is_read(other, answers, problem).sum())
+    dumb = other.height - int(are_read(other, answers, endpoint).sum())
     if dumb:
         raise JudgingError(f"the challenger gave no answer for {dumb} of {other.height} records")
     return JudgedClasses(
@@ -131,19 +131,8 @@ def _of_classes(
     )
 
 
-def _is_read(frame: pl.DataFrame, sides: tuple[str, ...], problem: ProblemType) -> pl.Series:
-    return frame.select(pl.all_horizontal(is_read(side, problem) for side in sides).alias("known"))["known"]
-
-
 def _choices(frame: pl.DataFrame, endpoint: Endpoint, who: str) -> Choices:
     try:
-        pairs = pairs_of(
-            frame,
-            endpoint.problem,
-            threshold=endpoint.probability_threshold,
-            positive=endpoint.positive_class,
-        )
+        return choices(frame, endpoint)
     except QualityError as error:
         raise JudgingError(f"the {who}'s answers can't be held against the labels: {error}") from error
-    assert isinstance(pairs, Choices)  # noqa: S101 (what is no regression has classes)
-    return pairs

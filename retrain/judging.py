@@ -199,7 +199,9 @@ def resamples(coverage: float) -> int:
     return max(RESAMPLES, int(np.ceil(_BEYOND / ((1 - coverage) / 2))))
 
 
-def widened(differences: Floats, middle: float, size: int, coverage: float = COVERAGE) -> tuple[float, float]:
+def widened(
+    differences: Floats, middle: float, size: float, coverage: float = COVERAGE
+) -> tuple[float, float]:
     """The percentiles of resampled `differences`, drawn apart about what was measured, the `middle`.
 
     A bootstrap mean varies by (n - 1)/n of what means of n = `size` do, and few records show little of the

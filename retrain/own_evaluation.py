@@ -27,7 +27,7 @@ from config.expressions import evaluate
 from config.problem import ProblemType
 from config.retraining import Approval, Retrain
 from config.weighing import Reading, Truth
-from monitor.capture.sides import answer_columns
+from monitor.capture.answers import answer_columns, as_captured, column_in_file
 from retrain import ends, evaluation, quality_files, registry
 from retrain.bench import Bench, RunFailedError
 from retrain.defects import Facts, Finding, findings
@@ -36,7 +36,6 @@ from retrain.evaluation import Evaluation, EvaluationError, Splits
 from retrain.handed import folder, handed, home
 from retrain.judging import SEED, Judgement, JudgingError, beyond, metrics_of
 from retrain.registry import PackageStatus, RegistryError
-from retrain.scored import as_captured, column_in_file
 from retrain.training_run import outputs
 from store import runs
 from store.engine import reading
@@ -313,8 +312,8 @@ def write_baseline(run: Run, bench: Bench) -> BaselineFiles:
             zip((STATISTICS, CONSTRAINTS), versions.texts(connection, champion.baseline.id), strict=True)
         )
     found = answered(run, bench)
-    if found is not None:
-        own = as_captured(found[1], bench.endpoint)
+    own = None if found is None else as_captured(found[1], bench.endpoint)
+    if own is not None and own.width:
         profile, suggested = create(own.write_csv().encode(), where=f"{run.name}.csv")
         fresh = {STATISTICS: statistics_file.write(profile), CONSTRAINTS: constraints_file.write(suggested)}
         for column in own.columns:

@@ -183,6 +183,7 @@ def _files(run: Run, bench: Bench, era: Deployment, of: _Material) -> TrainingSe
             constraints=bench.baseline(era).constraints,
             duplicates=of.captured.duplicates,
             problem=bench.endpoint.problem,
+            positive=bench.endpoint.positive_class,
         )
         # cuts that can't be made are told before anything is trained
         learnt = tables.read(files.training, files.format, "the training set", of.features)

@@ -9,8 +9,9 @@ import polars as pl
 
 from baselines.quality import analysis
 from baselines.quality.analysis import analyze
-from baselines.quality.pairs import LABEL, PREDICTION, PROBABILITY
+from baselines.quality.pairs import LABEL
 from config.model import Endpoint
+from monitor.capture.answers import answer_columns, column_in_file
 from objects import Place
 
 FOLDER = "model_quality"
@@ -31,7 +32,7 @@ class QualityFiles:
 
 
 def of_answers(sides: pl.DataFrame, endpoint: Endpoint, at: datetime) -> QualityFiles:
-    """The files of a challenger's answers, beside their labels, as `monitor.capture.sides` has both.
+    """The files of a challenger's answers, beside their labels, as `monitor.capture.answers` has both.
 
     The constraints say to be no worse than this. `at` is the time of the evaluation: the end of the judging
     window, so that the same records give the same bytes.
@@ -46,7 +47,8 @@ def of_answers(sides: pl.DataFrame, endpoint: Endpoint, at: datetime) -> Quality
         positive=endpoint.positive_class,
         evaluation_time=at,
     ).files()
-    ordered = sides.select(name for name in (PREDICTION, PROBABILITY, LABEL) if name in sides.columns)
+    named = {side: column_in_file(side, endpoint) for side in answer_columns(endpoint)}
+    ordered = sides.select(pl.col(side).alias(name) for side, name in (named | {LABEL: LABEL}).items())
     return QualityFiles(
         found[analysis.STATISTICS].encode(),
         found[analysis.CONSTRAINTS].encode(),

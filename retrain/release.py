@@ -10,14 +10,16 @@ from baselines import constraints, statistics
 from baselines.create import create
 from baselines.folder import CONSTRAINTS, STATISTICS, BaselineFiles, read_files
 from baselines.versions import import_files
+from config.plurals import counted
 from config.retraining import Approval
 from config.rollout import SETTLING, RolloutKind
+from monitor.capture.answers import as_captured
 from retrain import alarms, ends, evidence, in_force, own_evaluation, parameters, registry, rollout, tables
 from retrain.bench import Bench, RunFailedError
 from retrain.ends import End
 from retrain.handed import folder, format_of, handed, home, is_scored
 from retrain.registry import PackageStatus
-from retrain.scored import answers, as_captured
+from retrain.scored import answers
 from retrain.training_run import outputs
 from store import deployments, runs
 from store.engine import reading
@@ -52,7 +54,7 @@ def register(run: Run, bench: Bench) -> Run | None:
         lambda request: {"arn": registry.register(sagemaker, request, look_first=again)},
     )
     waiting = _WAITING[bench.retrain.approval]
-    told = f"Registered as {found['arn']}, with {len(tried)} comparisons{waiting}."
+    told = f"Registered as {found['arn']}, with {counted(len(tried), 'comparison')}{waiting}."
     return bench.move(
         run, RunState.REGISTERED, RunReason.WAITING_FOR_APPROVAL, told, model_package=found["arn"]
     )

@@ -10,6 +10,7 @@ import structlog
 from baselines.constraints import ConstraintsError
 from baselines.datasets import DatasetError
 from baselines.folder import BaselineError
+from baselines.quality.problem import QualityError
 from baselines.statistics import StatisticsError
 from config.model import Endpoint
 from config.training import Training
@@ -19,6 +20,7 @@ from retrain import adoption, ends, few_labels, in_force, release, training_run,
 from retrain.aws_calls import CallError
 from retrain.bench import Bench, RunFailedError, World
 from retrain.ends import End
+from retrain.evaluation import EvaluationError
 from retrain.tables import TableError
 from retrain.targets.base import ElsewhereError, TargetError
 from store import monitors, runs
@@ -51,7 +53,16 @@ _DEPLOYABLE = frozenset({RunState.REGISTERED, RunState.APPROVED})
 _STARTING = frozenset({"start"})
 _NO_ACCESS = frozenset({PlaceProblem.DENIED, PlaceProblem.BAD_URI, PlaceProblem.NO_BUCKET})
 """What does not pass by itself."""
-_BROKEN = (BaselineError, StatisticsError, ConstraintsError, SchemaError, DatasetError, TableError)
+_BROKEN = (
+    BaselineError,
+    StatisticsError,
+    ConstraintsError,
+    SchemaError,
+    DatasetError,
+    TableError,
+    QualityError,
+    EvaluationError,
+)
 
 
 def advance(world: World, endpoints: Mapping[str, Endpoint]) -> int:

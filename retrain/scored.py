@@ -10,7 +10,7 @@ from baselines.quality import classes
 from baselines.quality.pairs import PREDICTION, PROBABILITY
 from config.model import Endpoint
 from config.problem import ProblemType
-from monitor.capture.sides import answer_columns
+from monitor.capture.answers import answer_columns, column_in_file
 from retrain.bench import Bench, RunFailedError
 from retrain.captured import Chosen, Truth, fresh_truth
 from retrain.handed import folder
@@ -38,26 +38,24 @@ def answers(bench: Bench, uri: str) -> pl.DataFrame:
             RunReason.BAD_OUTPUT, f"{uri} is no CSV with {named} ({type(error).__name__})"
         ) from error
     for side, name in wanted.items():
-        if found[side].null_count():
-            told = f"{uri} has rows without a {name}: score every row"
-            raise RunFailedError(RunReason.BAD_OUTPUT, told)
+        _require_values(found[side], name, uri)
     return found
 
 
-def as_captured(answers: pl.DataFrame, endpoint: Endpoint) -> pl.DataFrame:
-    """Answers as text, under the names that they have in captured records."""
-    names = {PREDICTION: endpoint.prediction, PROBABILITY: endpoint.probability}
-    return answers.select(
-        pl.col(side).cast(pl.String).alias(name)
-        for side, name in names.items()
-        if name and side in answers.columns
-    )
-
-
-def column_in_file(side: str, endpoint: Endpoint) -> str:
-    """What a side is called in files: an answer that is the probability itself stands under "prediction"."""
-    is_answer = side == PROBABILITY and endpoint.probability == endpoint.prediction
-    return PREDICTION if is_answer else side
+def _require_values(column: pl.Series, name: str, uri: str) -> None:
+    """Raise RunFailedError where rows hold none, or none of the kind, with the first of them."""
+    faults = [(column.is_null(), f"no {name}", "score every row")]
+    if column.dtype.is_numeric():
+        told = f"a {name} that is no finite number"
+        faults.append((column.is_finite().not_(), told, "see what the model makes of them"))
+    if column.name == PROBABILITY:
+        told = f"a {name} outside of 0 to 1"
+        faults.append((column.is_between(0, 1).not_(), told, "write a probability, no margin and no percent"))
+    for rows, what, advice in faults:
+        if rows.any():
+            first = rows.arg_true()[0] + 1
+            told = f"{uri} has {what} in {rows.sum()} of {rows.len()} rows, first in row {first}: {advice}"
+            raise RunFailedError(RunReason.BAD_OUTPUT, told)
 
 
 def _is_class(side: str, endpoint: Endpoint) -> bool:

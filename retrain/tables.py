@@ -57,7 +57,7 @@ def write(frame: pl.DataFrame, format: TrainingFormat, types: Types | None = Non
 
 
 def read(data: bytes, format: TrainingFormat, where: str, columns: Sequence[str]) -> pl.DataFrame:
-    """A table that Kedge wrote, as String columns, of which it has these.
+    """These columns of a table that Kedge wrote, as String.
 
     Raises:
         TableError: where the bytes are of another format, or lack a column: somebody wrote over them.
@@ -77,4 +77,4 @@ def read(data: bytes, format: TrainingFormat, where: str, columns: Sequence[str]
             f"{where}, which Kedge wrote, has no column {missing[0]!r} any more: see who else writes to its "
             "folder"
         )
-    return found
+    return found.select(columns)

@@ -211,6 +211,7 @@ def build(
     constraints: Constraints = _NONE,
     duplicates: int = 0,
     problem: ProblemType = ProblemType.REGRESSION,
+    positive: str | None = None,
 ) -> TrainingSet:
     """Make the files of a run.
 
@@ -227,6 +228,7 @@ def build(
         constraints: of the baseline that judges the champion; the training set is held against them.
         duplicates: records that came twice and were left out, for the manifest.
         problem: what the model answers.
+        positive: the positive one of two classes, where kedge.yaml names one.
 
     Raises:
         TrainingSetError: where the parts overlap, the original has not these columns, or the training set
@@ -238,8 +240,8 @@ def build(
     columns = [label, *features]
     first = _original(original, original_uri, columns)
     captured = _labelled(used.training, label, features)
-    training = pl.concat([first, captured])
-    warnings = data_checks.require_sound(training, label, constraints, problem)
+    training = _spelt_alike(pl.concat([first, captured]), label, problem)
+    warnings = data_checks.require_sound(training, label, constraints, problem, positive)
     fresh = used.judging.select(features)
     text = text_columns(constraints.features)
     both, alone = (tables.types_of(frames, text) for frames in ([training, fresh], [training]))
@@ -295,6 +297,15 @@ def _labelled(rows: pl.DataFrame, label: str, features: Sequence[str]) -> pl.Dat
     whole = bool((labels == labels.round()).all()) and bool((labels.abs() < 2**53).all())
     texts = (labels.cast(pl.Int64) if whole else labels).cast(pl.String).alias(label)
     return rows.select(texts, *features)
+
+
+def _spelt_alike(training: pl.DataFrame, label: str, problem: ProblemType) -> pl.DataFrame:
+    """A class has one spelling in a training set: that of its first row, so the original set's."""
+    if problem is ProblemType.REGRESSION:
+        return training
+    name = data_checks.READING[problem](pl.col(label))
+    spelling = pl.when(name.is_not_null()).then(pl.col(label).first().over(name)).otherwise(label)
+    return training.with_columns(spelling.alias(label))
 
 
 def _original(data: bytes | None, uri: str | None, columns: Sequence[str]) -> pl.DataFrame:

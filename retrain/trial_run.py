@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from baselines.quality.pairs import LABEL
+from config.conditions import comparisons
 from config.metrics import TEST
 from config.retraining import Retrain
 from retrain import ends, few_labels, guarding, judging, own_evaluation, slicing, tables
@@ -39,12 +40,12 @@ def judge(run: Run, bench: Bench) -> Run | None:
         window = _window(run, bench)
         wanted = _FEWEST if few_labels.is_told(run, bench) else bench.retrain.training.judging
         fresh = _on_fresh(bench, window) if window.of.size >= wanted else ()
-        test = _on_test(run, bench)
+        test, untested = _on_test(run, bench)
         judgement, told = judging.verdict(
             fresh, test, bench.retrain.accept, bench.retrain.margin, wanted, window.of.size
         )
         sliced = Guard() if judgement is Judgement.WAITING else _on_slices(run, bench, window)
-        judgement, told = guarding.held(judgement, told, sliced)
+        judgement, told = guarding.held(judgement, told + untested, sliced)
     except JudgingError as error:
         raise RunFailedError(RunReason.BAD_OUTPUT, str(error)) from error
     except SlicingError as error:
@@ -106,18 +107,25 @@ def _on_slices(run: Run, bench: Bench, window: _Window) -> Guard:
     return guarding.guard(window.of, cuts, _metrics(bench.retrain)[0], SEED)
 
 
-def _on_test(run: Run, bench: Bench) -> tuple[Trial, ...]:
+def _on_test(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], str]:
+    """The trials on the original test set, or why there are none; only `accept` may want them to be there."""
     found = outputs(run)["predictions"]
     uri = handed(run)["score"]["test"]
     if not uri or not found.get("test") or not found.get("champion_test"):
-        return ()
+        return (), ""
     labels = _test_labels(bench, uri)
     champion, challenger = answers(bench, found["champion_test"]), answers(bench, found["test"])
     if labels.len() != champion.height:
         told = f"predictions.champion_test has {champion.height} rows where {uri} has {labels.len()}"
         raise RunFailedError(RunReason.BAD_OUTPUT, f"{told}: score every row, in order")
-    of = judged(champion.with_columns(labels), challenger, bench.endpoint)
-    return tuple(of.trial(metric, SEED, TEST) for metric in _metrics(bench.retrain))
+    try:
+        of = judged(champion.with_columns(labels), challenger, bench.endpoint)
+        return tuple(of.trial(metric, SEED, TEST) for metric in _metrics(bench.retrain)), ""
+    except JudgingError as error:
+        told = f"On the original test set {uri} they can't be compared: {error}"
+        if any(each.feature == TEST for each in comparisons(bench.retrain.accept)):
+            raise RunFailedError(RunReason.BAD_TRAINING_SET, told) from error
+        return (), f" {told}."
 
 
 def _test_labels(bench: Bench, uri: str) -> pl.Series:

@@ -28,30 +28,40 @@ class Look(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """Several windows' metric as one, with its interval."""
+    """Several windows' metric as one, with its interval.
+
+    `members` are the records of the rarest class that the metric is of, None where it is of no classes.
+    """
 
     value: float
     low: float
     high: float
     count: int
     windows: int
+    members: int | None = None
+
+    def says_something(self, fewest: int) -> bool:
+        """Whether there are so many labelled records, and enough of each class."""
+        return self.count >= fewest and (self.members is None or self.members >= FEWEST_LABELLED)
 
 
-def look(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) -> tuple[Look, str]:
+def look(before: Trial, pooled: Pooled | None, wanted: int, fewest: int) -> tuple[Look, str]:
     """Hold the first windows after the rollout against what the champion did in the changed world.
 
-    `before` is the trial on the fresh window, `windows` the trial's metric in the labelled windows since the
-    rollout, oldest first. The first `wanted` of them count, and as many more as it takes to have `fewest`
-    labelled records: labels trickle in, and the first few say little. WORSE as soon as there are so many and
-    the whole interval of them together is worse than the champion was; GOOD when all windows are there too
-    and it is not; WAITING until then.
+    `before` is the trial on the fresh window, `pooled` its metric in the `first` labelled windows since the
+    rollout. The first `wanted` of them count, and as many more as it takes to have `fewest` labelled records:
+    labels trickle in, and the first few say little; nor do a few of a rare class. WORSE as soon as there are
+    so many and the whole interval of them together is worse than the champion was; GOOD when all windows are
+    there too and it is not; WAITING until then.
     """
-    pooled = pool(before.metric, first(windows, wanted, fewest))
     if pooled is None:
         return Look.WAITING, f"No labelled window yet since the rollout, {wanted} are wanted."
     told = _told(before, pooled)
     if pooled.count < fewest:
         return Look.WAITING, f"{fewest} labelled records since the rollout are wanted: {told}."
+    if pooled.members is not None and pooled.members < FEWEST_LABELLED:
+        few = f"{pooled.members} of the labelled records are of the rarest class that {before.metric} is of"
+        return Look.WAITING, f"{few}, and {FEWEST_LABELLED} are wanted: {told}."
     if _is_worse(before, pooled):
         return Look.WORSE, f"The new model is worse than the one before: {told}."
     if pooled.windows < wanted:
@@ -78,13 +88,12 @@ def most(wanted: int, fewest: int) -> int:
     return max(wanted, -(-fewest // FEWEST_LABELLED))
 
 
-def helped(before: Trial, windows: Sequence[MetricRow], wanted: int, fewest: int) -> tuple[Helped, str]:
+def helped(before: Trial, pooled: Pooled | None) -> tuple[Helped, str]:
     """Whether the realised quality came back: the whole interval better than the champion was, or not better.
 
     The sentence goes with that of `look`, which has the numbers.
     UNKNOWN without labels, or where the value is better and its interval includes the champion's.
     """
-    pooled = pool(before.metric, first(windows, wanted, fewest))
     if pooled is None:
         return Helped.UNKNOWN, "Whether it helped is unknown: no labels came after the rollout."
     if _is_better(before, pooled.low, pooled.high):
@@ -141,5 +150,7 @@ def _is_better(before: Trial, low: float, high: float) -> bool:
 
 
 def _told(before: Trial, pooled: Pooled) -> str:
+    if math.isnan(pooled.value):
+        return f"{before.metric} is not known of {pooled.count} records"
     now = f"{before.metric} {pooled.value:.3f} ({pooled.low:.3f} to {pooled.high:.3f})"
     return f"{now} on {pooled.count} records, where the champion had {before.champion:.3f} before"

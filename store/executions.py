@@ -255,42 +255,6 @@ def volumes(
     return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
-def measured(
-    connection: Connection,
-    monitor_id: int,
-    variant: str,
-    deployment_id: int,
-    metric: str,
-    *,
-    since: datetime,
-    fewest: int,
-    limit: int,
-    newest_first: bool = False,
-) -> tuple[MetricRow, ...]:
-    """A metric in the windows of this variant and era that begin from `since` on, where it was measured.
-
-    By the last revision of each, oldest first unless said otherwise; on `fewest` labelled records or more.
-    """
-    query = (
-        select(*[metrics.c[name] for name in MetricRow.__slots__])
-        .join(executions, executions.c.id == metrics.c.execution_id)
-        .join(windows, windows.c.id == executions.c.window_id)
-        .where(
-            windows.c.monitor_id == monitor_id,
-            windows.c.variant == variant,
-            windows.c.deployment_id == deployment_id,
-            executions.c.kind == ExecutionKind.MODEL_QUALITY,
-            executions.c.latest,
-            metrics.c.name == metric,
-            metrics.c.value.is_not(None),
-            metrics.c.count >= fewest,
-        )
-    )
-    order = windows.c.start.desc() if newest_first else windows.c.start
-    rows = connection.execute(within(query, since, None).order_by(order).limit(limit)).mappings()
-    return tuple(MetricRow(**row) for row in rows)
-
-
 def of_windows(
     connection: Connection, window_ids: Collection[int], kind: ExecutionKind
 ) -> tuple[Execution, ...]:

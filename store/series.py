@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from store.executions import within
 from store.records import ExecutionKind, MetricRow, Outcome
@@ -91,7 +92,42 @@ def quality(
     connection: Connection, monitor_id: int, *, start: datetime | None = None, end: datetime | None = None
 ) -> tuple[QualityPoint, ...]:
     """Every quality metric in every labelled window of a period, oldest first."""
-    query = (
+    query = _quality().where(windows.c.monitor_id == monitor_id)
+    query = query.order_by(windows.c.start, windows.c.variant, executions.c.id, metrics.c.name)
+    return _points(connection, within(query, start, end))
+
+
+def measured(
+    connection: Connection,
+    monitor_id: int,
+    variant: str,
+    deployment_id: int,
+    metric: str,
+    *,
+    since: datetime,
+    fewest: int,
+    limit: int,
+    newest_first: bool = False,
+) -> tuple[QualityPoint, ...]:
+    """A metric in the windows of this variant and era that begin from `since` on, where it was measured.
+
+    By the last revision of each, oldest first unless said otherwise; on `fewest` labelled records or more.
+    """
+    query = _quality().where(
+        windows.c.monitor_id == monitor_id,
+        windows.c.variant == variant,
+        windows.c.deployment_id == deployment_id,
+        metrics.c.name == metric,
+        metrics.c.value.is_not(None),
+        metrics.c.count >= fewest,
+    )
+    order = windows.c.start.desc() if newest_first else windows.c.start
+    return _points(connection, within(query, since, None).order_by(order).limit(limit))
+
+
+def _quality() -> Select[Any]:
+    """What the last revisions of windows measured of a model's quality."""
+    return (
         select(
             windows.c.start,
             windows.c.variant,
@@ -100,13 +136,11 @@ def quality(
         )
         .join(executions, executions.c.id == metrics.c.execution_id)
         .join(windows, windows.c.id == executions.c.window_id)
-        .where(
-            windows.c.monitor_id == monitor_id,
-            executions.c.latest,
-            executions.c.kind == ExecutionKind.MODEL_QUALITY,
-        )
-        .order_by(windows.c.start, windows.c.variant, executions.c.id, metrics.c.name)
+        .where(executions.c.latest, executions.c.kind == ExecutionKind.MODEL_QUALITY)
     )
+
+
+def _points(connection: Connection, query: Select[Any]) -> tuple[QualityPoint, ...]:
     return tuple(
         QualityPoint(
             row.start,
@@ -114,5 +148,5 @@ def quality(
             MetricRow(row.name, row.value, row.low, row.high, row._mapping["count"]),
             row.id,
         )
-        for row in connection.execute(within(query, start, end))
+        for row in connection.execute(query)
     )

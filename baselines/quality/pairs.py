@@ -144,15 +144,16 @@ def _two_names(occurring: Sequence[str], positive: str | None) -> tuple[str, str
     if positive is None and not set(occurring) <= {"0", "1"}:
         raise QualityError(
             f"{len(occurring)} classes are answered or labelled and not 0 and 1 alone: "
-            "name the positive one of two (--positive-class, in the image KEDGE_POSITIVE_CLASS), or measure "
-            "them as multiclass_classification"
+            "name the positive one of two (positive_class in kedge.yaml, --positive-class, in the image "
+            "KEDGE_POSITIVE_CLASS), or measure more of them as multiclass_classification"
         )
     wanted = "1" if positive is None else _spelt(positive)
     others = [name for name in occurring if name != wanted]
     if len(others) > 1:
         raise QualityError(
-            f"{len(others)} classes are answered or labelled beside the positive one: two classes are "
-            "wanted; measure more as multiclass_classification"
+            f"{len(others)} classes are answered or labelled beside the positive one, which may be spelt "
+            "otherwise there: two classes are wanted, in one spelling; measure more as "
+            "multiclass_classification"
         )
     return (others[0] if others else "0" if wanted != "0" else "1"), wanted
 

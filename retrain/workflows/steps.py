@@ -151,6 +151,9 @@ def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) ->
     with _trainers_faults(SCORE_ERROR):
         found = trainer.score(archive, csv)
         columns = found if isinstance(found, Mapping) else {"prediction": found}
+        if others := columns.keys() - _MANY.keys():
+            message = f"the trainer answers {min(others)!r}, and prediction and probability alone are taken"
+            raise StepError(SCORE_ERROR, message)
         frame = pl.DataFrame([_scored(name, values) for name, values in columns.items()])
     if frame.height != rows:
         raise StepError(
@@ -166,9 +169,11 @@ def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) ->
 
 
 def _scored(name: str, values: Sequence[float] | Sequence[str]) -> pl.Series:
-    """One column of a trainer's answers: names of classes as they are, all else as numbers."""
-    are_texts = len(values) > 0 and isinstance(values[0], str)
-    return pl.Series(name, values, dtype=pl.String if are_texts else pl.Float64)
+    """One column of a trainer's answers: names of classes as they are, whole numbers whole, else Float64."""
+    column = pl.Series(name, values, strict=False)
+    if column.dtype == pl.String:
+        return column
+    return column.cast(pl.Int64 if column.dtype.is_integer() or column.dtype == pl.Boolean else pl.Float64)
 
 
 def _require_columns(csv: bytes, uri: str, wanted: list[str]) -> None:

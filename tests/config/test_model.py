@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -555,9 +556,13 @@ def test_a_condition_on_a_classifier(condition: str) -> None:
 @pytest.mark.parametrize(
     ("problem", "accept", "said"),
     [
-        ("binary_classification", None, "judged by rmse < champion, and rmse is no metric of binary_classif"),
+        ("binary_classification", None, "judged by rmse < champion where accept says nothing, and rmse is"),
         ("multiclass_classification", "f1 > champion", "write accept: weighted_f1 > champion"),
-        ("binary_classification", "auc > champion", "auc is told by probabilities alone; name the column"),
+        (
+            "binary_classification",
+            "auc > champion",
+            "asks for auc, which probabilities alone tell; name",
+        ),
         (None, "f1 > champion", "(a model is of regression where problem_type says nothing)"),
     ],
 )
@@ -579,8 +584,30 @@ def test_a_challenger_of_a_classifier_can_be_judged(accept: str) -> None:
     assert str(found.retrain.accept) == accept
 
 
+def test_a_policy_that_only_decides_needs_no_word_on_challengers() -> None:
+    for accept in ({}, {"accept": "rmse < champion"}):
+        policy = retrain(when=("recall < 0.5",), dry_run=True, **accept)
+        assert endpoint(**QUALITY, prediction="is_old", retrain=policy).retrain is not None
+
+
+def test_a_classifier_that_is_retrained_has_an_answer_with_a_name() -> None:
+    policy = retrain(when=("drift(a) > 0.2",), accept="f1 > champion", judge="evaluation")
+    with pytest.raises(ValidationError, match="retrains a classifier whose answer is not named"):
+        endpoint(problem_type="BinaryClassification", retrain=policy)
+
+
+@pytest.mark.parametrize(
+    ("condition", "right"),
+    [("auc > 0.9 * baseline", "auc < 0.9 * baseline"), ("rmse < 1.1 * baseline", "rmse > 1.1 * baseline")],
+)
+def test_a_trigger_that_is_true_of_a_good_model(condition: str, right: str) -> None:
+    with pytest.raises(ValidationError, match=f"retrains a good model; write {re.escape(right)}"):
+        retrain(when=(condition,))
+    assert retrain(when=(f"volume > 100 and {condition}",)).when, "beside another it may be meant"
+
+
 def test_a_trigger_on_probabilities_wants_some() -> None:
-    with pytest.raises(ValidationError, match=r"asks for auc < 0\.8, and auc is told by probabilities alone"):
+    with pytest.raises(ValidationError, match="asks for auc, which probabilities alone tell"):
         endpoint(**QUALITY, prediction="is_old", retrain=retrain(when=("auc < 0.8",), accept="f1 > champion"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shlex
 import sys
@@ -86,6 +85,8 @@ class World:
     champion: dict[str, Any] = field(init=False)
     answering: dict[str, Any] = field(init=False)
     passed: int = 0
+    positives: int | None = None
+    """So many of the last class in an hour at most; None as many as there are."""
 
     def __post_init__(self) -> None:
         inputs, truth = self.drawn(1, 2000, changed=False)
@@ -122,7 +123,15 @@ class World:
         """Hours are captured, labelled and judged."""
         for kind in kinds:
             start = NOON + self.passed * HOUR
-            inputs, truth = self.drawn(100 + self.passed, ROWS, changed=kind == "changed")
+            inputs, truth = self.drawn(100 + self.passed, 4 * ROWS, changed=kind == "changed")
+            is_last = np.array(truth) == self.kind.classes[-1]
+            kept = (
+                np.ones_like(is_last)
+                if self.positives is None
+                else ~is_last | (np.cumsum(is_last) <= self.positives)
+            )
+            places = np.flatnonzero(kept)[:ROWS]
+            inputs, truth = inputs[places], [truth[at] for at in places]
             answered = answers(self.answering, inputs, self.kind.answer)
             moments = [start + timedelta(seconds=40 * at) for at in range(ROWS)]
             lines = [
@@ -231,17 +240,104 @@ def test_answers_of_another_form_end_the_run(rig: Rig) -> None:
     )
 
 
-def test_labels_of_more_classes_than_two_are_told_before_anything_is_trained(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    ("rows", "given", "told"),
+    [
+        (("ancient,1,2", "old,1,2"), {}, "are of 3 classes, and the model tells two apart"),
+        (("old,1,2",), {"positive_class": "Old"}, "positive_class of kedge.yaml is none of the labels (age)"),
+        (("old,1,2",), {"positive_class": None}, "does not say which is the positive one: write positive_cl"),
+        ((",1,2",), {}, "1 of the 161 labels (age) of the training set are no name of a class"),
+    ],
+)
+def test_labels_that_are_no_such_classes_are_told_before_anything_is_trained(
+    rig: Rig, rows: tuple[str, ...], given: dict[str, Any], told: str
+) -> None:
     of = World(rig, TEXTS)
-    lines = io.StringIO()
-    csv.writer(lines).writerows([("age", "length", "weight"), ("ancient", 1, 2), ("old", 1, 2)])
-    of.rig.write("original.csv", lines.getvalue().encode())
-    of.rig.training = {"original": of.rig.uri("original.csv")}
     of.hours("quiet", "changed", "changed", "changed")
-    run = of.rig.until(RunState.FAILED)
+    rig.write("original.csv", "\n".join(["age,length,weight", *rows]).encode())
+    rig.training = {"original": rig.uri("original.csv")}
+    entry = {**rig.entry, **given}
+    rig.entry = {name: value for name, value in entry.items() if value is not None}
+    run = rig.until(RunState.FAILED)
     assert run.reason is RunReason.BAD_TRAINING_SET
-    assert "are of 3 classes, and the model tells two apart" in run.told
+    assert told in run.told
     assert run.handle is None
+
+
+def test_a_class_has_one_spelling_in_the_training_set(rig: Rig) -> None:
+    """That of the original set."""
+    of = World(rig, PROBABILITIES)
+    old = ["True,1,2", "False,1,2", "true,1,2", "0,1,2"]
+    rig.write("original.csv", "\n".join(["p,length,weight", *old]).encode())
+    rig.training = {"original": rig.uri("original.csv")}
+    of.hours("quiet", "changed", "changed", "changed")
+    run = rig.until_so(lambda run: run.training_uri is not None)
+    lines = (rig.folder / "output" / run.name / "training.csv").read_text().splitlines()
+    trained = list(csv.DictReader(lines))
+    assert [row["p"] for row in trained[:4]] == ["True", "False", "True", "False"]
+    assert {row["p"] for row in trained} == {"True", "False"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("percent", "predictions/fresh.csv has a probability outside of 0 to 1 in"),
+        ("nan", "predictions/captured.csv has a probability that is no finite number in 1 of"),
+        (
+            "unseen",
+            "the challenger's answers can't be held against the labels: 2 classes are answered or lab",
+        ),
+    ],
+)
+def test_answers_that_can_not_be_end_the_run_and_say_where(rig: Rig, wrong: str, told: str) -> None:
+    of = World(rig, TEXTS)
+    command = shlex.join([sys.executable, str(TRAINER), TEXTS.answer, wrong])
+    rig.retrain |= {"target": {"local": command}}
+    of.hours("quiet", "changed", "changed", "changed")
+    run = rig.until(RunState.FAILED)
+    assert run.reason is RunReason.BAD_OUTPUT
+    assert told in run.told
+
+
+def test_files_that_a_workflow_wrote_more_into_are_read_all_the_same(rig: Rig) -> None:
+    of = World(rig, TEXTS)
+    command = shlex.join([sys.executable, str(TRAINER), TEXTS.answer, "widens"])
+    rig.retrain |= {"target": {"local": command}}
+    of.hours("quiet", "changed", "changed", "changed")
+    assert rig.until(RunState.DEPLOYED, RunState.FAILED).state is RunState.DEPLOYED
+
+
+@pytest.mark.parametrize("accept", ["f1 > champion", "f1 > champion and f1(test) > 0.1"])
+def test_a_test_set_that_can_not_be_told_decides_nothing_unless_it_is_asked_for(
+    rig: Rig, accept: str
+) -> None:
+    of = World(rig, TEXTS)
+    rig.write("test.csv", b"age,length,weight\nold,1,2\nfresh,3,2\nstrange,2,2\n")
+    rig.training = {"test": rig.uri("test.csv")}
+    rig.retrain |= {"accept": accept}
+    of.hours("quiet", "changed", "changed", "changed")
+    run = rig.until(RunState.DEPLOYED, RunState.FAILED)
+    if "test" in accept:
+        assert (run.state, run.reason) == (RunState.FAILED, RunReason.BAD_TRAINING_SET)
+    else:
+        assert run.state is RunState.DEPLOYED
+    assert f"On the original test set {rig.uri('test.csv')} they can't be compared" in told_of(rig, run)
+
+
+def test_few_of_a_rare_class_send_no_model_back(rig: Rig) -> None:
+    """The first windows have hardly a positive, and none of them is known: nobody can tell."""
+    of = World(rig, TEXTS)
+    of.hours("quiet", "changed", "changed", "changed")
+    rig.retrain |= {"accept": "recall > champion"}
+    run = rig.until(RunState.DEPLOYED)
+    of.take_up(run)
+    of.positives = 3
+    of.hours("changed", "changed")
+    assert rig.act() == 0
+    assert rig.runs()[0].state is RunState.DEPLOYED
+    of.positives = None
+    of.hours("changed", "changed")
+    assert rig.until(RunState.ADOPTED).helped is Helped.HELPED
 
 
 @pytest.mark.parametrize(("accuracy", "end"), [(0.9, RunState.DEPLOYED), (0.7, RunState.LOST)])
@@ -259,7 +355,9 @@ def test_a_workflow_that_measures_its_classifier_by_itself(rig: Rig, accuracy: f
     of.hours("quiet", "changed", "changed", "changed")
     run = rig.until_so(lambda run: run.state in (RunState.DEPLOYED, *ENDS))
     assert run.state is end
-    assert f"accuracy {accuracy:.3f} against 0.800, as each was stated, without an interval" in told(rig, run)
+    assert f"accuracy {accuracy:.3f} against 0.800, as each was stated, without an interval" in told_of(
+        rig, run
+    )
     if end is RunState.LOST:
         assert rig.packages()[package] == "Rejected"
         return
@@ -277,7 +375,7 @@ def test_a_workflow_that_measures_its_classifier_by_itself(rig: Rig, accuracy: f
 ENDS = tuple(state for state in RunState if state.is_end)
 
 
-def told(rig: Rig, run: Run) -> str:
+def told_of(rig: Rig, run: Run) -> str:
     with reading(rig.engine) as connection:
         return " ".join(event.told for event in runs.events(connection, run.id))
 

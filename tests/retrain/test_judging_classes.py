@@ -18,7 +18,7 @@ from config.slices import Slice
 from retrain.guarding import guard
 from retrain.judged import Judged, judged
 from retrain.judging import JudgingError, beyond
-from retrain.judging_classes import paired_classes
+from retrain.judging_classes import level, paired_classes
 from retrain.slicing import Cut
 from store.retraining import Trial
 
@@ -125,6 +125,70 @@ def _flipped(flips: int) -> Trial:
     wrong = [*("b" if label == "a" else "a" for label in labels[:flips]), *labels[flips:]]
     one = pl.DataFrame({"label": labels, "prediction": wrong})
     return judged(one, pl.DataFrame({"prediction": labels}), MULTICLASS).trial("accuracy", 1)
+
+
+def rare(hits: int, elsewhere: int) -> Trial:
+    """Of 400 records 20 are positives, of which the challenger alone knows so many; both err on negatives."""
+    labels = np.arange(400) < 20
+    one, other = labels & (np.arange(400) >= hits), labels.copy()
+    one[100 : 100 + elsewhere] = True
+    return judged(
+        pl.DataFrame({"label": spelt(labels), "prediction": spelt(one), "probability": [0.5] * 400}),
+        pl.DataFrame({"prediction": spelt(other), "probability": [0.5] * 400}),
+        BINARY,
+    ).trial("recall", 1)
+
+
+@pytest.mark.parametrize("elsewhere", [0, 100])
+def test_what_a_metric_does_not_see_makes_nothing_surer(elsewhere: int) -> None:
+    assert not beyond(rare(5, elsewhere), 0.0)
+    assert beyond(rare(12, elsewhere), 0.0)
+
+
+@pytest.mark.parametrize("metric", ["auc", "f1", "precision"])
+def test_of_equal_classifiers_with_few_positives_no_more_win_than_they_may(metric: str) -> None:
+    rng, won = np.random.default_rng(11), 0
+    for seed in range(160):
+        labels = np.arange(400) < 10
+        scores = [np.clip(0.3 * labels + rng.normal(0.3, 0.2, 400), 0, 1) for _ in range(2)]
+        one, other = (pl.DataFrame({"prediction": spelt(each > 0.5), "probability": each}) for each in scores)
+        of = judged(one.with_columns(pl.Series("label", spelt(labels))), other, BINARY)
+        won += beyond(of.trial(metric, seed), 0.0)
+    assert won <= 160 / 40 + 3 * np.sqrt(160 / 40)
+
+
+def test_a_model_that_never_says_yes_has_a_precision_to_be_held_against() -> None:
+    labels = np.arange(200) % 2 == 0
+    silent = pl.DataFrame({"prediction": ["no"] * 200, "probability": [0.1] * 200})
+    good = pl.DataFrame({"prediction": spelt(labels), "probability": labels.astype(float)})
+    named = pl.Series("label", spelt(labels))
+    trial = judged(silent.with_columns(named), good, BINARY).trial("precision", 0)
+    assert (trial.champion, trial.challenger) == (0.0, 1.0)
+    assert not beyond(judged(good.with_columns(named), silent, BINARY).trial("precision", 0), 0.0)
+
+
+def test_one_models_level_knows_how_few_of_a_class_there_were() -> None:
+    labels = np.arange(300) < 3
+    hit = Choices(("no", "yes"), labels.astype(np.intp), labels.astype(np.intp), positive=1)
+    found = level(hit, "recall", 0)
+    assert (found.value, found.members, found.high) == (1.0, 3, 1.0)
+    assert found.low < 0.35
+    assert level(hit.at(np.arange(3, 300)), "recall", 0).members == 0
+    assert level(hit.at(np.arange(0)), "recall", 0).members == 0
+    whole = level(hit, "accuracy", 0)
+    assert 0.98 < whole.low < 1
+
+
+def test_one_models_interval_covers_what_is_true() -> None:
+    """In 95 of 100 samples, but for the sample of 160."""
+    covered = 0
+    for seed in range(160):
+        rng = np.random.default_rng(seed)
+        labels = (np.arange(300) < 40).astype(np.intp)
+        told = np.where(rng.random(300) < 0.8, labels, 1 - labels)
+        found = level(Choices(("no", "yes"), told, labels, positive=1), "recall", seed)
+        covered += found.low <= 0.8 <= found.high
+    assert covered >= 160 * 0.95 - 3 * np.sqrt(160 * 0.05)
 
 
 def test_models_that_answer_alike_are_a_tie() -> None:

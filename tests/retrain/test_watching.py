@@ -8,13 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.quality import regression
+from retrain import watching
 from retrain.readings import FEWEST_LABELLED
-from retrain.watching import Look, first, helped, look, most, pool
+from retrain.watching import Look, first, most, pool
 from store.records import MetricRow
 from store.retraining import Helped, Trial
 
 BEFORE = Trial("fresh", "rmse", 3.0, 2.0, -1.0, -1.2, -0.8, 400)
 R2 = Trial("fresh", "r2", 0.3, 0.6, 0.3, 0.2, 0.4, 400)
+
+
+def look(before: Trial, windows: list[MetricRow], wanted: int, fewest: int) -> tuple[Look, str]:
+    return watching.look(before, pool(before.metric, first(windows, wanted, fewest)), wanted, fewest)
+
+
+def helped(before: Trial, windows: list[MetricRow], wanted: int, fewest: int) -> tuple[Helped, str]:
+    return watching.helped(before, pool(before.metric, first(windows, wanted, fewest)))
 
 
 def window(value: float, half: float = 0.2, count: int = 200, name: str = "rmse") -> MetricRow:

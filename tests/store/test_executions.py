@@ -95,8 +95,8 @@ def test_a_metric_is_of_one_variant_and_era_and_of_labels_enough(database: Engin
 
         def values(limit: int = 9, since: datetime = NOON, **how: Any) -> list[float | None]:
             key = (monitor.id, world.VARIANT, second.id, "rmse")
-            found = executions.measured(connection, *key, since=since, fewest=20, limit=limit, **how)
-            return [row.value for row in found]
+            found = series.measured(connection, *key, since=since, fewest=20, limit=limit, **how)
+            return [point.metric.value for point in found]
 
         assert values() == [10.0, 11.0, 42.0, 13.0, 14.0]
         assert values(2) == [10.0, 11.0]

@@ -181,7 +181,7 @@ QUESTIONS: dict[str, Question] = {
     "features of an execution": lambda c: executions.features(c, LAST),
     "checks of an execution": lambda c: executions.checks(c, LAST),
     "metrics of an execution": lambda c: executions.metric_rows(c, LAST),
-    "a metric in an era": lambda c: executions.measured(
+    "a metric in an era": lambda c: series.measured(
         c, 7, world.VARIANT, 7, "rmse", since=NOON, fewest=1, limit=9
     ),
     "drift of a day": lambda c: series.drift(c, 7, **DAY),
