@@ -166,6 +166,14 @@ def _spelt(positive: str) -> str:
     return found
 
 
+def _are_chances(known: pl.DataFrame) -> bool:
+    """Whether answers are fractions between 0 and 1, of which none is labelled."""
+    answers = known[PREDICTION].cast(pl.Float64, strict=False)
+    if known.is_empty() or answers.null_count() or not answers.is_between(0, 1, closed="none").all():
+        return False
+    return not known[PREDICTION].is_in(known[LABEL].implode()).any()
+
+
 def _classes(frame: pl.DataFrame) -> Choices:
     known = frame.select(classes.name(pl.col(each)).alias(each) for each in (PREDICTION, LABEL)).drop_nulls()
     every = pl.concat([known[PREDICTION].rename("name"), known[LABEL].rename("name")]).unique()
@@ -174,6 +182,11 @@ def _classes(frame: pl.DataFrame) -> Choices:
         raise QualityError(
             f"{every.len()} classes are answered or labelled, and at most {MOST_CLASSES} are told apart: "
             "see whether the columns that were named hold classes"
+        )
+    if _are_chances(known):
+        raise QualityError(
+            "every answer is a fraction from 0 to 1 and none of them a class that is labelled: see whether "
+            "the column that was named holds probabilities, which binary_classification takes"
         )
     names = every.to_frame().sort(by_value, nulls_last=True)["name"]
     codes = pl.Enum(names)

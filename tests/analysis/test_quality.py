@@ -263,7 +263,7 @@ def test_the_positive_one_of_two_classes_is_named(tmp_path: Path) -> None:
     container = Container(tmp_path, {**QUALITY, "problem_type": "BinaryClassification"})
     evaluated(container, "prediction,label\nyes,yes\nyes,no\nno,no\n")
     assert (
-        "name the positive one of two (--positive-class, in the image KEDGE_POSITIVE_CLASS)"
+        "name the positive one of two (positive_class in kedge.yaml, --positive-class, in the image "
         in container.run().message
     )
     container.variables["KEDGE_POSITIVE_CLASS"] = "yes"

@@ -506,6 +506,14 @@ def test_without_any_label_its_first_windows_are_looked_at_all_the_same(rig: Rig
         assert run.told.startswith("The champion had no 50 labelled records")
 
 
+def test_a_model_whose_answer_nobody_named_keeps_the_champions_baseline(rig: Rig) -> None:
+    rig.entry = {"prediction": None, "ground_truth": None}
+    stack = Stack.before_unlabelled_drift(rig, chapter_10(2.4))
+    stack.leaves(chapter_10(2.1), baseline_csv(2.1))
+    run = rig.until(RunState.DEPLOYED, RunState.FAILED)
+    assert run.state is RunState.DEPLOYED, run.told
+
+
 def test_records_of_both_give_an_interval_and_show_that_the_splits_differ(breached: Rig) -> None:
     stack = Stack.beside(breached, chapter_7(2.4, seed=1))
     stack.leaves(chapter_7(2.35, seed=2), baseline_csv(2.35, seed=2))

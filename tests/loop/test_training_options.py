@@ -150,7 +150,7 @@ def test_few_requests_are_gone_on_with_where_a_person_says_so(
     assert rig.until_so(lambda run: run.state is not RunState.REQUESTED).state is RunState.STARTED
 
 
-def test_a_run_that_a_person_asks_for_is_not_of_a_classifier(breached: Rig) -> None:
+def test_a_run_that_a_person_asks_for_is_judged_by_a_metric_that_the_model_has(breached: Rig) -> None:
     with writing(breached.engine) as connection:
         now = breached.clock.now()
         actions.start(connection, ENDPOINT, variant=None, time_limit=HOUR, label_horizon=720 * HOUR, now=now)
@@ -158,7 +158,8 @@ def test_a_run_that_a_person_asks_for_is_not_of_a_classifier(breached: Rig) -> N
     breached.retrain = {"when": ("recall < 0.5",), "dry_run": True}
     run = breached.until(RunState.FAILED)
     assert run.reason is RunReason.BAD_TRAINING_SET
-    assert "none of them is a metric of binary_classification" in run.told
+    assert "judged by rmse < champion, and rmse is no metric of binary_classification" in run.told
+    assert run.told.endswith("write accept: f1 > champion")
     assert run.handle is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import httpx
@@ -13,6 +14,8 @@ from config.model import Config, Discover
 from store import baselines, executions, monitors, windows
 from store.engine import reading, writing
 from store.records import ExecutionKind, ExecutionStatus, NewExecution
+from tests.clock import NOON
+from tests.store import world
 from tests.web.history import BEGIN, ENDPOINT, HOUR, ROWS, Told, judge_again
 from tests.web.serving import REPORT, client, serving, settings
 
@@ -70,6 +73,19 @@ def test_the_fleet_says_what_is_open(visitor: httpx.Client, told: Told) -> None:
     assert f"/endpoints/{ENDPOINT}" in fleet.links
     assert f"/incidents/{told.drift_incident}" in fleet.links
     assert f"/executions/{told.judged[-1].id}" in fleet.links
+
+
+def test_labels_that_fit_no_such_model_are_told_and_not_called_late(empty: Engine) -> None:
+    told = "90 of 90 records are labelled. Their quality can't be told: name the positive one of two."
+    with world.began(empty) as (connection, monitor, deployment):
+        window = world.window(connection, monitor, deployment)
+        world.judge(connection, window)
+        measured = world.verdict(ExecutionKind.MODEL_QUALITY)
+        world.judge(connection, window, replace(measured, records=90, message=told))
+    with serving(empty, NOON + HOUR) as address, client(address) as visitor:
+        page = read(visitor.get(f"/endpoints/{monitor.name}")).text
+    assert told in page
+    assert "No labels have arrived" not in page
 
 
 def test_an_empty_fleet_says_what_to_do(empty: Engine) -> None:

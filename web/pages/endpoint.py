@@ -191,11 +191,13 @@ def _lists(connection: Connection, monitor: Monitor, windows: Sequence[Execution
     of_quality = executions.of_windows(
         connection, [one.window_id for one in windows], ExecutionKind.MODEL_QUALITY
     )
+    unmeasured = [one for one in of_quality if one.records]
     worse = sorted((one for one in of_quality if one.violations), key=lambda one: one.start, reverse=True)
     violated = sorted([*violated, *worse[:_VIOLATED_WINDOWS]], key=lambda one: one.start, reverse=True)
     found = [(execution, check) for execution in violated for check in _violated(connection, execution)]
     return {
         "violations": repeated(found),
+        "quality_told": max(unmeasured, key=lambda one: one.start).message if unmeasured else None,
         "violated_windows": len({execution.window_id for execution in violated}),
         "reject_counts": captures.reject_counts(connection, monitor.id),
         "rejected": captures.recent_rejects(connection, monitor.id, limit=10),
