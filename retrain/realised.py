@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import inf, isfinite, nan
+from typing import Any
+
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
 from baselines.quality.pairs import LABEL
 from baselines.quality.problem import QualityError
+from config.model import Endpoint
 from config.problem import ProblemType
 from monitor.capture.answers import answer_columns, are_read, choices, sides
 from retrain import early_readings, judging_classes, watching
@@ -22,7 +28,7 @@ from store.series import QualityPoint
 
 _EVER_MEASURED = "accuracy"
 """Of every labelled window of a classifier; another metric is not known where a class is missing."""
-_MOST = 500
+_MOST = 200
 """So many windows are looked at for records of a rare class."""
 
 
@@ -34,11 +40,12 @@ def realised(
     Only the run's variant is looked at, and windows in each of which one model answered; the oldest count
     first, unless said otherwise. Numbers are pooled from what was measured. A metric of classes has no sum
     over windows: their labelled records are measured together, of as many windows more as it takes to have
-    some of the rarest class.
+    some of the rarest class; once, until another window is measured.
     """
     is_of_numbers = bench.endpoint.problem is ProblemType.REGRESSION
     wanted, fewest = bench.retrain.watch.windows, bench.retrain.training.judging
     era = bench.era(deployment_id or 0)
+    most = watching.most(wanted, fewest)
     with reading(bench.world.engine) as connection:
         points = series.measured(
             connection,
@@ -47,27 +54,48 @@ def realised(
             era.id,
             metric if is_of_numbers else _EVER_MEASURED,
             fewest=FEWEST_LABELLED,
-            limit=max(watching.most(wanted, fewest), 1 if is_of_numbers else _MOST),
+            limit=most if is_of_numbers else max(most, _MOST),
             since=early_readings.unmixed_since(era, bench.endpoint.window),
             newest_first=newest_first,
         )
-        counted = watching.first([point.metric for point in points], wanted, fewest)
-        if is_of_numbers or not counted:
-            return watching.pool(metric, counted)
-        return _of_classes(connection, run, bench, metric, points, len(counted), era.id)
+    counted = watching.first([point.metric for point in points], wanted, fewest)
+    if is_of_numbers or not counted:
+        return watching.pool(metric, counted)
+    newest = max(point.execution_id for point in points)
+
+    def measure(_: object) -> dict[str, float | None]:
+        with reading(bench.world.engine) as connection:
+            pooled = _of_classes(connection, run, bench.endpoint, metric, points, len(counted), era.id)
+        values = {} if pooled is None else asdict(pooled)
+        return {name: value if value is None or isfinite(value) else None for name, value in values.items()}
+
+    found = bench.effects.once(f"realised_{era.id}_{newest}_{len(counted)}_{metric}", dict, measure)
+    return _pooled(found) if found else None
+
+
+def _pooled(found: dict[str, Any]) -> Pooled:
+    """As it was written down, where what is not known or has no end is null."""
+    value, low, high = (found[name] for name in ("value", "low", "high"))
+    return Pooled(
+        nan if value is None else value,
+        -inf if low is None else low,
+        inf if high is None else high,
+        found["count"],
+        found["windows"],
+        found["members"],
+    )
 
 
 def _of_classes(
     connection: Connection,
     run: Run,
-    bench: Bench,
+    endpoint: Endpoint,
     metric: str,
-    points: tuple[QualityPoint, ...],
+    points: Sequence[QualityPoint],
     counted: int,
     deployment_id: int,
 ) -> Pooled | None:
     """Of the first `counted` windows, and of others while a class that the metric is of is rare in them."""
-    endpoint = bench.endpoint
     parts: list[pl.DataFrame] = []
     for number, point in enumerate(points, start=1):
         found = ledger.labelled(connection, run.monitor_id, point.start, run.variant, deployment_id)

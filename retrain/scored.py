@@ -18,11 +18,11 @@ from store.engine import reading
 from store.retraining import Run, RunReason
 
 
-def answers(bench: Bench, uri: str) -> pl.DataFrame:
+def answers(bench: Bench, uri: str, *, whole: bool = True) -> pl.DataFrame:
     """What a model answered, out of a CSV: the `answer_columns`, classes as they stand there, else Float64.
 
     Raises:
-        RunFailedError: where it is no such CSV, or rows lack an answer.
+        RunFailedError: where it is no such CSV, or (where it is to be `whole`) rows lack an answer.
     """
     data, endpoint = bench.read_named(uri, RunReason.BAD_OUTPUT), bench.endpoint
     wanted = {side: column_in_file(side, endpoint) for side in answer_columns(endpoint)}
@@ -38,7 +38,8 @@ def answers(bench: Bench, uri: str) -> pl.DataFrame:
             RunReason.BAD_OUTPUT, f"{uri} is no CSV with {named} ({type(error).__name__})"
         ) from error
     for side, name in wanted.items():
-        _require_values(found[side], name, uri)
+        if whole:
+            _require_values(found[side], name, uri)
     return found
 
 

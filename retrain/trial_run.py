@@ -114,7 +114,9 @@ def _on_test(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], str]:
     if not uri or not found.get("test") or not found.get("champion_test"):
         return (), ""
     labels = _test_labels(bench, uri)
-    champion, challenger = answers(bench, found["champion_test"]), answers(bench, found["test"])
+    # what the champion leaves out is left out
+    champion = answers(bench, found["champion_test"], whole=False)
+    challenger = answers(bench, found["test"])
     if labels.len() != champion.height:
         told = f"predictions.champion_test has {champion.height} rows where {uri} has {labels.len()}"
         raise RunFailedError(RunReason.BAD_OUTPUT, f"{told}: score every row, in order")
