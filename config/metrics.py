@@ -148,10 +148,16 @@ def check_trigger(condition: Condition) -> str | None:
 
 
 def _true_of_good(comparison: Comparison) -> str | None:
-    """Why a comparison with the baseline would retrain a model that is as good as ever, or None."""
+    """Why a comparison with the baseline that is turned the wrong way retrains a model as good as ever.
+
+    `rmse < 0.5 * baseline` is true of no such model, and may be meant.
+    """
     is_lower = comparison.metric in LOWER_IS_BETTER
     is_quality = METRICS[comparison.metric].is_quality
     if comparison.against is not Reference.BASELINE or not is_quality or comparison.op.upward is is_lower:
+        return None
+    factor = 1.0 if comparison.factor is None else comparison.factor
+    if not (factor > 1 if is_lower else factor < 1):
         return None
     turned = replace(comparison, op=Op.ABOVE if is_lower else Op.BELOW)
     better, _ = _BETTER[is_lower]
@@ -179,12 +185,25 @@ def check_metric(name: str, problem: ProblemType) -> str | None:
     return None
 
 
-def check_judging(accept: Condition, problem: ProblemType, *, is_given: bool = True) -> str | None:
+def check_judging(
+    accept: Condition, problem: ProblemType, *, has_probability: bool, is_given: bool = True
+) -> str | None:
     """Why a challenger of this kind can't be judged by a condition, in a sentence, or None."""
-    if (told := check_problem(accept, problem)) is None:
+    if (told := check_problem(accept, problem)) is not None:
+        where = "" if is_given else " where accept says nothing"
+        return f"a challenger is judged by {accept}{where}, and {told}; write accept: {_USUAL[problem]}"
+    named = (each.metric for each in comparisons(accept))
+    return None if has_probability else next(filter(None, map(check_probability, named)), None)
+
+
+def check_probability(metric: str) -> str | None:
+    """Why a metric can't be told where no column of probabilities is named, in a sentence, or None."""
+    if metric != OF_PROBABILITIES:
         return None
-    where = "" if is_given else " where accept says nothing"
-    return f"a challenger is judged by {accept}{where}, and {told}; write accept: {_USUAL[problem]}"
+    return (
+        f"asks for {metric}, which probabilities alone tell; name the column of the positive class's: "
+        "probability: NAME"
+    )
 
 
 def check_acceptance(condition: Condition) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Annotated, Self
 
@@ -14,12 +14,12 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator, model_v
 
 from config import addresses, cron, durations
 from config.assumptions import Assume
-from config.conditions import Condition, comparisons
+from config.conditions import comparisons
 from config.distance import Distance
 from config.errors import MisfitError
 from config.feature_names import Columns, misnamed, outputs_of
 from config.fields import AwsName, Duration, Folder, Names, Part, PositiveDuration, Read, Text, one_of
-from config.metrics import OF_PROBABILITIES, check_judging, check_metric, check_problem, is_of_quality
+from config.metrics import check_judging, check_metric, check_probability, check_problem, is_of_quality
 from config.problem import ProblemType, problem_of
 from config.retraining import Retrain
 
@@ -45,11 +45,6 @@ def _pairs(value: object) -> object:
     if not all(isinstance(text, str) for pair in value.items() for text in pair):
         raise ValueError('must hold texts alone; put values such as on, off or 1 in quotes: {kedge: "on"}')
     return tuple(sorted(value.items()))
-
-
-def _metrics(condition: Condition) -> frozenset[str]:
-    """Those that a condition names."""
-    return frozenset(each.metric for each in comparisons(condition))
 
 
 class Discover(Part):
@@ -285,34 +280,35 @@ class Endpoint(Part):
         for index, condition in enumerate(self.retrain.when):
             if (told := check_problem(condition, self.problem)) is not None:
                 raise MisfitError(told + assumed, "retrain", "when", index)
-            self._has_probabilities_for(_metrics(condition), "when", index)
         cost = self.retrain.cost
         if cost and (told := check_metric(cost.metric, self.problem)) is not None:
             if "metric" not in cost.model_fields_set:
                 told = f"counts errors by {cost.metric} where its metric says nothing, and {told}"
             raise MisfitError(told + assumed, "retrain", "cost", "metric")
-        if cost:
-            self._has_probabilities_for((cost.metric,), "cost", "metric")
         if self.retrain.dry_run:
             return  # no challenger is made but for a person, whose run says what is wrong
-        is_given = "accept" in self.retrain.model_fields_set
-        if (told := check_judging(self.retrain.accept, self.problem, is_given=is_given)) is not None:
+        for index, condition in enumerate(self.retrain.when):
+            self._has_probabilities_for((each.metric for each in comparisons(condition)), "when", index)
+        if cost:
+            self._has_probabilities_for((cost.metric,), "cost", "metric")
+        told = check_judging(
+            self.retrain.accept,
+            self.problem,
+            has_probability=self.probability is not None,
+            is_given="accept" in self.retrain.model_fields_set,
+        )
+        if told is not None:
             raise MisfitError(told + assumed, "retrain", "accept")
-        self._has_probabilities_for(_metrics(self.retrain.accept), "accept")
         if self.problem is not ProblemType.REGRESSION and self.answer is None:
             raise MisfitError(
                 "retrains a classifier whose answer is not named; name its column: prediction: NAME",
                 "retrain",
             )
 
-    def _has_probabilities_for(self, metrics: Collection[str], *path: str | int) -> None:
-        if OF_PROBABILITIES in metrics and self.probability is None:
-            raise MisfitError(
-                f"asks for {OF_PROBABILITIES}, which probabilities alone tell; name the column of the "
-                "positive class's: probability: NAME",
-                "retrain",
-                *path,
-            )
+    def _has_probabilities_for(self, metrics: Iterable[str], *path: str | int) -> None:
+        told = next(filter(None, map(check_probability, metrics)), None)
+        if self.probability is None and told is not None:
+            raise MisfitError(told, "retrain", *path)
 
     def _has_labels_for_what_is_asked(self) -> None:
         """A policy that weighs the model's quality would say "unknown" for ever without labels."""

@@ -138,10 +138,14 @@ def follow(
 
 
 def _is_challengers(connection: Connection, era: Deployment, now_in_force: InForce) -> bool:
-    """Whether an era without a name is over: what is in force was trained to take its model's place."""
+    """Whether an era without a name is over: its owner deployed what was trained to take its model's place.
+
+    A run that deploys it names the era by itself.
+    """
     packages = {now_in_force.model_package, *now_in_force.models.values()} - {None, *era.model_packages}
     named = [package for package in packages if package is not None]
-    return runs.has_challenged(connection, era.monitor_id, era.id, named)
+    config = now_in_force.endpoint_config
+    return runs.has_challenged(connection, era.monitor_id, era.id, named, config)
 
 
 def _named(era: Deployment, now_in_force: InForce) -> Deployment:

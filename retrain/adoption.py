@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from config.metrics import FRESH
+from baselines.quality.problem import QualityError
+from config.metrics import FRESH, check_metric, check_probability
+from config.model import Endpoint
 from config.rollout import SETTLING
 from retrain import early_readings, ends, parameters, rollout, watching
 from retrain.bench import Bench, RunFailedError
 from retrain.handed import is_scored
-from retrain.judging import metrics_of
+from retrain.judging import JudgingError, metrics_of
 from retrain.realised import realised
 from retrain.watching import Look
 from store import runs
@@ -42,18 +45,19 @@ def watch(run: Run, bench: Bench) -> Run | None:
         return bench.move(run, RunState.ADOPTED, RunReason.CANCELLED_BY_HAND, told, helped=Helped.UNKNOWN)
     with reading(bench.world.engine) as connection:
         tried = [trial for trial in runs.trials_of(connection, run.id) if trial.dataset == FRESH]
-    # `accept` may ask for another metric by now than the run was judged by
+    if not tried and is_scored(run):
+        raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
     wanted = metrics_of(bench.retrain.accept)[0]
-    before = next((trial for trial in tried if trial.metric == wanted), tried[0] if tried else None)
-    if before is None and not is_scored(run):
-        before = _realised(run, bench, wanted)
+    before = _compared(tried, wanted, bench.endpoint)
+    try:
+        before = before or _realised(run, bench, wanted)
         if before is None:
             return _watch_alone(run, bench)
-    if before is None:
-        raise RunFailedError(RunReason.NO_LABELS, "There is no comparison to hold the first windows against.")
-    pooled = realised(run, bench, before.metric, run.new_deployment_id)
-    fewest = bench.retrain.training.judging
-    found, told = watching.look(before, pooled, bench.retrain.watch.windows, fewest)
+        pooled = realised(run, bench, before.metric, run.new_deployment_id)
+        fewest = bench.retrain.training.judging
+        found, told = watching.look(before, pooled, bench.retrain.watch.windows, fewest)
+    except (QualityError, JudgingError) as error:
+        pooled, found, told = None, Look.WAITING, f"What its first windows show can't be told: {error}."
     latest = bench.eras()[-1].endpoint_config
     if latest != run.new_endpoint_config and found is not Look.GOOD:
         return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
@@ -65,8 +69,23 @@ def watch(run: Run, bench: Bench) -> Run | None:
         return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
+    assert before is not None  # noqa: S101 (it was held against something)
     helped, why = watching.helped(before, pooled)
     return _adopt(run, bench, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped)
+
+
+def _compared(tried: Sequence[Trial], wanted: str, endpoint: Endpoint) -> Trial | None:
+    """The comparison that the first windows are held against: by the metric that decides, or else another.
+
+    kedge.yaml may name another metric by now than the run was judged by, or another kind of model.
+    """
+    told = {
+        trial.metric: trial
+        for trial in reversed(tried)
+        if check_metric(trial.metric, endpoint.problem) is None
+        and (endpoint.probability is not None or check_probability(trial.metric) is None)
+    }
+    return told.get(wanted, next(reversed(told.values()), None))
 
 
 def _adopt(run: Run, bench: Bench, reason: RunReason, told: str, helped: Helped) -> Run | None:

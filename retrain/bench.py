@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine
@@ -21,6 +21,7 @@ from objects import AwsClient, Place, PlaceError, PlaceProblem, S3Client, aws_cl
 from retrain.effects import Effects
 from retrain.rollout import InService
 from retrain.targets.base import Target
+from retrain.watching import Pooled
 from store import deployments, runs
 from store.engine import reading
 from store.lease import Lease
@@ -84,6 +85,11 @@ class World:
     """A client of Systems Manager, made when first asked for."""
     cloudwatch: Callable[[], AwsClient] = lambda: aws_client("cloudwatch")
     """A CloudWatch client, made when first asked for."""
+    realised: dict[tuple[int, int], tuple[object, Pooled | None]] = field(default_factory=dict)
+    """By run and era, what its labelled windows showed last, and what they and the entry were then.
+
+    To measure classes together takes all of their records, which nobody wants to read in every round.
+    """
 
 
 @dataclass(frozen=True, slots=True)

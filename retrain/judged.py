@@ -15,7 +15,7 @@ from config.metrics import FRESH
 from config.model import Endpoint
 from config.problem import ProblemType
 from monitor.capture.answers import answer_columns, are_read, choices
-from retrain.judging import COVERAGE, JudgingError, paired
+from retrain.judging import COVERAGE, MEASURES, JudgingError, paired
 from retrain.judging_classes import paired_classes
 from store.retraining import Trial
 
@@ -58,6 +58,8 @@ class JudgedNumbers:
 
     def trial(self, metric: str, seed: int, dataset: str = FRESH, coverage: float = COVERAGE) -> Trial:
         """See `Judged.trial`."""
+        if metric not in MEASURES:
+            raise JudgingError(f"{metric} is no metric of numbers: see accept and problem_type in kedge.yaml")
         return paired(
             self.labels, self.champion, self.challenger, metric, seed, dataset, self.requests, coverage
         )

@@ -302,11 +302,13 @@ def beyond(trial: Trial, margin: float) -> bool:
 
 def compared(trial: Trial) -> str:
     """A trial's numbers, in words."""
-    return (
+    told = (
         f"{trial.metric} {trial.challenger:.3f} against {trial.champion:.3f}, "
-        f"a difference of {trial.difference:+.3f} ({trial.low:+.3f} to {trial.high:+.3f}) "
-        f"on {trial.count} records"
+        f"a difference of {trial.difference:+.3f}"
     )
+    if not np.isfinite([trial.low, trial.high]).all():
+        return f"{told} on {trial.count} records, too few of which tell the two apart"
+    return f"{told} ({trial.low:+.3f} to {trial.high:+.3f}) on {trial.count} records"
 
 
 def _on_test(metric: str, test: Sequence[Trial]) -> str:

@@ -50,12 +50,15 @@ def paired_classes(
     nothing is known. The interval is widened for as many as there are. So of a handful it says what
     McNemar's exact test does.
 
-    The precision of a model that never says yes is 0 here.
+    Where a model's own resamples are all alike, since it answers each right, its end is moved by the exact
+    margin of so many requests (Clopper and Pearson, 1934). The precision of a model that never says yes is 0
+    here.
 
     Raises:
         JudgingError: where there are no records, or no label of a class that the metric is of.
     """
-    _require(champion, metric)
+    if not champion.size:
+        raise JudgingError("no record has both a label and an answer of the champion; wait for labels")
     request = _numbered(requests, champion.size)
     one, other = (_Sums.of(each, metric, request) for each in (champion, challenger))
     theirs, ours = one.whole(), other.whole()
@@ -79,11 +82,7 @@ class Level:
 
 
 def level(choices: Choices, metric: str, seed: int, requests: NDArray[np.str_] | None = None) -> Level:
-    """One model's metric by the same bootstrap over requests; NaN of no `members` where it can't be told.
-
-    Where all resamples are alike, as where every record is answered right, the interval is the exact one of
-    so many `members` (Clopper and Pearson, 1934).
-    """
+    """One model's metric by the same bootstrap over requests; NaN of no `members` where it can't be told."""
     unknown = Level(np.nan, -np.inf, np.inf, 0)
     if not choices.size:
         return unknown
@@ -92,32 +91,31 @@ def level(choices: Choices, metric: str, seed: int, requests: NDArray[np.str_] |
     if not np.isfinite(value) or not rarest:
         return unknown
     drawn = np.concatenate([sums.weighed(weights) for weights in _weights(sums, sums, seed, COVERAGE)])
-    tail = (1 - COVERAGE) / 2
-    if not np.ptp(drawn[np.isfinite(drawn)]):
-        margin = 1 - tail ** (1 / rarest)
-        return Level(value, max(value - margin, 0.0), min(value + margin, 1.0), rarest)
+    below, above = sums.beyond(drawn, (1 - COVERAGE) / 2)
     size = _carrying(sums.added() + value / sums.requests)
-    return Level(value, *widened(drawn, value, max(size, 2.0)), rarest)
+    low, high = widened(drawn, value, max(size, 2.0))
+    return Level(value, low - below, high + above, rarest)
 
 
 def members(choices: Choices, metric: str) -> int:
-    """The labelled records of the rarest class that a metric is of."""
-    if metric == "accuracy" or metric in counts.MULTICLASS:
-        return choices.size
-    positives = int((choices.labels == 1).sum())
-    negatives = choices.size - positives
-    if metric == OF_PROBABILITIES:
-        return min(positives, negatives)
-    return negatives if metric in ("true_negative_rate", "false_positive_rate") else positives
+    """The records of the rarest class that a metric is of: labelled so, and for precision answered so."""
+    return min(int(each.sum()) for each in _classes_of(choices, metric))
 
 
-def _require(choices: Choices, metric: str) -> None:
-    if not choices.size:
-        raise JudgingError("no record has both a label and an answer of the champion; wait for labels")
-    if metric == OF_PROBABILITIES and choices.scores is None:
-        raise JudgingError(
-            f"{OF_PROBABILITIES} is told by probabilities alone: name their column, probability"
-        )
+def _classes_of(choices: Choices, metric: str) -> tuple[NDArray[np.bool_], ...]:
+    """Which records are in each class that a metric is a share of; of several classes all are."""
+    if metric == "accuracy" or metric not in counts.BINARY | {OF_PROBABILITIES: None}:
+        return (np.ones(choices.size, np.bool_),)
+    positives = choices.labels == 1
+    match metric:
+        case "auc":
+            return positives, ~positives
+        case "true_negative_rate" | "false_positive_rate":
+            return (~positives,)
+        case "precision":
+            return (choices.predictions == 1,)
+        case _:
+            return (positives,)
 
 
 def _numbered(requests: NDArray[np.str_] | None, records: int) -> Codes:
@@ -139,18 +137,27 @@ class _Sums:
     """A model's metric of what its requests add up to.
 
     `of_requests` has shape (requests, sums), `metric` is (..., sums) → (...), homogeneous of degree 0, and
-    `gradient` that of the metric at the sums of all.
+    `gradient` that of the metric at the sums of all. `held` is in how many requests there are records of the
+    rarest class that the metric is of.
     """
 
     of_requests: csr_array
     metric: Callable[[Floats], Floats]
     gradient: Callable[[Floats], Floats]
+    held: int
 
     @classmethod
     def of(cls, choices: Choices, metric: str, request: Codes) -> _Sums:
-        """Those of a metric; `request` numbers the request of each record."""
+        """Those of a metric; `request` numbers the request of each record.
+
+        Raises:
+            JudgingError: where it is no metric of such a model.
+        """
+        if metric not in _MEASURES and metric != OF_PROBABILITIES:
+            raise JudgingError(f"{metric} is no metric of classes: see accept and problem_type in kedge.yaml")
+        held = min(np.unique(request[each]).size for each in _classes_of(choices, metric))
         if metric == OF_PROBABILITIES:
-            return cls._of_scores(choices, request)
+            return cls._of_scores(choices, request, held)
         size = len(choices.names)
         measure = _precision if metric == "precision" else _MEASURES[metric]
         hit = choices.labels == choices.predictions
@@ -162,11 +169,14 @@ class _Sums:
         def gradient(sums: Floats) -> Floats:
             return _differences(of_counts, sums, _STEP * choices.size)
 
-        return cls(_added((request, request, request[hit]), columns, 3 * size), of_counts, gradient)
+        return cls(_added((request, request, request[hit]), columns, 3 * size), of_counts, gradient, held)
 
     @classmethod
-    def _of_scores(cls, choices: Choices, request: Codes) -> _Sums:
-        assert choices.scores is not None  # noqa: S101 (required before)
+    def _of_scores(cls, choices: Choices, request: Codes, held: int) -> _Sums:
+        if choices.scores is None:
+            raise JudgingError(
+                f"{OF_PROBABILITIES} is told by probabilities alone: name their column, probability"
+            )
         different, place = np.unique(-choices.scores, return_inverse=True)
         size = different.size
         columns = np.where(choices.labels == 1, place, size + place)
@@ -177,7 +187,7 @@ class _Sums:
         def gradient(sums: Floats) -> Floats:
             return _placements(sums[:size], sums[size:])
 
-        return cls(_added((request,), (columns,), 2 * size), of_tally, gradient)
+        return cls(_added((request,), (columns,), 2 * size), of_tally, gradient, held)
 
     @property
     def requests(self) -> int:
@@ -195,6 +205,17 @@ class _Sums:
     def added(self) -> Floats:
         """What each request adds to the metric, to first order, shape (requests,); they add up to 0."""
         return np.asarray(self.of_requests @ self.gradient(self._all()))
+
+    def beyond(self, drawn: Floats, tail: float) -> tuple[float, float]:
+        """By how much it may be lower, and higher, than its resamples say where they are all alike."""
+        if not self.held:
+            return 0.0, 0.0  # a precision of 0 by definition
+        margin, value = 1 - tail ** (1 / self.held), self.whole()
+        if value in (0.0, 1.0):
+            return (margin, 0.0) if value else (0.0, margin)
+        known = drawn[np.isfinite(drawn)]
+        varies = known.size and np.ptp(known)
+        return (0.0, 0.0) if varies else (np.inf, np.inf)  # a request or a few, which are all alike
 
     def _all(self) -> Floats:
         return np.asarray(self.of_requests.sum(axis=0), np.float64)
@@ -239,17 +260,22 @@ def _carrying(added: Floats) -> float:
 
 
 def _interval(one: _Sums, other: _Sums, seed: int, coverage: float) -> tuple[float, float]:
-    middle = other.whole() - one.whole()
+    middle, tail = other.whole() - one.whole(), (1 - coverage) / 2
     carrying = _carrying(other.added() - one.added() + middle / one.requests)
     if not carrying:
         return middle, middle  # both answer alike
-    if carrying < np.log2(2 / (1 - coverage)):
+    fewest = min([carrying, *(each.held for each in (one, other) if each.held)])
+    if fewest < np.log2(1 / tail):
         return -np.inf, np.inf
-    drawn = _weights(one, other, seed, coverage)
-    differences = np.concatenate([other.weighed(weights) - one.weighed(weights) for weights in drawn])
-    if not np.isfinite(differences).any():
+    drawn = [
+        (other.weighed(weights), one.weighed(weights)) for weights in _weights(one, other, seed, coverage)
+    ]
+    ours, theirs = (np.concatenate(each) for each in zip(*drawn, strict=True))
+    if not np.isfinite(ours - theirs).any():
         return -np.inf, np.inf
-    return widened(differences, middle, carrying, coverage)
+    low, high = widened(ours - theirs, middle, carrying, coverage)
+    (our_below, our_above), (their_below, their_above) = other.beyond(ours, tail), one.beyond(theirs, tail)
+    return low - our_below - their_above, high + our_above + their_below
 
 
 def _weights(one: _Sums, other: _Sums, seed: int, coverage: float) -> Iterator[Floats]:

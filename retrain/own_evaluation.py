@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import polars as pl
@@ -183,14 +184,12 @@ def _champion(run: Run, bench: Bench, version: Answer) -> Evaluation | None:
     That is no fault of the challenger's: an `accept` that asks for no champion can still be met.
     """
     uri = registry.quality_uri(version)
-    problem = bench.endpoint.problem
-    found = (
-        None if uri is None else _readable(bench, uri, lambda data, uri: evaluation.read(data, uri, problem))
-    )
+    read = partial(evaluation.read, problem=bench.endpoint.problem)
+    found = None if uri is None else _readable(bench, uri, read)
     records = (version.get("CustomerMetadataProperties") or {}).get(registry.ANSWERS_KEY)
     if found is None or not records or records == outputs(run).get("baseline_data"):
         return found  # the latter is the challenger's by now
-    answers = _readable(bench, records, lambda data, uri: _answers(data, uri, bench))
+    answers = _readable(bench, records, partial(_answers, bench=bench))
     return found if answers is None else _with_records(found, answers, bench)
 
 

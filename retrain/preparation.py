@@ -38,7 +38,9 @@ def prepare(run: Run, bench: Bench) -> Run | None:
         RunFailedError: where there is nothing to learn from, or a model of it could not be judged.
     """
     era = bench.era(run.deployment_id)
-    if (told := check_judging(bench.retrain.accept, bench.endpoint.problem)) is not None:
+    has_probability = bench.endpoint.probability is not None
+    told = check_judging(bench.retrain.accept, bench.endpoint.problem, has_probability=has_probability)
+    if told is not None:
         raise RunFailedError(RunReason.BAD_TRAINING_SET, told)
     if bench.retrain.judge is Judge.EVALUATION:
         return _without_sets(run, bench, era)

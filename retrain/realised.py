@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from math import inf, isfinite, nan
-from typing import Any
 
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
 from baselines.quality.pairs import LABEL
-from baselines.quality.problem import QualityError
-from config.model import Endpoint
 from config.problem import ProblemType
 from monitor.capture.answers import answer_columns, are_read, choices, sides
 from retrain import early_readings, judging_classes, watching
@@ -29,7 +24,9 @@ from store.series import QualityPoint
 _EVER_MEASURED = "accuracy"
 """Of every labelled window of a classifier; another metric is not known where a class is missing."""
 _MOST = 200
-"""So many windows are looked at for records of a rare class."""
+"""So many windows are looked at for records of a rare class …"""
+_MANY = 200_000
+"""… and no more of them once there are so many records."""
 
 
 def realised(
@@ -41,6 +38,9 @@ def realised(
     first, unless said otherwise. Numbers are pooled from what was measured. A metric of classes has no sum
     over windows: their labelled records are measured together, of as many windows more as it takes to have
     some of the rarest class; once, until another window is measured.
+
+    Raises:
+        QualityError: where labels and answers don't fit the kind of model.
     """
     is_of_numbers = bench.endpoint.problem is ProblemType.REGRESSION
     wanted, fewest = bench.retrain.watch.windows, bench.retrain.training.judging
@@ -61,56 +61,47 @@ def realised(
     counted = watching.first([point.metric for point in points], wanted, fewest)
     if is_of_numbers or not counted:
         return watching.pool(metric, counted)
-    newest = max(point.execution_id for point in points)
-
-    def measure(_: object) -> dict[str, float | None]:
+    key = (bench.endpoint.digest, metric, len(counted), max(point.execution_id for point in points))
+    known = bench.world.realised.get((run.id, era.id))
+    if known is None or known[0] != key:
         with reading(bench.world.engine) as connection:
-            pooled = _of_classes(connection, run, bench.endpoint, metric, points, len(counted), era.id)
-        values = {} if pooled is None else asdict(pooled)
-        return {name: value if value is None or isfinite(value) else None for name, value in values.items()}
-
-    found = bench.effects.once(f"realised_{era.id}_{newest}_{len(counted)}_{metric}", dict, measure)
-    return _pooled(found) if found else None
-
-
-def _pooled(found: dict[str, Any]) -> Pooled:
-    """As it was written down, where what is not known or has no end is null."""
-    value, low, high = (found[name] for name in ("value", "low", "high"))
-    return Pooled(
-        nan if value is None else value,
-        -inf if low is None else low,
-        inf if high is None else high,
-        found["count"],
-        found["windows"],
-        found["members"],
-    )
+            pooled = _of_classes(connection, run, bench, metric, points, len(counted), era.id)
+        known = bench.world.realised[run.id, era.id] = key, pooled
+    return known[1]
 
 
 def _of_classes(
     connection: Connection,
     run: Run,
-    endpoint: Endpoint,
+    bench: Bench,
     metric: str,
     points: Sequence[QualityPoint],
     counted: int,
     deployment_id: int,
 ) -> Pooled | None:
-    """Of the first `counted` windows, and of others while a class that the metric is of is rare in them."""
+    """Of the first `counted` windows, and of others while records, or those of a rare class, are few in them.
+
+    Windows whose labels are not kept any more are passed over.
+    """
+    endpoint, fewest = bench.endpoint, bench.retrain.training.judging
     parts: list[pl.DataFrame] = []
-    for number, point in enumerate(points, start=1):
+    records = rarest = 0
+    for point in points:
         found = ledger.labelled(connection, run.monitor_id, point.start, run.variant, deployment_id)
         both = sides(found, endpoint)
-        known = are_read(both, (LABEL, *answer_columns(endpoint)), endpoint)
-        parts.append(both.with_columns(found["join_hash"]).filter(known))
-        if number < counted:
+        part = both.with_columns(found["join_hash"])
+        part = part.filter(are_read(both, (LABEL, *answer_columns(endpoint)), endpoint))
+        if part.is_empty():
             continue
-        whole = pl.concat(parts)
-        try:
-            answered = choices(whole, endpoint)
-        except QualityError:
-            return None  # whoever observes tells it
-        if judging_classes.members(answered, metric) >= FEWEST_LABELLED or number == len(points):
-            requests = whole["join_hash"].to_numpy().astype(np.str_)
-            level = judging_classes.level(answered, metric, SEED, requests)
-            return Pooled(level.value, level.low, level.high, answered.size, number, level.members)
-    return None
+        parts.append(part)
+        records += part.height
+        rarest += judging_classes.members(choices(part, endpoint), metric)
+        is_enough = records >= fewest and rarest >= FEWEST_LABELLED
+        if len(parts) >= counted and (is_enough or records >= _MANY):
+            break
+    if not parts:
+        return None
+    whole = pl.concat(parts)
+    requests = whole["join_hash"].to_numpy().astype(np.str_)
+    level = judging_classes.level(choices(whole, endpoint), metric, SEED, requests)
+    return Pooled(level.value, level.low, level.high, records, len(parts), level.members)

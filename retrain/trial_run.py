@@ -117,9 +117,10 @@ def _on_test(run: Run, bench: Bench) -> tuple[tuple[Trial, ...], str]:
     # what the champion leaves out is left out
     champion = answers(bench, found["champion_test"], whole=False)
     challenger = answers(bench, found["test"])
-    if labels.len() != champion.height:
-        told = f"predictions.champion_test has {champion.height} rows where {uri} has {labels.len()}"
-        raise RunFailedError(RunReason.BAD_OUTPUT, f"{told}: score every row, in order")
+    for name, answered in (("champion_test", champion), ("test", challenger)):
+        if labels.len() != answered.height:
+            told = f"predictions.{name} has {answered.height} rows where {uri} has {labels.len()}"
+            raise RunFailedError(RunReason.BAD_OUTPUT, f"{told}: score every row, in order")
     try:
         of = judged(champion.with_columns(labels), challenger, bench.endpoint)
         return tuple(of.trial(metric, SEED, TEST) for metric in _metrics(bench.retrain)), ""

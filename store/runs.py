@@ -217,13 +217,14 @@ def registered_baseline(
 
 
 def has_challenged(
-    connection: Connection, monitor_id: int, deployment_id: int, packages: Collection[str]
+    connection: Connection, monitor_id: int, deployment_id: int, packages: Collection[str], config: str
 ) -> bool:
-    """Whether one of these model packages was made to take the place of an era's model."""
+    """Whether a package was made to take the place of an era's model, and `config` is not its run's own."""
     found = select(runs.c.id).where(
         runs.c.monitor_id == monitor_id,
         runs.c.deployment_id == deployment_id,
         runs.c.model_package.in_(packages),
+        runs.c.new_endpoint_config.is_distinct_from(config),
     )
     return connection.execute(found.limit(1)).first() is not None
 

@@ -586,7 +586,7 @@ def test_a_challenger_of_a_classifier_can_be_judged(accept: str) -> None:
 
 def test_a_policy_that_only_decides_needs_no_word_on_challengers() -> None:
     for accept in ({}, {"accept": "rmse < champion"}):
-        policy = retrain(when=("recall < 0.5",), dry_run=True, **accept)
+        policy = retrain(when=("recall < 0.5 or auc < 0.8",), dry_run=True, **accept)
         assert endpoint(**QUALITY, prediction="is_old", retrain=policy).retrain is not None
 
 
@@ -604,6 +604,11 @@ def test_a_trigger_that_is_true_of_a_good_model(condition: str, right: str) -> N
     with pytest.raises(ValidationError, match=f"retrains a good model; write {re.escape(right)}"):
         retrain(when=(condition,))
     assert retrain(when=(f"volume > 100 and {condition}",)).when, "beside another it may be meant"
+
+
+@pytest.mark.parametrize("condition", ["rmse < 0.5 * baseline", "r2 > 1.2 * baseline", "r2 > baseline"])
+def test_a_trigger_that_no_good_model_meets_may_be_meant(condition: str) -> None:
+    assert retrain(when=(condition,)).when
 
 
 def test_a_trigger_on_probabilities_wants_some() -> None:

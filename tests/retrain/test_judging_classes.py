@@ -167,6 +167,46 @@ def test_a_model_that_never_says_yes_has_a_precision_to_be_held_against() -> Non
     assert not beyond(judged(good.with_columns(named), silent, BINARY).trial("precision", 0), 0.0)
 
 
+@pytest.mark.parametrize(("yes", "precision"), [(0.02, 0.8), (0.05, 0.9)])
+def test_a_timid_challenger_wins_no_precision_by_luck(yes: float, precision: float) -> None:
+    """It seldom says yes, and often is right by chance each time; the champion says yes to a fifth."""
+    rng, won = np.random.default_rng(3), 0
+    for seed in range(160):
+        labels = np.arange(400) < 120
+        one, other = (_saying_yes(rng, labels, share, precision) for share in (0.2, yes))
+        chance = [0.5] * 400
+        champion = pl.DataFrame({"label": spelt(labels), "prediction": spelt(one), "probability": chance})
+        of = judged(champion, pl.DataFrame({"prediction": spelt(other), "probability": chance}), BINARY)
+        won += beyond(of.trial("precision", seed), 0.0)
+    assert won <= 160 / 40 + 3 * np.sqrt(160 / 40)
+
+
+def _saying_yes(
+    rng: np.random.Generator, labels: NDArray[np.bool_], share: float, precision: float
+) -> NDArray[np.bool_]:
+    """Answers of which so many are yes, and so many of these right."""
+    count = rng.binomial(labels.size, share)
+    right = rng.binomial(count, precision)
+    answers = np.zeros(labels.size, np.bool_)
+    answers[rng.choice(np.flatnonzero(labels), min(right, int(labels.sum())), replace=False)] = True
+    answers[rng.choice(np.flatnonzero(~labels), count - right, replace=False)] = True
+    return answers
+
+
+def test_one_request_shows_nothing_however_many_records_it_has() -> None:
+    labels = np.array([0, 1] * 200)
+    told = np.where(np.arange(400) % 5 == 0, 1 - labels, labels)
+    found = level(Choices(("no", "yes"), told, labels, positive=1), "accuracy", 0, np.array(["one"] * 400))
+    assert (found.value, found.low, found.high) == (0.8, -np.inf, np.inf)
+
+
+def test_a_metric_of_another_kind_of_model_is_told() -> None:
+    with pytest.raises(JudgingError, match="rmse is no metric of classes"):
+        several(1, 30, 0.5, 0.5).trial("rmse", 0)
+    with pytest.raises(JudgingError, match="auc is told by probabilities alone"):
+        several(1, 30, 0.5, 0.5).trial("auc", 0)
+
+
 def test_one_models_level_knows_how_few_of_a_class_there_were() -> None:
     labels = np.arange(300) < 3
     hit = Choices(("no", "yes"), labels.astype(np.intp), labels.astype(np.intp), positive=1)
