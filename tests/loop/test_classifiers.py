@@ -17,8 +17,8 @@ import pytest
 
 from baselines import constraints, statistics
 from baselines.create import create
-from store import runs
-from store.engine import reading
+from store import retention, runs
+from store.engine import reading, writing
 from store.retraining import Helped, Run, RunReason, RunState, Trial
 from tests.capture.events import captured, csv_line
 from tests.clock import HOUR, NOON
@@ -398,3 +398,39 @@ def packaged(rig: Rig) -> str:
 def _evaluation(accuracy: float) -> bytes:
     metrics = {"accuracy": {"value": accuracy, "standard_deviation": "NaN"}, "auc": {"value": 0.9}}
     return json.dumps({"binary_classification_metrics": metrics}).encode()
+
+
+def test_a_run_whose_entry_tells_of_another_kind_of_model_goes_on(rig: Rig) -> None:
+    of = World(rig, TEXTS)
+    of.hours("quiet", "changed", "changed", "changed")
+    run = rig.until(RunState.DEPLOYED)
+    of.take_up(run)
+    of.hours("changed", "changed")
+    rig.entry = {"prediction": "age"}
+    rig.retrain = {name: value for name, value in rig.retrain.items() if name not in ("accept", "when")}
+    run = rig.until(RunState.ADOPTED)
+    assert (run.reason, run.helped) == (RunReason.NO_LABELS, Helped.UNKNOWN)
+    assert "Kedge failed on this run" not in told_of(rig, run)
+
+
+def test_windows_whose_labels_are_not_kept_any_more_are_passed_over(rig: Rig) -> None:
+    of = World(rig, TEXTS)
+    of.hours("quiet", "changed", "changed", "changed")
+    run = rig.until(RunState.DEPLOYED)
+    of.take_up(run)
+    of.hours("changed")
+    with writing(rig.engine) as connection:
+        nothing = NOON - HOUR
+        retention.forget(
+            connection,
+            run.monitor_id,
+            segments_before=nothing,
+            predictions_before=rig.clock.now(),
+            profiles_before=nothing,
+            metrics_before=nothing,
+        )
+    assert rig.act() == 0
+    assert rig.runs()[0].state is RunState.DEPLOYED
+    of.hours("changed")
+    adopted = rig.until(RunState.ADOPTED)
+    assert f"on {ROWS} records, where the champion had" in adopted.told
