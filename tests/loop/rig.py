@@ -41,7 +41,7 @@ from store.retraining import Decision, Run, RunState
 from tests.clock import HOUR, MINUTE, NOON
 from tests.faults import FaultyAws
 from tests.loop import world
-from tests.loop.trainer import answers, fitted
+from tests.loop.trainer import HOLD, answers, fitted
 from tests.observing.replica import until
 
 ENDPOINT, VARIANT, GROUP = "abalone", "AllTraffic", "abalone-models"
@@ -297,8 +297,17 @@ class Rig:
         return (executor or self.executor).round([self.endpoint])
 
     def until(self, *states: RunState) -> Run:
-        """Act until the run is in one of these states, and no further than it goes by itself."""
-        return self.until_so(lambda run: run.state in states)
+        """Act until the run is in one of these states, and no further than it goes by itself.
+
+        Where that is to be `started`, a training that is quicker than the next look is held until then.
+        """
+        hold = self.folder / HOLD
+        if RunState.STARTED in states:
+            hold.touch()
+        try:
+            return self.until_so(lambda run: run.state in states)
+        finally:
+            hold.unlink(missing_ok=True)
 
     def until_so(self, so: Callable[[Run], bool]) -> Run:
         deadline = time.monotonic() + _SECONDS
