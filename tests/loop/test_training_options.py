@@ -103,7 +103,7 @@ def test_a_person_may_go_on_with_what_can_still_be_read(breached: Rig) -> None:
     assert asked.told.endswith("it goes on by itself when enough came.")
     assert breached.act() == 0
     breached.say(actions.go_on)
-    assert breached.until_so(lambda run: run.state is not RunState.REQUESTED).state is RunState.STARTED
+    assert breached.until(RunState.STARTED, RunState.FAILED).state is RunState.STARTED
 
 
 def test_few_requests_are_gone_on_with_where_a_person_says_so(
@@ -147,7 +147,7 @@ def test_few_requests_are_gone_on_with_where_a_person_says_so(
     asked = rig.until_so(lambda run: run.reason is RunReason.ASKING)
     assert "came in 6 requests, and the records of one err alike: 10 requests are wanted" in asked.told
     rig.say(actions.go_on)
-    assert rig.until_so(lambda run: run.state is not RunState.REQUESTED).state is RunState.STARTED
+    assert rig.until(RunState.STARTED, RunState.FAILED).state is RunState.STARTED
 
 
 def test_a_run_that_a_person_asks_for_is_judged_by_a_metric_that_the_model_has(breached: Rig) -> None:
