@@ -56,8 +56,10 @@ def watch(run: Run, bench: Bench) -> Run | None:
         pooled = realised(run, bench, before.metric, run.new_deployment_id)
         fewest = bench.retrain.training.judging
         found, told = watching.look(before, pooled, bench.retrain.watch.windows, fewest)
+        helped, why = watching.helped(before, pooled)
     except (QualityError, JudgingError) as error:
-        pooled, found, told = None, Look.WAITING, f"What its first windows show can't be told: {error}."
+        found, told = Look.WAITING, f"What its first windows show can't be told: {error}."
+        helped, why = Helped.UNKNOWN, ""
     latest = bench.eras()[-1].endpoint_config
     if latest != run.new_endpoint_config and found is not Look.GOOD:
         return _replaced(run, bench, f"The endpoint was set to {latest} meanwhile", found, told)
@@ -69,8 +71,6 @@ def watch(run: Run, bench: Bench) -> Run | None:
         return _wait(run, bench, told)
     if found is Look.WORSE:
         return bench.move(run, run.state, RunReason.FIRST_WINDOWS_WORSE, told)
-    assert before is not None  # noqa: S101 (it was held against something)
-    helped, why = watching.helped(before, pooled)
     return _adopt(run, bench, RunReason.FIRST_WINDOWS_GOOD, f"{told} {why}", helped)
 
 

@@ -104,12 +104,12 @@ def members(choices: Choices, metric: str) -> int:
 
 def _classes_of(choices: Choices, metric: str) -> tuple[NDArray[np.bool_], ...]:
     """Which records are in each class that a metric is a share of; of several classes all are."""
-    if metric == "accuracy" or metric not in counts.BINARY | {OF_PROBABILITIES: None}:
+    if metric in counts.MULTICLASS:  # accuracy among them
         return (np.ones(choices.size, np.bool_),)
     positives = choices.labels == 1
+    if metric == OF_PROBABILITIES:
+        return positives, ~positives
     match metric:
-        case "auc":
-            return positives, ~positives
         case "true_negative_rate" | "false_positive_rate":
             return (~positives,)
         case "precision":

@@ -63,12 +63,10 @@ def read(data: bytes, format: TrainingFormat, where: str, columns: Sequence[str]
         TableError: where the bytes are of another format, or lack a column: somebody wrote over them.
     """
     try:
-        is_csv = format is TrainingFormat.CSV
-        found = (
-            pl.read_csv(io.BytesIO(data), infer_schema=False)
-            if is_csv
-            else pl.read_parquet(io.BytesIO(data)).cast(pl.String)
-        )
+        if format is TrainingFormat.CSV:
+            found = pl.read_csv(io.BytesIO(data), infer_schema=False)
+        else:
+            found = pl.read_parquet(io.BytesIO(data)).cast(pl.String)
     except pl.exceptions.PolarsError as error:
         what = f"{where}, which Kedge wrote, is no {format.value} table any more ({type(error).__name__})"
         raise TableError(f"{what}: see who else writes to its folder") from error

@@ -18,7 +18,7 @@ BAD_INPUT: Final = "BadInput"
 WORKER_ERROR: Final = "WorkerError"
 TRAIN_ERROR: Final = "TrainError"
 SCORE_ERROR: Final = "ScoreError"
-_MANY: Final = {"prediction": "predictions", "probability": "probabilities"}
+_PLURALS: Final = {"prediction": "predictions", "probability": "probabilities"}
 _ABSENT = {PlaceProblem.NO_KEY, PlaceProblem.NO_BUCKET, PlaceProblem.BAD_URI}
 
 
@@ -151,7 +151,7 @@ def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) ->
     with _trainers_faults(SCORE_ERROR):
         found = trainer.score(archive, csv)
         columns = found if isinstance(found, Mapping) else {"prediction": found}
-        if others := columns.keys() - _MANY.keys():
+        if others := columns.keys() - _PLURALS.keys():
             message = f"the trainer answers {min(others)!r}, and prediction and probability alone are taken"
             raise StepError(SCORE_ERROR, message)
         frame = pl.DataFrame([_scored(name, values) for name, values in columns.items()])
@@ -163,7 +163,7 @@ def predictions_csv(trainer: Trainer, archive: bytes, csv: bytes, where: str) ->
         is_text = column.dtype == pl.String
         if column.null_count() or not (is_text or column.is_finite().all()):
             what = "there" if is_text else "finite numbers"
-            told = f"the trainer's {_MANY.get(column.name, column.name)} for {where} are not all {what}"
+            told = f"the trainer's {_PLURALS[column.name]} for {where} are not all {what}"
             raise StepError(SCORE_ERROR, told)
     return frame.write_csv().encode()
 

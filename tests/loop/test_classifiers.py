@@ -24,6 +24,7 @@ from tests.capture.events import captured, csv_line
 from tests.clock import HOUR, NOON
 from tests.loop.classifier import answers, fitted
 from tests.loop.rig import ENDPOINT, GRACE, GROUP, VARIANT, Rig
+from tests.observing.yard import labels_body
 
 ROWS = 80
 TRAINER = Path(__file__).with_name("classifier.py")
@@ -145,7 +146,8 @@ class World:
             ]
             day = f"{start:%Y/%m/%d/%H}"
             self.rig.write(f"captures/{ENDPOINT}/{VARIANT}/{day}/00-00-000-a.jsonl", captured(*lines))
-            self.rig.write(f"labels/{day}/00-00-000-a.jsonl", _labels(start.strftime("%d-%H"), truth))
+            labelled = [(f"{start:%d-%H}-{at}", label) for at, label in enumerate(truth)]
+            self.rig.write(f"labels/{day}/00-00-000-a.jsonl", labels_body(labelled))
             self.passed += 1
             self.rig.clock.at = start + HOUR + GRACE
             self.rig.observe()
@@ -153,18 +155,6 @@ class World:
     def take_up(self, run: Run) -> None:
         """The run's model answers from now on."""
         self.answering = json.loads((self.rig.folder / "output" / run.name / "model.json").read_text())
-
-
-def _labels(prefix: str, truth: list[str]) -> bytes:
-    lines = [
-        {
-            "groundTruthData": {"data": label, "encoding": "CSV"},
-            "eventMetadata": {"eventId": f"{prefix}-{at}"},
-            "eventVersion": "0",
-        }
-        for at, label in enumerate(truth)
-    ]
-    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 @pytest.fixture(params=[TEXTS, PROBABILITIES, NUMBERED], ids=lambda kind: kind.name)

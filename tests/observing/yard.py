@@ -69,15 +69,15 @@ def label_key(at: datetime, name: str) -> str:
     return f"{at:%Y/%m/%d/%H/%M-%S}-000-{name}.jsonl"
 
 
-def labels_body(pairs: Iterable[tuple[str, float]]) -> bytes:
+def labels_body(pairs: Iterable[tuple[str, float | str]]) -> bytes:
     """Ground truth for these event ids."""
     lines = [
         {
-            "groundTruthData": {"data": str(rings), "encoding": "CSV"},
+            "groundTruthData": {"data": str(label), "encoding": "CSV"},
             "eventMetadata": {"eventId": event_id},
             "eventVersion": "0",
         }
-        for event_id, rings in pairs
+        for event_id, label in pairs
     ]
     return "".join(json.dumps(line) + "\n" for line in lines).encode()
 

@@ -16,7 +16,7 @@ from baselines.quality.pairs import Choices
 from config.model import Endpoint
 from config.slices import Slice
 from retrain.guarding import guard
-from retrain.judged import Judged, judged
+from retrain.judged import Judged, JudgedClasses, judged
 from retrain.judging import JudgingError, beyond
 from retrain.judging_classes import level, paired_classes
 from retrain.slicing import Cut
@@ -102,8 +102,8 @@ def _f1(of: Judged) -> float:
 
 
 def _champion(of: Judged) -> Choices:
-    found: Choices = of.champion  # type: ignore[attr-defined]
-    return found
+    assert isinstance(of, JudgedClasses)
+    return of.champion
 
 
 @pytest.mark.parametrize(("metric", "records"), [("accuracy", 150), ("f1", 300), ("auc", 150)])

@@ -17,6 +17,7 @@ import pytest
 from demo import model, survey
 from demo.pipeline import dataset
 from tests.conftest import ROOT
+from tests.workflows.linear import Linear
 
 ABALONE = "demo.worker:AbaloneTrainer"
 
@@ -98,6 +99,19 @@ def test_the_demos_network_goes_through_the_three_jobs(tmp_path: Path) -> None:
 
 
 LINEAR = "tests.workflows.linear:Linear"
+
+
+def test_classes_are_told_where_numbers_are_measured(tmp_path: Path) -> None:
+    trained = Linear().train(b"rings,length\n1,1\n9,9\n5,5\n", "rings", ["length"], "any")
+    for name in ("model", "champion"):
+        put(tmp_path, f"processing/input/{name}/model.tar.gz", trained.archive)
+    for name in ("fresh", "captured", "test", "held_out"):
+        put(tmp_path, f"processing/input/{name}/{name}.csv", b"rings,length\n2,2\n8,8\n")
+    given = {"KEDGE_LABEL": "rings", "KEDGE_OUTPUT_URI": "s3://models/run"}
+    done = run("evaluate", tmp_path, "tests.workflows.test_workflow:Classes", **given)
+    assert done.returncode == 1
+    told = (tmp_path / "output" / "message").read_text()
+    assert "this job measures rmse, of numbers, and the model answers classes" in told
 
 
 def split(root: Path, csv: bytes, manifest: bytes) -> Path:

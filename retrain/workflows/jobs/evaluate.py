@@ -76,9 +76,9 @@ def _beside_labels(predictions: bytes, data: Path, label: str) -> pl.DataFrame:
     rows = table(data.read_bytes(), data.name)
     if label not in rows.columns:
         raise StepError(SCORE_ERROR, f"{data.name} has no column {label!r}, the label's")
-    table_of = pl.read_csv(io.BytesIO(predictions), infer_schema=False)
-    answers = table_of.to_series(0).cast(pl.Float64, strict=False).alias("prediction")
-    if answers.null_count() or table_of.columns != ["prediction"]:
+    scored = pl.read_csv(io.BytesIO(predictions), infer_schema=False)
+    answers = scored.to_series(0).cast(pl.Float64, strict=False).alias("prediction")
+    if answers.null_count() or scored.columns != ["prediction"]:
         told = f"this job measures {_METRIC}, of numbers, and the model answers classes: hand it to a worker"
         raise StepError(SCORE_ERROR, told)
     truth = rows[label].cast(pl.Float64, strict=False).alias("label")
