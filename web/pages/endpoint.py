@@ -71,13 +71,15 @@ def show(
         lines = _lines(connection, monitor, shown)
         picture = distribution.choose(connection, monitor, shown, lines, feature, window)
         points = _quality_points(connection, monitor, shown)
+        ids = [execution.window_id for execution in shown]
+        of_quality = executions.of_windows(connection, ids, ExecutionKind.MODEL_QUALITY)
         given = _given(period, feature, window, metric, variant)
         values = {
             **_standing(here, connection, monitor),
             **_drift(here, connection, monitor, lines),
             **_quality(points, metric),
-            **_lists(connection, monitor, shown),
-            "quality_told": _unmeasured(connection, shown, points),
+            **_lists(connection, monitor, shown, of_quality),
+            "quality_told": _unmeasured(of_quality, points),
             **_retraining(connection, monitor),
         }
     return HTMLResponse(
@@ -188,23 +190,21 @@ def _quality(points: Sequence[QualityPoint], wanted: str | None) -> dict[str, ob
     }
 
 
-def _unmeasured(
-    connection: Connection, windows: Sequence[Execution], points: Sequence[QualityPoint]
-) -> str | None:
+def _unmeasured(of_quality: Sequence[Execution], points: Sequence[QualityPoint]) -> str | None:
     """Why the newest labelled window has no quality, where that is so."""
-    shown = [window.window_id for window in windows]
-    of_quality = executions.of_windows(connection, shown, ExecutionKind.MODEL_QUALITY)
     newest = max((one for one in of_quality if one.records), key=lambda one: one.start, default=None)
     if newest is None or newest.id in {point.execution_id for point in points}:
         return None
     return newest.message or None
 
 
-def _lists(connection: Connection, monitor: Monitor, windows: Sequence[Execution]) -> dict[str, object]:
+def _lists(
+    connection: Connection,
+    monitor: Monitor,
+    windows: Sequence[Execution],
+    of_quality: Sequence[Execution],
+) -> dict[str, object]:
     violated = [execution for execution in windows if execution.violations][:_VIOLATED_WINDOWS]
-    of_quality = executions.of_windows(
-        connection, [one.window_id for one in windows], ExecutionKind.MODEL_QUALITY
-    )
     worse = sorted((one for one in of_quality if one.violations), key=lambda one: one.start, reverse=True)
     violated = sorted([*violated, *worse[:_VIOLATED_WINDOWS]], key=lambda one: one.start, reverse=True)
     found = [(execution, check) for execution in violated for check in _violated(connection, execution)]
